@@ -1,0 +1,167 @@
+//! What the rules need to know of sites, products and suppliers. The host keeps the rest.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BrandId, CategoryId, Code, Currency, Label, Note, OrganisationId, ProductId, Quantity, SiteId,
+    SupplierId, Timestamp, UnitCost, UnitId,
+};
+
+/// One shop or warehouse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its id.
+    pub id: SiteId,
+    /// Its organisation.
+    pub organisation: OrganisationId,
+    /// What the outside calls it (the import's `stock_location_id`); unique within the organisation.
+    pub external_id: Code,
+    /// Its name.
+    pub name: Label,
+    /// The currency of all its costs and values.
+    pub currency: Currency,
+    /// How stock is valued and moved here.
+    pub policy: SitePolicy,
+}
+
+/// How a site keeps its stock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePolicy {
+    /// How what leaves is costed.
+    pub costing: CostingMethod,
+    /// Whether a level may fall below zero. Default: no.
+    pub allow_negative: bool,
+    /// Whether found stock without any known cost comes in at zero cost. Default: refused.
+    pub allow_zero_cost: bool,
+    /// Nothing may happen before this moment: the books are closed up to it.
+    pub closed_until: Option<Timestamp>,
+}
+
+/// How what leaves a stock key is costed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostingMethod {
+    /// First in, first out: the oldest cost layer leaves first.
+    #[default]
+    Fifo,
+    /// The average of what is on hand.
+    WeightedAverage,
+    /// The product's standard unit cost; what differs stays until the key is drained.
+    Standard,
+}
+
+/// What is kept on stock. A product with variants has one stock key for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// Its organisation.
+    pub organisation: OrganisationId,
+    /// The article id (SKU); unique within the organisation.
+    pub article_id: Code,
+    /// The name that people search.
+    pub name: Label,
+    /// More about it.
+    pub description: Option<Note>,
+    /// Barcodes with their symbology.
+    pub barcodes: Vec<Barcode>,
+    /// The brand.
+    pub brand: Option<Named<BrandId>>,
+    /// The category.
+    pub category: Option<Named<CategoryId>>,
+    /// The unit of measure.
+    pub unit: Option<Named<UnitId>>,
+    /// Who sells it to us.
+    pub suppliers: Vec<Named<SupplierId>>,
+    /// The standard unit cost, in the currency of the site that keeps it.
+    pub unit_cost: Option<UnitCost>,
+    /// The price it sells for, in the currency of the site that keeps it; only shown and sorted by.
+    pub price: Option<UnitCost>,
+    /// The account its value is kept under.
+    pub account: Option<Code>,
+    /// What tells units apart.
+    pub tracking: Tracking,
+    /// Whether it is still sold.
+    pub active: bool,
+    /// Whether stock of it is kept at all; what is not never enters a take.
+    pub is_stock: bool,
+    /// Whether it is a bundle of other products.
+    pub bundled: bool,
+    /// Warn below this quantity.
+    pub stock_warning: Option<Quantity>,
+    /// A number of the host's own for the kind of article (S4's `type`).
+    pub article_type: i32,
+}
+
+impl Product {
+    /// A product with nothing but what it must have: active, on stock, untracked.
+    pub fn new(id: ProductId, organisation: OrganisationId, article_id: Code, name: Label) -> Self {
+        Self {
+            id,
+            organisation,
+            article_id,
+            name,
+            description: None,
+            barcodes: Vec::new(),
+            brand: None,
+            category: None,
+            unit: None,
+            suppliers: Vec::new(),
+            unit_cost: None,
+            price: None,
+            account: None,
+            tracking: Tracking::None,
+            active: true,
+            is_stock: true,
+            bundled: false,
+            stock_warning: None,
+            article_type: 0,
+        }
+    }
+}
+
+/// A barcode.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Barcode {
+    /// What it says.
+    pub value: Code,
+    /// Its symbology (`EAN13`, `CODE128`).
+    pub symbology: Code,
+}
+
+/// A thing of the host's: its id and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Named<Id> {
+    /// The id.
+    pub id: Id,
+    /// The name.
+    pub name: Label,
+}
+
+/// What tells the units of a product apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracking {
+    /// Nothing: one unit is as good as another.
+    #[default]
+    None,
+    /// A batch (lot).
+    Batch,
+    /// A serial number for each unit: such a key holds one unit or none.
+    Serial,
+}
+
+/// Who sells to a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supplier {
+    /// Its id.
+    pub id: SupplierId,
+    /// Its organisation.
+    pub organisation: OrganisationId,
+    /// The site that it supplies.
+    pub site: SiteId,
+    /// Its name.
+    pub name: Label,
+    /// Where orders are sent.
+    pub email: Option<Label>,
+}

@@ -1,0 +1,206 @@
+//! Decimal text with at most six fraction digits, held as a count of millionths.
+//!
+//! The parser is strict on purpose: `Decimal`'s own takes `1e5`, `1_000`, `.5` and `5.`, and silently
+//! rounds what does not fit.
+
+use rust_decimal::Decimal;
+
+/// Millionths in one.
+pub(super) const SCALE: i64 = 1_000_000;
+/// Fraction digits.
+pub(super) const FRACTION_DIGITS: u32 = 6;
+/// The largest magnitude: 10^12, in millionths.
+pub(super) const MAX_MICROS: i64 = 1_000_000_000_000 * SCALE;
+
+/// Why a decimal is not one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecimalError {
+    /// Not `-?digits(.digits)?`: no exponent, no sign `+`, no separators, no bare point.
+    #[error("not a decimal number")]
+    Syntax,
+    /// More than six fraction digits.
+    #[error("more than 6 fraction digits")]
+    TooPrecise,
+    /// Outside of ±10^12 (or below zero where only zero and more is allowed).
+    #[error("out of range")]
+    OutOfRange,
+}
+
+/// Parses `-?\d{1,13}(\.\d{1,6})?` into millionths.
+pub(super) fn parse(text: &str) -> Result<i64, DecimalError> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+        Some(_) => return Err(DecimalError::Syntax),
+        None => (digits, ""),
+    };
+    if whole.is_empty()
+        || !whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|b| b.is_ascii_digit())
+    {
+        return Err(DecimalError::Syntax);
+    }
+    if fraction.len() > FRACTION_DIGITS as usize {
+        return Err(DecimalError::TooPrecise);
+    }
+    if whole.len() > 13 {
+        return Err(DecimalError::OutOfRange);
+    }
+    let mut micros: i64 = 0;
+    let padding = std::iter::repeat_n(b'0', FRACTION_DIGITS as usize);
+    let all = whole.bytes().chain(
+        fraction
+            .bytes()
+            .chain(padding)
+            .take(FRACTION_DIGITS as usize),
+    );
+    for digit in all {
+        micros = micros
+            .checked_mul(10)
+            .and_then(|m| m.checked_add(i64::from(digit.wrapping_sub(b'0'))))
+            .ok_or(DecimalError::OutOfRange)?;
+    }
+    bounded(if negative {
+        micros.checked_neg().ok_or(DecimalError::OutOfRange)?
+    } else {
+        micros
+    })
+}
+
+/// Refuses what lies outside of ±10^12.
+pub(super) fn bounded(micros: i64) -> Result<i64, DecimalError> {
+    if (-MAX_MICROS..=MAX_MICROS).contains(&micros) {
+        Ok(micros)
+    } else {
+        Err(DecimalError::OutOfRange)
+    }
+}
+
+/// Millionths of an exact decimal; refuses to round.
+pub(super) fn from_decimal(value: Decimal) -> Result<i64, DecimalError> {
+    let value = value.normalize();
+    if value.scale() > FRACTION_DIGITS {
+        return Err(DecimalError::TooPrecise);
+    }
+    let factor = 10_i128
+        .checked_pow(FRACTION_DIGITS.saturating_sub(value.scale()))
+        .ok_or(DecimalError::OutOfRange)?;
+    let micros = value
+        .mantissa()
+        .checked_mul(factor)
+        .ok_or(DecimalError::OutOfRange)?;
+    bounded(i64::try_from(micros).map_err(|_| DecimalError::OutOfRange)?)
+}
+
+/// The decimal of so many millionths, without trailing zeros.
+pub(super) fn to_decimal(micros: i64) -> Decimal {
+    Decimal::new(micros, FRACTION_DIGITS).normalize()
+}
+
+/// Rounds `numerator / denominator` half away from zero; `None` on overflow or division by zero.
+pub(super) fn divide_rounded(numerator: i128, denominator: i128) -> Option<i128> {
+    let quotient = numerator.checked_div(denominator)?;
+    let remainder = numerator.checked_rem(denominator)?;
+    let twice = remainder.checked_abs()?.checked_mul(2)?;
+    if twice < denominator.checked_abs()? {
+        return Some(quotient);
+    }
+    let away = if (numerator < 0) == (denominator < 0) {
+        1
+    } else {
+        -1
+    };
+    quotient.checked_add(away)
+}
+
+/// Implements what a bounded decimal of millionths shares with the other one.
+macro_rules! fixed_decimal {
+    ($name:ident, $lowest:expr) => {
+        impl $name {
+            /// Nothing.
+            pub const ZERO: Self = Self(0);
+            /// The largest value: 10^12.
+            pub const MAX: Self = Self(crate::domain::fixed::MAX_MICROS);
+
+            /// Takes an exact decimal; nothing is rounded.
+            ///
+            /// # Errors
+            ///
+            /// [`DecimalError`](crate::domain::DecimalError) when it has more than six fraction digits or
+            /// is out of range.
+            pub fn from_decimal(
+                value: rust_decimal::Decimal,
+            ) -> Result<Self, crate::domain::DecimalError> {
+                crate::domain::fixed::from_decimal(value).and_then(Self::from_micros)
+            }
+
+            /// Takes a count of millionths.
+            ///
+            /// # Errors
+            ///
+            /// [`DecimalError::OutOfRange`](crate::domain::DecimalError::OutOfRange).
+            pub fn from_micros(micros: i64) -> Result<Self, crate::domain::DecimalError> {
+                let micros = crate::domain::fixed::bounded(micros)?;
+                if micros < $lowest {
+                    return Err(crate::domain::DecimalError::OutOfRange);
+                }
+                Ok(Self(micros))
+            }
+
+            /// The exact decimal, without trailing zeros.
+            pub fn to_decimal(self) -> rust_decimal::Decimal {
+                crate::domain::fixed::to_decimal(self.0)
+            }
+
+            /// The count of millionths.
+            pub const fn micros(self) -> i64 {
+                self.0
+            }
+
+            /// Whether it is nothing.
+            pub const fn is_zero(self) -> bool {
+                self.0 == 0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.to_decimal().fmt(f)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}", self.to_decimal())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::domain::DecimalError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                crate::domain::fixed::parse(text).and_then(Self::from_micros)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(super) use fixed_decimal;

@@ -1,0 +1,58 @@
+//! The rules, pure: no clock, no id source, no storage, nothing asynchronous.
+//!
+//! Values check themselves when they are made; the state machines ([`StockTake`] and the others) have one
+//! table each of what leads where; [`StockLevel`] turns a [`Change`] into ledger events; [`settle`] is the
+//! rule for stock that moves while it is counted.
+
+mod actor;
+mod catalogue;
+mod counting;
+mod currency;
+mod fixed;
+mod id;
+mod money;
+mod quantity;
+mod stamp;
+mod stock_event;
+mod stock_key;
+mod stock_level;
+mod stock_take;
+mod stock_take_item;
+mod text;
+mod timestamp;
+mod transition;
+mod unit_cost;
+mod valuation;
+mod value;
+
+pub use actor::{Actor, Role, SiteAccess, UserSummary};
+pub use catalogue::{Barcode, CostingMethod, Named, Product, Site, SitePolicy, Supplier, Tracking};
+pub use counting::{CountMoment, Move, MovementPolicy, Settlement, settle};
+pub use currency::{Currency, UnknownCurrency};
+pub use fixed::DecimalError;
+pub use id::{
+    BrandId, CategoryId, CountEntryId, InventoryCountId, InventoryCountItemId, InventoryOrderId,
+    InventoryOrderItemId, JobId, OrganisationId, ProductId, SiteId, StockAdjustmentId,
+    StockEventId, StockImportId, StockTakeId, StockTakeItemId, SupplierId, UnitId, UserId,
+};
+pub use money::{Money, MoneyError};
+pub use quantity::Quantity;
+pub use stamp::Stamp;
+pub use stock_event::{Cause, EventLink, LedgerEntry, StockEvent, StockEventKind};
+pub use stock_key::{KeyError, StockKey};
+pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, Terms};
+pub use stock_take::{
+    InitialState, Population, PopulationMark, PopulationSource, PostingOptions, PostingResult,
+    REFUSED_LINES_TOLD, Refusal, RefusedLine, Run, RunStage, STOCK_TAKE_TRANSITIONS, StockTake,
+    StockTakeCommand, StockTakeDetails, StockTakePlace, StockTakeState,
+};
+pub use stock_take_item::{
+    Count, CountEntry, CountError, CountStatus, Entered, LineOutcome, LinePosting, LineProblem,
+    StockTakeItem, variance_minor,
+};
+pub use text::{Code, Label, Note, SearchText, Text, TextError, fold};
+pub use timestamp::Timestamp;
+pub use transition::{Edge, Machine, TransitionError};
+pub use unit_cost::UnitCost;
+pub use valuation::{CostLayer, CostPart, Costing, Pick, Valuation};
+pub use value::Value;

@@ -1,0 +1,578 @@
+//! What is on hand of one stock key, and how a movement changes it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Cause, Code, CostPart, Costing, CountMoment, Currency, DecimalError, EventLink, Note, Pick,
+    Quantity, Site, StockEvent, StockEventId, StockEventKind, StockKey, Timestamp, UnitCost,
+    UserId, Valuation, Value,
+};
+
+/// On hand, reserved and worth of one stock key.
+///
+/// *Zero on hand* and *not stocked* differ: a delisted key keeps its record, so that its events go on
+/// counting, but [`is_stocked`](Self::is_stocked) is false, it is on no list and enters no take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLevel {
+    key: StockKey,
+    quantity: Quantity,
+    reserved: Quantity,
+    stocked: bool,
+    sequence: u64,
+    valuation: Valuation,
+    knowledge: Vec<Known>,
+    updated_at: Timestamp,
+}
+
+/// A moment at which the truth about a key was known: by a posted count or an absolute value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// When.
+    pub at: Timestamp,
+    /// The key's sequence at that moment: what has one of these, or a lower one, and states no time of its
+    /// own, had happened by then.
+    pub sequence: u64,
+    /// Whether that time was stated (a count's is) or it was simply then.
+    pub timed: bool,
+    /// What knew.
+    pub cause: Cause,
+}
+
+/// How many moments of knowledge a key remembers. Only the newest counts; the older ones serve to go
+/// back when a posting is reversed.
+const REMEMBERED: usize = 16;
+
+/// A movement that its host dates further ahead than five minutes is refused: so much may clocks differ.
+const FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
+
+/// A change to one key, before it is an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The id of the event to be.
+    pub id: StockEventId,
+    /// What happens.
+    pub kind: StockEventKind,
+    /// Signed quantity.
+    pub quantity: Quantity,
+    /// What comes in costs this; goods that leave ignore it.
+    pub cost: IncomingCost,
+    /// What leaves first.
+    pub pick: Pick,
+    /// When it happened, if the command says so.
+    pub occurred_at: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<Note>,
+    /// The host's reference.
+    pub reference: Option<Code>,
+    /// The document.
+    pub cause: Cause,
+    /// The event that this takes back.
+    pub reverses: Option<EventLink>,
+}
+
+/// What incoming goods cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IncomingCost {
+    /// As much as what is on hand: the current average, else the last known cost, else the standard.
+    Current,
+    /// So much a unit.
+    PerUnit(UnitCost),
+    /// So much together.
+    Total(Value),
+    /// The very parts that left elsewhere.
+    Parts(Vec<CostPart>),
+}
+
+/// What a change must know from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The site, its currency and policy.
+    pub site: &'a Site,
+    /// The product's standard unit cost.
+    pub standard: Option<UnitCost>,
+    /// When it is recorded.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: UserId,
+}
+
+impl Terms<'_> {
+    /// How the key is costed.
+    pub const fn costing(&self) -> Costing {
+        Costing {
+            method: self.site.policy.costing,
+            currency: self.site.currency,
+            standard: self.standard,
+        }
+    }
+
+    const fn currency(&self) -> Currency {
+        self.site.currency
+    }
+}
+
+/// Why stock can't change so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StockError {
+    /// The level would fall below zero, which the site does not allow. Move less, or allow it.
+    #[error("not enough stock: {on_hand} on hand, change {change}")]
+    BelowZero {
+        /// What is on hand.
+        on_hand: Quantity,
+        /// What was asked.
+        change: Quantity,
+    },
+    /// Nothing is known about the cost of what comes in. State a unit cost, or allow zero cost.
+    #[error("no cost is known for what comes in")]
+    CostUnknown,
+    /// A key of one serial number holds one unit or none.
+    #[error("a serial number holds one unit or none, not {quantity}")]
+    SerialQuantity {
+        /// What it would hold.
+        quantity: Quantity,
+    },
+    /// It would have happened in a closed period. Date it later.
+    #[error("the period is closed until {closed_until}")]
+    PeriodClosed {
+        /// The site's closing date.
+        closed_until: Timestamp,
+    },
+    /// It would happen in the future.
+    #[error("dated in the future: {occurred_at}")]
+    FutureDated {
+        /// The stated time.
+        occurred_at: Timestamp,
+    },
+    /// The level, or its value, would leave the range of its type.
+    #[error("the level would leave its range")]
+    OutOfRange,
+}
+
+impl From<DecimalError> for StockError {
+    fn from(_: DecimalError) -> Self {
+        Self::OutOfRange
+    }
+}
+
+impl StockLevel {
+    /// A key that nothing has happened to.
+    pub fn new(key: StockKey, at: Timestamp) -> Self {
+        Self {
+            key,
+            quantity: Quantity::ZERO,
+            reserved: Quantity::ZERO,
+            stocked: false,
+            sequence: 0,
+            valuation: Valuation::default(),
+            knowledge: Vec::new(),
+            updated_at: at,
+        }
+    }
+
+    /// The key.
+    pub const fn key(&self) -> &StockKey {
+        &self.key
+    }
+
+    /// On hand.
+    pub const fn quantity(&self) -> Quantity {
+        self.quantity
+    }
+
+    /// How much of it is promised to somebody.
+    pub const fn reserved(&self) -> Quantity {
+        self.reserved
+    }
+
+    /// On hand less reserved.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn available(&self) -> Result<Quantity, DecimalError> {
+        self.quantity.checked_sub(self.reserved)
+    }
+
+    /// Whether the key is kept on stock here.
+    pub const fn is_stocked(&self) -> bool {
+        self.stocked
+    }
+
+    /// How many events the key has had.
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What it is worth.
+    pub const fn valuation(&self) -> &Valuation {
+        &self.valuation
+    }
+
+    /// The last moment at which the truth was known.
+    pub fn known(&self) -> Option<&Known> {
+        self.knowledge.last()
+    }
+
+    /// When it last changed.
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// Sets what is reserved.
+    #[must_use]
+    pub fn with_reserved(mut self, reserved: Quantity, at: Timestamp) -> Self {
+        self.reserved = reserved;
+        self.updated_at = at;
+        self
+    }
+
+    /// Applies a movement: the level after it, and its events. A movement that states a time at or before
+    /// the last known moment is absorbed: it is booked on its date with a linked counter-event at that
+    /// moment, so that history is right and the level stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError`]; the level is unchanged.
+    pub fn apply(
+        &self,
+        change: Change,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        if let Some(occurred_at) = change.occurred_at
+            && occurred_at > terms.at.later_by(FUTURE_TOLERANCE_MICROS)
+        {
+            return Err(StockError::FutureDated { occurred_at });
+        }
+        let stated = change.reverses.map_or(change.occurred_at, |link| {
+            // A reversal belongs where the event that it takes back belongs.
+            link.timed.then_some(link.occurred_at)
+        });
+        let known_since = match (stated, change.reverses, self.known()) {
+            (Some(at), _, Some(known)) if at <= known.at => Some(*known),
+            (None, Some(link), Some(known)) if link.sequence <= known.sequence => Some(*known),
+            (Some(_) | None, _, _) => None,
+        };
+        match known_since {
+            Some(known) => self.absorb(change, known, terms),
+            None => self
+                .apply_plain(change, terms)
+                .map(|(next, event)| (next, vec![event])),
+        }
+    }
+
+    /// Applies an absolute value, and remembers that the truth was known now.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError`]; the level is unchanged.
+    pub fn reset(
+        &self,
+        mut change: Change,
+        to: Quantity,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, StockEvent), StockError> {
+        change.quantity = to.checked_sub(self.quantity)?;
+        change.occurred_at = None;
+        let cause = change.cause;
+        let (mut next, event) = self.apply_plain(change, terms)?;
+        next.learn(Known {
+            at: event.occurred_at,
+            sequence: event.sequence,
+            timed: false,
+            cause,
+        });
+        Ok((next, event))
+    }
+
+    /// Applies the variance of a count that was taken at a moment, and remembers that the truth was known
+    /// then. Without a variance there is no event.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError`]; the level is unchanged.
+    pub fn settle(
+        &self,
+        change: Change,
+        moment: CountMoment,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Option<StockEvent>), StockError> {
+        let cause = change.cause;
+        let (mut next, event) = if change.quantity.is_zero() {
+            (self.clone(), None)
+        } else {
+            let change = Change {
+                occurred_at: Some(moment.at),
+                ..change
+            };
+            self.apply_plain(change, terms)
+                .map(|(next, event)| (next, Some(event)))?
+        };
+        next.updated_at = terms.at;
+        next.learn(Known {
+            at: moment.at,
+            sequence: moment.sequence,
+            timed: true,
+            cause,
+        });
+        Ok((next, event))
+    }
+
+    /// Delists the key: what is left is booked out, and the key is on no list any more. Nothing stays
+    /// reserved.
+    ///
+    /// # Errors
+    ///
+    /// [`StockError`]; the level is unchanged.
+    pub fn delist(
+        &self,
+        change: Change,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, StockEvent), StockError> {
+        let (mut next, event) = self.reset(change, Quantity::ZERO, terms)?;
+        next.stocked = false;
+        next.reserved = Quantity::ZERO;
+        Ok((next, event))
+    }
+
+    /// Forgets what a document knew, when the document is reversed.
+    #[must_use]
+    pub fn forget(mut self, cause: Cause) -> Self {
+        self.knowledge.retain(|known| known.cause != cause);
+        self
+    }
+
+    fn learn(&mut self, known: Known) {
+        if self.knowledge.len() >= REMEMBERED {
+            self.knowledge.remove(0);
+        }
+        self.knowledge.push(known);
+    }
+
+    /// When a change happens that does not say when: now, after all that is known.
+    fn now(&self, at: Timestamp) -> Timestamp {
+        self.known()
+            .map_or(at, |known| at.max(known.at.later_by(1)))
+    }
+
+    fn apply_plain(
+        &self,
+        change: Change,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, StockEvent), StockError> {
+        let occurred_at = match (change.reverses, change.occurred_at) {
+            (None, None) => self.now(terms.at),
+            (None, Some(at)) => at,
+            (Some(link), _) => self.reversal_date(link, terms),
+        };
+        let timed = change
+            .reverses
+            .map_or(change.occurred_at.is_some(), |link| link.timed);
+        check_date(occurred_at, terms)?;
+        let after = self.quantity.checked_add(change.quantity)?;
+        if change.quantity.is_negative() && after.is_negative() && !terms.site.policy.allow_negative
+        {
+            return Err(StockError::BelowZero {
+                on_hand: self.quantity,
+                change: change.quantity,
+            });
+        }
+        if self.key.serial.is_some() && (after > Quantity::ONE || !after.is_whole()) {
+            return Err(StockError::SerialQuantity { quantity: after });
+        }
+        let mut next = self.clone();
+        let (parts, value_change) = next.revalue(&change, occurred_at, terms)?;
+        next.quantity = after;
+        next.stocked = true;
+        next.updated_at = terms.at;
+        next.sequence = next.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
+        let event = event_of(
+            change,
+            (self, &next),
+            (parts, value_change),
+            (occurred_at, timed),
+            terms,
+        )?;
+        Ok((next, event))
+    }
+
+    /// A reversal is dated where the reversed event is, or, when that is closed, where the books open.
+    fn reversal_date(&self, link: EventLink, terms: &Terms<'_>) -> Timestamp {
+        if link.timed {
+            terms
+                .site
+                .policy
+                .closed_until
+                .map_or(link.occurred_at, |closed| link.occurred_at.max(closed))
+        } else {
+            self.now(terms.at)
+        }
+    }
+
+    /// Moves the goods through the valuation.
+    fn revalue(
+        &mut self,
+        change: &Change,
+        occurred_at: Timestamp,
+        terms: &Terms<'_>,
+    ) -> Result<(Vec<CostPart>, Value), StockError> {
+        let costing = terms.costing();
+        let blank = CostPart {
+            source: change.id,
+            cause: change.cause,
+            received_at: occurred_at,
+            quantity: change.quantity.abs(),
+            unit_cost: UnitCost::ZERO,
+            value: Value::ZERO,
+        };
+        if change.quantity.is_zero() {
+            return Ok((Vec::new(), Value::ZERO));
+        }
+        if change.quantity.is_negative() {
+            let out = change.quantity.abs();
+            return Ok(self.valuation.take_out(
+                self.quantity,
+                out,
+                change.pick,
+                &blank,
+                costing,
+            )?);
+        }
+        let parts = match &change.cost {
+            IncomingCost::Parts(parts) => parts.clone(),
+            IncomingCost::Total(value) => {
+                let unit_cost = value.per_unit(change.quantity)?;
+                vec![CostPart {
+                    unit_cost,
+                    value: *value,
+                    ..blank
+                }]
+            }
+            IncomingCost::PerUnit(cost) => vec![costed(&blank, *cost, terms)?],
+            IncomingCost::Current => {
+                let known = self.valuation.current_cost(self.quantity, costing);
+                let free = terms.site.policy.allow_zero_cost.then_some(UnitCost::ZERO);
+                let cost = known.or(free).ok_or(StockError::CostUnknown)?;
+                vec![costed(&blank, cost, terms)?]
+            }
+        };
+        let value_change = self.valuation.put_in(self.quantity, &parts, costing)?;
+        Ok((parts, value_change))
+    }
+
+    /// Books a late movement on its date and balances it at the moment that knew better. The value stays:
+    /// what was counted then was costed then.
+    fn absorb(
+        &self,
+        change: Change,
+        known: Known,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let link = change.reverses;
+        let occurred_at = link.map_or(change.occurred_at.unwrap_or(terms.at), |l| {
+            self.reversal_date(l, terms)
+        });
+        let timed = link.map_or(change.occurred_at.is_some(), |link| link.timed);
+        check_date(occurred_at, terms)?;
+        let mut priced = self.clone();
+        let (parts, value_change) = priced.revalue(&change, occurred_at, terms)?;
+        let mut between = self.clone();
+        between.quantity = self.quantity.checked_add(change.quantity)?;
+        between.sequence = self.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
+        let mut next = self.clone();
+        next.sequence = between
+            .sequence
+            .checked_add(1)
+            .ok_or(StockError::OutOfRange)?;
+        next.updated_at = terms.at;
+        let balance = Change {
+            id: StockEventId::new(Uuid::new_v5(&change.id.as_uuid(), b"absorption")),
+            kind: StockEventKind::Absorption,
+            quantity: change.quantity.negated(),
+            reason: None,
+            cause: known.cause,
+            reverses: None,
+            ..change.clone()
+        };
+        let dated = (occurred_at, timed);
+        let late = event_of(
+            change,
+            (self, &between),
+            (parts.clone(), value_change),
+            dated,
+            terms,
+        )?;
+        let moment = (known.at.max(occurred_at), true);
+        let back = (parts, value_change.negated());
+        let mut counter = event_of(balance, (&between, &next), back, moment, terms)?;
+        counter.absorbs = Some(EventLink {
+            event: late.id,
+            ..late.moment()
+        });
+        Ok((next, vec![late, counter]))
+    }
+}
+
+fn costed(blank: &CostPart, cost: UnitCost, terms: &Terms<'_>) -> Result<CostPart, StockError> {
+    let value = Value::of(blank.quantity, cost, terms.currency())?;
+    Ok(CostPart {
+        unit_cost: cost,
+        value,
+        ..blank.clone()
+    })
+}
+
+fn check_date(occurred_at: Timestamp, terms: &Terms<'_>) -> Result<(), StockError> {
+    if let Some(closed_until) = terms.site.policy.closed_until
+        && occurred_at < closed_until
+    {
+        return Err(StockError::PeriodClosed { closed_until });
+    }
+    Ok(())
+}
+
+fn event_of(
+    change: Change,
+    (before, after): (&StockLevel, &StockLevel),
+    (parts, value_change): (Vec<CostPart>, Value),
+    (occurred_at, timed): (Timestamp, bool),
+    terms: &Terms<'_>,
+) -> Result<StockEvent, StockError> {
+    let mut cost = Value::ZERO;
+    for part in &parts {
+        cost = cost.checked_add(part.value)?;
+    }
+    // What leaves is costed by the site's method, what comes in by what it cost.
+    let cost = if change.quantity.is_negative() {
+        value_change
+    } else {
+        cost
+    };
+    let unit_cost = if change.quantity.is_zero() {
+        UnitCost::ZERO
+    } else {
+        cost.abs().per_unit(change.quantity.abs())?
+    };
+    Ok(StockEvent {
+        id: change.id,
+        key: after.key.clone(),
+        sequence: after.sequence,
+        kind: change.kind,
+        change: change.quantity,
+        before: before.quantity,
+        after: after.quantity,
+        unit_cost,
+        value_change,
+        parts,
+        occurred_at,
+        timed,
+        recorded_at: terms.at,
+        recorded_by: terms.by,
+        reason: change.reason,
+        reference: change.reference,
+        cause: change.cause,
+        reverses: change.reverses,
+        absorbs: None,
+    })
+}

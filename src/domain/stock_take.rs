@@ -1,0 +1,759 @@
+//! A stock take: one header, many lines.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::transition::{edge, named_states, step};
+use super::{
+    Code, Currency, Edge, JobId, Label, LineProblem, Machine, MovementPolicy, Note, OrganisationId,
+    SiteId, Stamp, StockKey, StockTakeId, StockTakeItemId, Timestamp, TransitionError, UserSummary,
+    Value,
+};
+
+named_states! {
+    /// Where a stock take stands.
+    StockTakeState {
+        /// Lines are put together; nothing is counted yet.
+        New = "new",
+        /// Being counted.
+        Ongoing = "ongoing",
+        /// Its variances are being posted; locked against edits.
+        Posting = "posting",
+        /// Posted.
+        Finished = "finished",
+        /// Its posting is being reversed.
+        Reopening = "reopening",
+        /// Removed: it is on no list, its entries and events stay.
+        Removed = "removed",
+    }
+}
+
+named_states! {
+    /// What can be asked of a stock take.
+    StockTakeCommand {
+        /// Change the words on it.
+        Update = "update",
+        /// Add lines (S4.5).
+        AddItems = "add items",
+        /// Remove lines before the start (S4.5).
+        RemoveItems = "remove items",
+        /// Go on adding the lines that were asked for.
+        Populate = "populate",
+        /// Add a line for what was found while counting.
+        AddFound = "add found item",
+        /// Remove a line while counting (S1.11).
+        DeleteItem = "delete item",
+        /// Begin to count (S4.6).
+        Start = "start",
+        /// Count a line (S1.10, S4.7). Guarded by the epoch; the header is not written.
+        Count = "count",
+        /// Lock it and begin to post (S1.6, S1.7, S4.8).
+        BeginPosting = "post",
+        /// Give up posting before anything was posted.
+        AbandonPosting = "abandon posting",
+        /// All lines are posted.
+        CompletePosting = "complete posting",
+        /// Post again the lines that could not be posted.
+        PostLeftOver = "post left over lines",
+        /// Give up the lines that could not be posted.
+        DismissLeftOver = "dismiss left over lines",
+        /// Begin to reverse the posting (S4.9).
+        BeginReopening = "reopen",
+        /// The posting is reversed.
+        CompleteReopening = "complete reopening",
+        /// Remove it (S1.5, S4.4).
+        Remove = "remove",
+    }
+}
+
+use StockTakeCommand as Command;
+use StockTakeState as State;
+
+/// What leads where. Everything else is refused.
+pub const STOCK_TAKE_TRANSITIONS: &[Edge<StockTakeState, StockTakeCommand>] = &[
+    edge(State::New, Command::Update, State::New),
+    edge(State::New, Command::AddItems, State::New),
+    edge(State::New, Command::RemoveItems, State::New),
+    edge(State::New, Command::Populate, State::New),
+    edge(State::New, Command::Start, State::Ongoing),
+    edge(State::New, Command::Remove, State::Removed),
+    edge(State::Ongoing, Command::Update, State::Ongoing),
+    edge(State::Ongoing, Command::Populate, State::Ongoing),
+    edge(State::Ongoing, Command::AddFound, State::Ongoing),
+    edge(State::Ongoing, Command::DeleteItem, State::Ongoing),
+    edge(State::Ongoing, Command::Count, State::Ongoing),
+    edge(State::Ongoing, Command::BeginPosting, State::Posting),
+    edge(State::Ongoing, Command::Remove, State::Removed),
+    edge(State::Posting, Command::Populate, State::Posting),
+    edge(State::Posting, Command::AbandonPosting, State::Ongoing),
+    edge(State::Posting, Command::CompletePosting, State::Finished),
+    edge(State::Finished, Command::PostLeftOver, State::Posting),
+    edge(State::Finished, Command::DismissLeftOver, State::Finished),
+    edge(State::Finished, Command::BeginReopening, State::Reopening),
+    edge(State::Finished, Command::Remove, State::Removed),
+    edge(State::Reopening, Command::CompleteReopening, State::Ongoing),
+];
+
+/// A stock take. Everything but the words on it changes only by its transitions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockTake {
+    id: StockTakeId,
+    organisation: OrganisationId,
+    site: SiteId,
+    currency: Currency,
+    details: StockTakeDetails,
+    state: StockTakeState,
+    epoch: u64,
+    round: u32,
+    last_line: u64,
+    population: Option<Population>,
+    run: Option<Run>,
+    result: Option<PostingResult>,
+    refusal: Option<Refusal>,
+    created_by: UserSummary,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    posted_by: Option<UserSummary>,
+    posted_at: Option<Timestamp>,
+}
+
+/// The words on a take, and how it posts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockTakeDetails {
+    /// A short name (S4). S1 has none.
+    pub name: Option<Label>,
+    /// What it is about (S1's label).
+    pub description: Label,
+    /// When it should be finished.
+    pub due_at: Option<Timestamp>,
+    /// Whether it is the annual one.
+    pub annual: bool,
+    /// What it does about stock that moves while it is counted.
+    pub movement_policy: MovementPolicy,
+}
+
+/// Lines on their way into a take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Population {
+    /// Where they come from.
+    pub source: PopulationSource,
+    /// The job that adds them.
+    pub job: JobId,
+    /// How far it is.
+    pub after: Option<PopulationMark>,
+    /// How many keys were looked at.
+    pub done: u64,
+    /// How many there were to look at when it began.
+    pub total: u64,
+}
+
+/// Where a take's lines come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PopulationSource {
+    /// Every stocked key of the site.
+    Stocked,
+    /// Every stocked key of a stock place.
+    StockPlace(Code),
+    /// The keys of another take, as far as they are still stocked.
+    CopyOf(StockTakeId),
+}
+
+/// How far adding lines is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PopulationMark {
+    /// The last key of the site that was looked at.
+    Key(StockKey),
+    /// The last line of the copied take.
+    Line(u64),
+}
+
+/// A posting or a reversal that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it does now.
+    pub stage: RunStage,
+    /// The last line that it is done with.
+    pub after: u64,
+    /// How many lines it is done with.
+    pub done: u64,
+    /// The job that finishes it whatever happens.
+    pub job: JobId,
+    /// When it began.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: UserSummary,
+    /// How it posts.
+    pub options: PostingOptions,
+    /// Why (a reopening).
+    pub reason: Option<Note>,
+    /// What it has come to so far.
+    pub tally: PostingResult,
+    /// Lines that can't be posted, found by the check: the first ones.
+    pub refused: Vec<RefusedLine>,
+    /// How many lines can't be posted.
+    pub refused_total: u64,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStage {
+    /// Looks for lines that can't be posted; nothing is posted yet.
+    Check,
+    /// Posts.
+    Apply,
+    /// Posts the lines that were left over.
+    LeftOver,
+    /// Reverses.
+    Reverse,
+}
+
+/// How a take is posted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PostingOptions {
+    /// Counts what nobody counted as zero (S4.8). Default: it is left alone.
+    pub zero_uncounted: bool,
+    /// Leaves lines that can't be posted behind instead of refusing the whole posting.
+    pub skip_unpostable: bool,
+}
+
+/// What a posting came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostingResult {
+    /// Lines with a variance that was posted.
+    pub adjusted: u64,
+    /// Lines that were right.
+    pub confirmed: u64,
+    /// Lines that nobody counted.
+    pub uncounted: u64,
+    /// Lines whose count was older than what was known.
+    pub superseded: u64,
+    /// Lines that wait to be posted again or dismissed.
+    pub unposted: u64,
+    /// The sum of the lines' adjustments in the minor unit.
+    pub adjustment_minor: i64,
+    /// What the whole scope is worth at standard cost.
+    pub standard_value: Value,
+    /// What the whole scope is worth by first in, first out.
+    pub fifo_value: Value,
+    /// The same (first in, first out) by account; products without one are under the empty account.
+    pub accounts: BTreeMap<String, Value>,
+}
+
+/// A posting that was refused because of lines that can't be posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// How many lines.
+    pub total: u64,
+    /// The first of them.
+    pub lines: Vec<RefusedLine>,
+}
+
+/// How many refused lines are told one by one.
+pub const REFUSED_LINES_TOLD: usize = 100;
+
+/// A line that can't be posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLine {
+    /// The line.
+    pub item: StockTakeItemId,
+    /// Its key.
+    pub key: StockKey,
+    /// Why.
+    pub problem: LineProblem,
+}
+
+/// A new take's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StockTakePlace {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The site.
+    pub site: SiteId,
+    /// The site's currency.
+    pub currency: Currency,
+}
+
+impl StockTake {
+    /// A new take: [`StockTakeState::New`] to be put together first (S4.2), or
+    /// [`StockTakeState::Ongoing`] to be counted at once (S1.2).
+    pub fn create(
+        id: StockTakeId,
+        place: StockTakePlace,
+        details: StockTakeDetails,
+        state: InitialState,
+        stamp: &Stamp,
+    ) -> Self {
+        Self {
+            id,
+            organisation: place.organisation,
+            site: place.site,
+            currency: place.currency,
+            details,
+            state: match state {
+                InitialState::New => State::New,
+                InitialState::Ongoing => State::Ongoing,
+            },
+            epoch: 1,
+            round: 0,
+            last_line: 0,
+            population: None,
+            run: None,
+            result: None,
+            refusal: None,
+            created_by: stamp.actor.user.clone(),
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            posted_by: None,
+            posted_at: None,
+        }
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> StockTakeId {
+        self.id
+    }
+
+    /// Its organisation.
+    pub const fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// Its site.
+    pub const fn site(&self) -> SiteId {
+        self.site
+    }
+
+    /// The currency of its values.
+    pub const fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// The words on it.
+    pub const fn details(&self) -> &StockTakeDetails {
+        &self.details
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> StockTakeState {
+        self.state
+    }
+
+    /// Changes only when the state does: what counting is guarded by.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How many postings have begun.
+    pub const fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// Whether all items have been added that were asked for (S1.2).
+    pub const fn items_added(&self) -> bool {
+        self.population.is_none()
+    }
+
+    /// The lines that are on their way.
+    pub const fn population(&self) -> Option<&Population> {
+        self.population.as_ref()
+    }
+
+    /// The line that was added last.
+    pub const fn last_line(&self) -> u64 {
+        self.last_line
+    }
+
+    /// The posting or reversal that is under way, with its progress.
+    pub const fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// What the posting came to, once it is done.
+    pub const fn result(&self) -> Option<&PostingResult> {
+        self.result.as_ref()
+    }
+
+    /// Why the last posting was refused.
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Who created it.
+    pub const fn created_by(&self) -> &UserSummary {
+        &self.created_by
+    }
+
+    /// When it was created.
+    pub const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When its header last changed.
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// Who posted it, once that is done.
+    pub const fn posted_by(&self) -> Option<&UserSummary> {
+        self.posted_by.as_ref()
+    }
+
+    /// When it was posted.
+    pub const fn posted_at(&self) -> Option<Timestamp> {
+        self.posted_at
+    }
+
+    /// Whether the state allows a command.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::State`].
+    pub fn allows(&self, command: StockTakeCommand) -> Result<StockTakeState, TransitionError> {
+        step(
+            STOCK_TAKE_TRANSITIONS,
+            Machine::StockTake,
+            self.state,
+            command,
+        )
+    }
+
+    fn take_step(&self, command: StockTakeCommand, at: Timestamp) -> Result<Self, TransitionError> {
+        let to = self.allows(command)?;
+        let epoch = if to == self.state {
+            self.epoch
+        } else {
+            self.epoch.saturating_add(1)
+        };
+        Ok(Self {
+            state: to,
+            epoch,
+            updated_at: self.updated_at.max(at),
+            ..self.clone()
+        })
+    }
+
+    /// Changes the words on it (S1.4, S4.4).
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`]; so for every transition.
+    pub fn update(
+        &self,
+        details: StockTakeDetails,
+        stamp: &Stamp,
+    ) -> Result<Self, TransitionError> {
+        Ok(Self {
+            details,
+            ..self.take_step(Command::Update, stamp.at)?
+        })
+    }
+
+    /// Begins to add lines from a source. `command` tells by which right: [`StockTakeCommand::AddItems`]
+    /// for a take that is put together, [`StockTakeCommand::Populate`] for a new one that is counted at once.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::ItemsBeingAdded`] while other lines are on their way.
+    pub fn begin_populating(
+        &self,
+        command: StockTakeCommand,
+        population: Population,
+        stamp: &Stamp,
+    ) -> Result<Self, TransitionError> {
+        if self.population.is_some() {
+            return Err(TransitionError::ItemsBeingAdded);
+        }
+        Ok(Self {
+            population: Some(population),
+            ..self.take_step(command, stamp.at)?
+        })
+    }
+
+    /// A chunk of lines was added: `mark` is how far it came, `None` that it is done.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn populate(
+        &self,
+        mark: Option<PopulationMark>,
+        looked_at: u64,
+        last_line: u64,
+        at: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Populate, at)?;
+        let population = match (mark, self.population.clone()) {
+            (Some(mark), Some(before)) => Some(Population {
+                after: Some(mark),
+                done: before.done.saturating_add(looked_at),
+                ..before
+            }),
+            (None, _) | (_, None) => None,
+        };
+        Ok(Self {
+            last_line,
+            population,
+            ..next
+        })
+    }
+
+    /// Lines were added one by one: by hand before the start, or found while counting.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn add_lines(
+        &self,
+        command: StockTakeCommand,
+        last_line: u64,
+        stamp: &Stamp,
+    ) -> Result<Self, TransitionError> {
+        Ok(Self {
+            last_line,
+            ..self.take_step(command, stamp.at)?
+        })
+    }
+
+    /// Begins to count (S4.6).
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::NoLines`] without a line, [`TransitionError::ItemsBeingAdded`] when the first is
+    /// still on its way.
+    pub fn start(&self, lines: u64, stamp: &Stamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Start, stamp.at)?;
+        match (lines, &self.population) {
+            (0, Some(_)) => Err(TransitionError::ItemsBeingAdded),
+            (0, None) => Err(TransitionError::NoLines {
+                machine: Machine::StockTake,
+            }),
+            (_, _) => Ok(next),
+        }
+    }
+
+    /// Locks it and begins to post (S1.6, S1.7, S4.8).
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn begin_posting(
+        &self,
+        options: PostingOptions,
+        job: JobId,
+        stamp: &Stamp,
+    ) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::BeginPosting, stamp.at)?;
+        // A posting that may leave lines behind has nothing to look for first.
+        let stage = if options.skip_unpostable {
+            RunStage::Apply
+        } else {
+            RunStage::Check
+        };
+        let round = self.round.saturating_add(1);
+        Ok(Self {
+            round,
+            run: Some(Run::begin(stage, job, options, None, stamp)),
+            refusal: None,
+            ..next
+        })
+    }
+
+    /// Gives up a posting that has not posted anything: the lines that can't be posted are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn abandon_posting(&self, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::AbandonPosting, at)?;
+        let refusal = self
+            .run
+            .as_ref()
+            .filter(|run| run.stage == RunStage::Check)
+            .map(|run| Refusal {
+                at,
+                total: run.refused_total,
+                lines: run.refused.clone(),
+            })
+            .ok_or(TransitionError::Rule {
+                code: "posting_has_begun",
+                message: "lines have been posted already",
+            })?;
+        Ok(Self {
+            run: None,
+            refusal: Some(refusal),
+            ..next
+        })
+    }
+
+    /// A chunk of lines is done with.
+    #[must_use]
+    pub fn advance(&self, run: Run, at: Timestamp) -> Self {
+        Self {
+            run: Some(run),
+            updated_at: self.updated_at.max(at),
+            ..self.clone()
+        }
+    }
+
+    /// All lines are posted. A repeated completion of left over lines keeps who posted first.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn complete_posting(&self, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::CompletePosting, at)?;
+        let Some(run) = self.run.clone() else {
+            return Err(TransitionError::Rule {
+                code: "nothing_under_way",
+                message: "no posting is under way",
+            });
+        };
+        Ok(Self {
+            run: None,
+            posted_by: self.posted_by.clone().or(Some(run.by)),
+            posted_at: self.posted_at.or(Some(at)),
+            result: Some(run.tally),
+            ..next
+        })
+    }
+
+    /// Begins to post again the lines that could not be posted.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] when there are none.
+    pub fn begin_left_over(&self, job: JobId, stamp: &Stamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::PostLeftOver, stamp.at)?;
+        let result = self.left_over()?;
+        let options = PostingOptions {
+            zero_uncounted: false,
+            skip_unpostable: true,
+        };
+        let mut run = Run::begin(RunStage::LeftOver, job, options, None, stamp);
+        run.tally = PostingResult {
+            unposted: 0,
+            ..result.clone()
+        };
+        Ok(Self {
+            run: Some(run),
+            ..next
+        })
+    }
+
+    /// One line that could not be posted is given up.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] when there are none.
+    pub fn dismiss_left_over(&self, stamp: &Stamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::DismissLeftOver, stamp.at)?;
+        let result = self.left_over()?;
+        let unposted = result.unposted.saturating_sub(1);
+        Ok(Self {
+            result: Some(PostingResult {
+                unposted,
+                ..result.clone()
+            }),
+            ..next
+        })
+    }
+
+    fn left_over(&self) -> Result<&PostingResult, TransitionError> {
+        self.result
+            .as_ref()
+            .filter(|result| result.unposted > 0)
+            .ok_or(TransitionError::Rule {
+                code: "nothing_left_over",
+                message: "every line has been posted or dismissed",
+            })
+    }
+
+    /// Begins to reverse the posting (S4.9).
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn begin_reopening(
+        &self,
+        job: JobId,
+        reason: Option<Note>,
+        stamp: &Stamp,
+    ) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::BeginReopening, stamp.at)?;
+        let run = Run::begin(
+            RunStage::Reverse,
+            job,
+            PostingOptions::default(),
+            reason,
+            stamp,
+        );
+        Ok(Self {
+            run: Some(run),
+            ..next
+        })
+    }
+
+    /// The posting is reversed: it is ongoing again, with its counts.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn complete_reopening(&self, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::CompleteReopening, at)?;
+        Ok(Self {
+            run: None,
+            result: None,
+            posted_by: None,
+            posted_at: None,
+            ..next
+        })
+    }
+
+    /// Removes it (S1.5, S4.4). The ledger is never touched.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn remove(&self, stamp: &Stamp) -> Result<Self, TransitionError> {
+        self.take_step(Command::Remove, stamp.at)
+    }
+}
+
+/// How a new take begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InitialState {
+    /// It is put together first (S4).
+    New,
+    /// It is counted at once (S1).
+    Ongoing,
+}
+
+impl Run {
+    fn begin(
+        stage: RunStage,
+        job: JobId,
+        options: PostingOptions,
+        reason: Option<Note>,
+        stamp: &Stamp,
+    ) -> Self {
+        Self {
+            stage,
+            after: 0,
+            done: 0,
+            job,
+            at: stamp.at,
+            by: stamp.actor.user.clone(),
+            options,
+            reason,
+            tally: PostingResult::default(),
+            refused: Vec::new(),
+            refused_total: 0,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What stock is worth, inside the library.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+
+use super::fixed::{SCALE, divide_rounded};
+use super::{Currency, DecimalError, Money, Quantity, UnitCost};
+
+/// An exact amount in a site's currency (major units), with more digits than money has.
+///
+/// SPEC.md, "Rounding": inside, values keep six digits beyond the currency's own; they are rounded
+/// once, where an amount leaves the library ([`Value::to_money`]). The range is ±10^17.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::{Currency, Quantity, UnitCost, Value};
+///
+/// let gbp: Currency = "gbp".parse()?;
+/// let value = Value::of("3".parse()?, "0.335".parse::<UnitCost>()?, gbp)?;
+/// assert_eq!(value.to_string(), "1.005");
+/// assert_eq!(value.to_money(gbp)?.minor(), 101);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(i128);
+
+/// Fraction digits of the representation: six beyond the four that ISO 4217 has at most.
+const DIGITS: u32 = 10;
+const UNIT: i128 = 10_i128.pow(DIGITS);
+const MAX: i128 = 10_i128.pow(17) * UNIT;
+/// Digits kept beyond the currency's own.
+const EXTRA_DIGITS: u32 = 6;
+
+impl Value {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    fn bounded(units: i128) -> Result<Self, DecimalError> {
+        if (-MAX..=MAX).contains(&units) {
+            Ok(Self(units))
+        } else {
+            Err(DecimalError::OutOfRange)
+        }
+    }
+
+    /// Rounds units of 10^-`digits` to the digits that are kept for the currency.
+    fn kept(numerator: i128, denominator: i128, currency: Currency) -> Result<Self, DecimalError> {
+        let drop = DIGITS.saturating_sub(currency.minor_digits().saturating_add(EXTRA_DIGITS));
+        let step = 10_i128.checked_pow(drop).ok_or(DecimalError::OutOfRange)?;
+        denominator
+            .checked_mul(step)
+            .and_then(|denominator| divide_rounded(numerator, denominator))
+            .and_then(|kept| kept.checked_mul(step))
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
+    }
+
+    /// Quantity times unit cost, signed as the quantity is.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn of(
+        quantity: Quantity,
+        cost: UnitCost,
+        currency: Currency,
+    ) -> Result<Self, DecimalError> {
+        // Millionths times millionths are 12 digits; the representation has 10.
+        let product = i128::from(quantity.micros())
+            .checked_mul(i128::from(cost.micros()))
+            .ok_or(DecimalError::OutOfRange)?;
+        Self::kept(product, 100, currency)
+    }
+
+    /// The part of this value that belongs to `part` of `whole` units. The whole gets all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`], also when `whole` is zero.
+    pub fn share(
+        self,
+        part: Quantity,
+        whole: Quantity,
+        currency: Currency,
+    ) -> Result<Self, DecimalError> {
+        if part == whole && !whole.is_zero() {
+            return Ok(self);
+        }
+        let (whole, part) = (i128::from(whole.micros()), i128::from(part.micros()));
+        match self.0.checked_mul(part) {
+            Some(numerator) => Self::kept(numerator, whole, currency),
+            None => Err(DecimalError::OutOfRange),
+        }
+    }
+
+    /// This value spread over `quantity` units: the cost of one, rounded to six digits, never below zero.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`], also when `quantity` is zero.
+    pub fn per_unit(self, quantity: Quantity) -> Result<UnitCost, DecimalError> {
+        // Units of 10^-10 over millionths are 10^-4: two more digits make the millionths of a cost.
+        let cost = self
+            .0
+            .checked_mul(i128::from(SCALE))
+            .and_then(|n| {
+                i128::from(quantity.micros())
+                    .checked_mul(10_000)
+                    .map(|d| (n, d))
+            })
+            .and_then(|(n, d)| divide_rounded(n, d))
+            .and_then(|micros| i64::try_from(micros).ok())
+            .ok_or(DecimalError::OutOfRange)?;
+        UnitCost::from_micros(cost.max(0))
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn checked_add(self, other: Self) -> Result<Self, DecimalError> {
+        self.0
+            .checked_add(other.0)
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
+    }
+
+    /// The difference.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn checked_sub(self, other: Self) -> Result<Self, DecimalError> {
+        self.0
+            .checked_sub(other.0)
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
+    }
+
+    /// The same magnitude with the other sign.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+
+    /// The magnitude.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
+    /// Whether it is nothing.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it is below zero.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Rounded half away from zero to the currency's minor unit: the one rounding on the way out.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`] when the minor units don't fit.
+    pub fn to_money(self, currency: Currency) -> Result<Money, DecimalError> {
+        let step = 10_i128
+            .checked_pow(DIGITS.saturating_sub(currency.minor_digits()))
+            .ok_or(DecimalError::OutOfRange)?;
+        let minor = divide_rounded(self.0, step).ok_or(DecimalError::OutOfRange)?;
+        Ok(Money::new(
+            i64::try_from(minor).map_err(|_| DecimalError::OutOfRange)?,
+            currency,
+        ))
+    }
+
+    /// The exact decimal in major units, without trailing zeros.
+    pub fn to_decimal(self) -> Decimal {
+        // Within ±10^17 and ten digits the mantissa has at most 28 digits, which `Decimal` holds.
+        Decimal::try_from_i128_with_scale(self.0, DIGITS)
+            .unwrap_or_default()
+            .normalize()
+    }
+
+    /// Takes an exact decimal in major units.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::TooPrecise`] beyond ten fraction digits, [`DecimalError::OutOfRange`].
+    pub fn from_decimal(value: Decimal) -> Result<Self, DecimalError> {
+        let value = value.normalize();
+        let missing = DIGITS
+            .checked_sub(value.scale())
+            .ok_or(DecimalError::TooPrecise)?;
+        10_i128
+            .checked_pow(missing)
+            .and_then(|factor| value.mantissa().checked_mul(factor))
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_decimal().fmt(f)
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for Value {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if !plain || digits.starts_with('.') || digits.ends_with('.') || digits.len() > 40 {
+            return Err(DecimalError::Syntax);
+        }
+        Decimal::from_str_exact(text)
+            .map_err(|_| DecimalError::Syntax)
+            .and_then(Self::from_decimal)
+    }
+}
+
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
