@@ -10,3 +10,9 @@
 )]
 
 pub mod domain;
+pub mod jobs;
+pub mod memory;
+pub mod service;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;

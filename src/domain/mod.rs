@@ -5,15 +5,23 @@
 //! rule for stock that moves while it is counted.
 
 mod actor;
+mod approval;
 mod catalogue;
 mod counting;
 mod currency;
 mod fixed;
 mod id;
+mod inventory_count;
+mod inventory_count_item;
+mod inventory_order;
+mod inventory_order_item;
 mod money;
 mod quantity;
+mod reversal;
 mod stamp;
+mod stock_adjustment;
 mod stock_event;
+mod stock_import;
 mod stock_key;
 mod stock_level;
 mod stock_take;
@@ -24,8 +32,10 @@ mod transition;
 mod unit_cost;
 mod valuation;
 mod value;
+mod variance;
 
 pub use actor::{Actor, Role, SiteAccess, UserSummary};
+pub use approval::{ApprovalPolicy, Tolerance};
 pub use catalogue::{Barcode, CostingMethod, Named, Product, Site, SitePolicy, Supplier, Tracking};
 pub use counting::{CountMoment, Move, MovementPolicy, Settlement, settle};
 pub use currency::{Currency, UnknownCurrency};
@@ -35,16 +45,40 @@ pub use id::{
     InventoryOrderItemId, JobId, OrganisationId, ProductId, SiteId, StockAdjustmentId,
     StockEventId, StockImportId, StockTakeId, StockTakeItemId, SupplierId, UnitId, UserId,
 };
+pub use inventory_count::{
+    Completion, CompletionOptions, CompletionStage, CountRefusal, CountResult, CountTotals,
+    CountType, INVENTORY_COUNT_TRANSITIONS, InventoryCount, InventoryCountCommand,
+    InventoryCountDetails, InventoryCountState, RefusedCountItem,
+};
+pub use inventory_count_item::{CountItemPosting, Found, InventoryCountEntry, InventoryCountItem};
+pub use inventory_order::{
+    ClosedShort, INVENTORY_ORDER_TRANSITIONS, InventoryOrder, InventoryOrderCommand,
+    InventoryOrderDetails, InventoryOrderState, MAX_ORDER_ITEMS, OrderSupplier,
+    PurchaseOrderNumber,
+};
+pub use inventory_order_item::{
+    InventoryOrderItem, MAX_ORDERED, MAX_UNIT_PRICE_MINOR, OrderItemError, Ordered, Receipt,
+    ReceiptPolicy,
+};
 pub use money::{Money, MoneyError};
 pub use quantity::Quantity;
+pub use reversal::{Posting, reversal_id, reversal_of};
 pub use stamp::Stamp;
+pub use stock_adjustment::{
+    AdjustmentCost, AdjustmentRequest, AdjustmentType, AppliedChange, STOCK_ADJUSTMENT_TRANSITIONS,
+    StockAdjustment, StockAdjustmentCommand, StockAdjustmentState,
+};
 pub use stock_event::{Cause, EventLink, LedgerEntry, StockEvent, StockEventKind};
+pub use stock_import::{
+    ImportMode, ImportReport, STOCK_IMPORT_TRANSITIONS, StockImport, StockImportCommand,
+    StockImportState,
+};
 pub use stock_key::{KeyError, StockKey};
 pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, Terms};
 pub use stock_take::{
-    InitialState, Population, PopulationMark, PopulationSource, PostingOptions, PostingResult,
-    REFUSED_LINES_TOLD, Refusal, RefusedLine, Run, RunStage, STOCK_TAKE_TRANSITIONS, StockTake,
-    StockTakeCommand, StockTakeDetails, StockTakePlace, StockTakeState,
+    InitialState, Population, PopulationSource, PostingOptions, PostingResult, REFUSED_LINES_TOLD,
+    Refusal, RefusedLine, Run, RunStage, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand,
+    StockTakeDetails, StockTakePlace, StockTakeState,
 };
 pub use stock_take_item::{
     Count, CountEntry, CountError, CountStatus, Entered, LineOutcome, LinePosting, LineProblem,
@@ -56,3 +90,4 @@ pub use transition::{Edge, Machine, TransitionError};
 pub use unit_cost::UnitCost;
 pub use valuation::{CostLayer, CostPart, Costing, Pick, Valuation};
 pub use value::Value;
+pub use variance::Variance;

@@ -336,11 +336,11 @@ impl StockLevel {
         Ok((next, event))
     }
 
-    /// Forgets what a document knew, when the document is reversed.
-    #[must_use]
-    pub fn forget(mut self, cause: Cause) -> Self {
-        self.knowledge.retain(|known| known.cause != cause);
-        self
+    /// Forgets some of what was known.
+    pub(super) fn forget(&self, which: impl Fn(&Known) -> bool) -> Self {
+        let mut next = self.clone();
+        next.knowledge.retain(|known| !which(known));
+        next
     }
 
     fn learn(&mut self, known: Known) {
@@ -451,7 +451,7 @@ impl StockLevel {
             }
             IncomingCost::PerUnit(cost) => vec![costed(&blank, *cost, terms)?],
             IncomingCost::Current => {
-                let known = self.valuation.current_cost(self.quantity, costing);
+                let known = self.valuation.current_cost(self.quantity, terms.standard);
                 let free = terms.site.policy.allow_zero_cost.then_some(UnitCost::ZERO);
                 let cost = known.or(free).ok_or(StockError::CostUnknown)?;
                 vec![costed(&blank, cost, terms)?]

@@ -60,6 +60,8 @@ named_states! {
         DismissLeftOver = "dismiss left over lines",
         /// Begin to reverse the posting (S4.9).
         BeginReopening = "reopen",
+        /// Give up reopening before anything was reversed.
+        AbandonReopening = "abandon reopening",
         /// The posting is reversed.
         CompleteReopening = "complete reopening",
         /// Remove it (S1.5, S4.4).
@@ -92,6 +94,7 @@ pub const STOCK_TAKE_TRANSITIONS: &[Edge<StockTakeState, StockTakeCommand>] = &[
     edge(State::Finished, Command::DismissLeftOver, State::Finished),
     edge(State::Finished, Command::BeginReopening, State::Reopening),
     edge(State::Finished, Command::Remove, State::Removed),
+    edge(State::Reopening, Command::AbandonReopening, State::Finished),
     edge(State::Reopening, Command::CompleteReopening, State::Ongoing),
 ];
 
@@ -140,8 +143,8 @@ pub struct Population {
     pub source: PopulationSource,
     /// The job that adds them.
     pub job: JobId,
-    /// How far it is.
-    pub after: Option<PopulationMark>,
+    /// The store's cursor behind the last that was looked at; `None` at the beginning.
+    pub after: Option<String>,
     /// How many keys were looked at.
     pub done: u64,
     /// How many there were to look at when it began.
@@ -160,23 +163,13 @@ pub enum PopulationSource {
     CopyOf(StockTakeId),
 }
 
-/// How far adding lines is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PopulationMark {
-    /// The last key of the site that was looked at.
-    Key(StockKey),
-    /// The last line of the copied take.
-    Line(u64),
-}
-
 /// A posting or a reversal that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// What it does now.
     pub stage: RunStage,
-    /// The last line that it is done with.
-    pub after: u64,
+    /// The store's cursor behind the last line that it is done with; `None` at the beginning.
+    pub after: Option<String>,
     /// How many lines it is done with.
     pub done: u64,
     /// The job that finishes it whatever happens.
@@ -207,6 +200,8 @@ pub enum RunStage {
     Apply,
     /// Posts the lines that were left over.
     LeftOver,
+    /// Looks for lines that can't be taken back; nothing is reversed yet.
+    ReverseCheck,
     /// Reverses.
     Reverse,
 }
@@ -475,31 +470,21 @@ impl StockTake {
         })
     }
 
-    /// A chunk of lines was added: `mark` is how far it came, `None` that it is done.
+    /// A chunk of lines was added; without a population that is left, it was the last.
     ///
     /// # Errors
     ///
     /// [`TransitionError`].
     pub fn populate(
         &self,
-        mark: Option<PopulationMark>,
-        looked_at: u64,
+        left: Option<Population>,
         last_line: u64,
         at: Timestamp,
     ) -> Result<Self, TransitionError> {
-        let next = self.take_step(Command::Populate, at)?;
-        let population = match (mark, self.population.clone()) {
-            (Some(mark), Some(before)) => Some(Population {
-                after: Some(mark),
-                done: before.done.saturating_add(looked_at),
-                ..before
-            }),
-            (None, _) | (_, None) => None,
-        };
         Ok(Self {
             last_line,
-            population,
-            ..next
+            population: left,
+            ..self.take_step(Command::Populate, at)?
         })
     }
 
@@ -571,24 +556,27 @@ impl StockTake {
     /// [`TransitionError`].
     pub fn abandon_posting(&self, at: Timestamp) -> Result<Self, TransitionError> {
         let next = self.take_step(Command::AbandonPosting, at)?;
-        let refusal = self
-            .run
+        Ok(Self {
+            run: None,
+            refusal: Some(self.refused(RunStage::Check, at)?),
+            ..next
+        })
+    }
+
+    /// What the check of a run found.
+    fn refused(&self, stage: RunStage, at: Timestamp) -> Result<Refusal, TransitionError> {
+        self.run
             .as_ref()
-            .filter(|run| run.stage == RunStage::Check)
+            .filter(|run| run.stage == stage)
             .map(|run| Refusal {
                 at,
                 total: run.refused_total,
                 lines: run.refused.clone(),
             })
             .ok_or(TransitionError::Rule {
-                code: "posting_has_begun",
-                message: "lines have been posted already",
-            })?;
-        Ok(Self {
-            run: None,
-            refusal: Some(refusal),
-            ..next
-        })
+                code: "run_has_begun",
+                message: "lines have been changed already",
+            })
     }
 
     /// A chunk of lines is done with.
@@ -687,7 +675,7 @@ impl StockTake {
     ) -> Result<Self, TransitionError> {
         let next = self.take_step(Command::BeginReopening, stamp.at)?;
         let run = Run::begin(
-            RunStage::Reverse,
+            RunStage::ReverseCheck,
             job,
             PostingOptions::default(),
             reason,
@@ -695,6 +683,21 @@ impl StockTake {
         );
         Ok(Self {
             run: Some(run),
+            refusal: None,
+            ..next
+        })
+    }
+
+    /// Gives up a reopening that has not reversed anything: the lines that can't be taken back are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn abandon_reopening(&self, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::AbandonReopening, at)?;
+        Ok(Self {
+            run: None,
+            refusal: Some(self.refused(RunStage::ReverseCheck, at)?),
             ..next
         })
     }
@@ -744,7 +747,7 @@ impl Run {
     ) -> Self {
         Self {
             stage,
-            after: 0,
+            after: None,
             done: 0,
             job,
             at: stamp.at,

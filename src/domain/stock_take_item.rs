@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Move, Product, Quantity,
     StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId, Timestamp, UnitCost, UserId,
-    Value,
+    Value, Variance,
 };
 
 impl StockTakeItemId {
@@ -132,6 +132,8 @@ pub struct LinePosting {
     pub event: Option<StockEventId>,
     /// What moved after the count.
     pub moves: Vec<Move>,
+    /// How many events the key had had before.
+    pub sequence: u64,
     /// What was on hand after posting.
     pub on_hand: Quantity,
     /// What was reserved.
@@ -246,6 +248,37 @@ pub enum CountStatus {
     Counted,
 }
 
+impl Count {
+    /// Counts a key, for takes and counts alike.
+    ///
+    /// # Errors
+    ///
+    /// [`CountError`].
+    pub fn of(
+        key: &StockKey,
+        quantity: Quantity,
+        moment: CountMoment,
+        unit_cost: Option<UnitCost>,
+        currency: Currency,
+        by: UserId,
+    ) -> Result<Self, CountError> {
+        if quantity.is_negative() {
+            return Err(CountError::Negative { quantity });
+        }
+        if key.serial.is_some() && quantity != Quantity::ZERO && quantity != Quantity::ONE {
+            return Err(CountError::Serial { quantity });
+        }
+        let variance = Variance::of(moment.book, quantity, unit_cost, currency)?;
+        Ok(Self {
+            quantity,
+            moment,
+            unit_cost,
+            adjustment_minor: variance.minor(),
+            by,
+        })
+    }
+}
+
 impl StockTakeItem {
     /// A line that nobody has counted.
     pub fn new(
@@ -316,24 +349,8 @@ impl StockTakeItem {
             Entered::Add(more) => Some(before.checked_add(more)?),
             Entered::Clear => None,
         };
-        let count = quantity.map(|quantity| {
-            if quantity.is_negative() {
-                return Err(CountError::Negative { quantity });
-            }
-            if self.key.serial.is_some() && quantity != Quantity::ZERO && quantity != Quantity::ONE
-            {
-                return Err(CountError::Serial { quantity });
-            }
-            let variance = quantity.checked_sub(moment.book)?;
-            let adjustment_minor = variance_minor(variance, unit_cost, currency)?;
-            Ok(Count {
-                quantity,
-                moment,
-                unit_cost,
-                adjustment_minor,
-                by,
-            })
-        });
+        let count = quantity
+            .map(|quantity| Count::of(&self.key, quantity, moment, unit_cost, currency, by));
         Ok(Self {
             count: count.transpose()?,
             updated_at: at,
@@ -353,9 +370,5 @@ pub fn variance_minor(
     unit_cost: Option<UnitCost>,
     currency: Currency,
 ) -> Result<i64, DecimalError> {
-    unit_cost.map_or(Ok(0), |cost| {
-        Value::of(variance, cost, currency)?
-            .to_money(currency)
-            .map(super::Money::minor)
-    })
+    Variance::of(Quantity::ZERO, variance, unit_cost, currency).map(|worth| worth.minor())
 }

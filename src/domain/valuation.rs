@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, CostingMethod, Currency, DecimalError, Quantity, StockEventId, Timestamp, UnitCost,
-    Value,
+    Cause, CostingMethod, Currency, DecimalError, Quantity, StockEvent, StockEventId, Timestamp,
+    UnitCost, Value,
 };
 
 /// Goods that came in together and have one cost.
@@ -89,11 +89,11 @@ impl Valuation {
 
     /// What one unit is worth now: the average of what is on hand, else the last known cost, else the
     /// standard cost; `None` when nothing is known.
-    pub fn current_cost(&self, on_hand: Quantity, costing: Costing) -> Option<UnitCost> {
+    pub fn current_cost(&self, on_hand: Quantity, standard: Option<UnitCost>) -> Option<UnitCost> {
         if on_hand.is_positive() {
             self.value.per_unit(on_hand).ok()
         } else {
-            self.last_cost.or(costing.standard)
+            self.last_cost.or(standard)
         }
     }
 
@@ -132,7 +132,7 @@ impl Valuation {
         } else {
             cost.share(kept, incoming, costing.currency)?
         };
-        self.put_layers(short, settled, parts, costing)?;
+        self.put_layers(short, settled, parts, costing.currency)?;
         match costing.method {
             CostingMethod::Fifo => self.value = self.fifo_value,
             CostingMethod::WeightedAverage if kept.is_positive() => {
@@ -148,10 +148,10 @@ impl Valuation {
         short: Quantity,
         settled: Quantity,
         parts: &[CostPart],
-        costing: Costing,
+        currency: Currency,
     ) -> Result<(), DecimalError> {
         if settled.is_positive() {
-            let share = self.fifo_value.share(settled, short, costing.currency)?;
+            let share = self.fifo_value.share(settled, short, currency)?;
             self.fifo_value = self.fifo_value.checked_sub(share)?;
         }
         let mut to_settle = settled;
@@ -160,7 +160,7 @@ impl Valuation {
             to_settle = to_settle.checked_sub(gone)?;
             let left = part.quantity.checked_sub(gone)?;
             if left.is_positive() {
-                let value = part.value.share(left, part.quantity, costing.currency)?;
+                let value = part.value.share(left, part.quantity, currency)?;
                 self.fifo_value = self.fifo_value.checked_add(value)?;
                 self.layers.push(CostLayer {
                     received: part.quantity,
@@ -193,7 +193,7 @@ impl Valuation {
         let covered = quantity.min(on_hand.max(Quantity::ZERO));
         let short = quantity.checked_sub(covered)?;
         let beyond_cost = self
-            .current_cost(on_hand, costing)
+            .current_cost(on_hand, costing.standard)
             .unwrap_or(UnitCost::ZERO);
         if covered.is_positive() {
             self.value =
@@ -221,6 +221,45 @@ impl Valuation {
             self.value = self.fifo_value;
         }
         Ok((parts, self.value.checked_sub(before)?))
+    }
+
+    /// Plays a ledger event again: what came in is layered, what left is taken from the layers that its
+    /// parts name. Returns whether the oldest layers left first. The value under the site's method is the
+    /// sum of the events' changes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`], also when a part names a layer that is not there.
+    pub fn replay(&mut self, event: &StockEvent, currency: Currency) -> Result<bool, DecimalError> {
+        self.value = self.value.checked_add(event.value_change)?;
+        if event.change.is_positive() {
+            let short = event.before.negated().max(Quantity::ZERO);
+            self.put_layers(short, short.min(event.change), &event.parts, currency)?;
+            return Ok(true);
+        }
+        let mut oldest_first = true;
+        for part in &event.parts {
+            let found = self
+                .layers
+                .iter()
+                .position(|layer| layer.left.source == part.source);
+            match found.and_then(|index| self.layers.get_mut(index)) {
+                Some(layer) => {
+                    oldest_first &= found == Some(0);
+                    layer.left.quantity = layer.left.quantity.checked_sub(part.quantity)?;
+                    layer.left.value = layer.left.value.checked_sub(part.value)?;
+                    if layer.left.quantity.is_negative() {
+                        return Err(DecimalError::OutOfRange);
+                    }
+                }
+                // What went out beyond the stock has the event itself as its source.
+                None if part.source == event.id => {}
+                None => return Err(DecimalError::OutOfRange),
+            }
+            self.fifo_value = self.fifo_value.checked_sub(part.value)?;
+            self.layers.retain(|layer| !layer.left.quantity.is_zero());
+        }
+        Ok(oldest_first)
     }
 
     fn take_layers(

@@ -1,0 +1,245 @@
+//! A stock import: many values from outside, under one id.
+
+use serde::{Deserialize, Serialize};
+
+use super::transition::{edge, named_states, step};
+use super::{
+    Edge, Machine, Note, OrganisationId, Stamp, StockImportId, Timestamp, TransitionError,
+    UserSummary,
+};
+
+named_states! {
+    /// What the numbers of an import mean.
+    ImportMode {
+        /// The quantity that is there (S5.1).
+        Absolute = "absolute",
+        /// By how much the quantity changes (S5.2).
+        Adjustment = "adjustment",
+        /// Nothing: the keys are delisted (S5.3).
+        Remove = "remove",
+    }
+}
+
+named_states! {
+    /// Where an import stands.
+    StockImportState {
+        /// Its job has not finished it.
+        Pending = "pending",
+        /// Every value was applied, or skipped where that was asked for.
+        Applied = "applied",
+        /// It was refused.
+        Rejected = "rejected",
+    }
+}
+
+named_states! {
+    /// What can be asked of an import.
+    StockImportCommand {
+        /// Take in a chunk of values.
+        Advance = "go on",
+        /// All values are taken in.
+        Apply = "apply",
+        /// Refuse it.
+        Reject = "reject",
+    }
+}
+
+use StockImportCommand as Command;
+use StockImportState as State;
+
+/// What leads where. Everything else is refused.
+pub const STOCK_IMPORT_TRANSITIONS: &[Edge<StockImportState, StockImportCommand>] = &[
+    edge(State::Pending, Command::Advance, State::Pending),
+    edge(State::Pending, Command::Apply, State::Applied),
+    edge(State::Pending, Command::Reject, State::Rejected),
+];
+
+/// A stock import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockImport {
+    id: StockImportId,
+    organisation: OrganisationId,
+    mode: ImportMode,
+    values: u64,
+    state: StockImportState,
+    report: ImportReport,
+    created_by: UserSummary,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+/// What an import has come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Values that were applied.
+    pub applied: u64,
+    /// Values that were not.
+    pub failed: u64,
+    /// What there is to say about it.
+    pub message: Option<Note>,
+}
+
+impl StockImport {
+    /// A new import of so many values (S5.5).
+    pub fn create(
+        id: StockImportId,
+        organisation: OrganisationId,
+        mode: ImportMode,
+        values: u64,
+        stamp: &Stamp,
+    ) -> Self {
+        Self {
+            id,
+            organisation,
+            mode,
+            values,
+            state: State::Pending,
+            report: ImportReport::default(),
+            created_by: stamp.actor.user.clone(),
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            finished_at: None,
+        }
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> StockImportId {
+        self.id
+    }
+
+    /// Its organisation.
+    pub const fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// What its numbers mean.
+    pub const fn mode(&self) -> ImportMode {
+        self.mode
+    }
+
+    /// How many values were parsed.
+    pub const fn values(&self) -> u64 {
+        self.values
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> StockImportState {
+        self.state
+    }
+
+    /// What it has come to so far.
+    pub const fn report(&self) -> &ImportReport {
+        &self.report
+    }
+
+    /// Who sent it.
+    pub const fn created_by(&self) -> &UserSummary {
+        &self.created_by
+    }
+
+    /// When it came.
+    pub const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When it last changed.
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// When it was applied or refused.
+    pub const fn finished_at(&self) -> Option<Timestamp> {
+        self.finished_at
+    }
+
+    /// Whether the state allows a command.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::State`].
+    pub fn allows(&self, command: StockImportCommand) -> Result<StockImportState, TransitionError> {
+        step(
+            STOCK_IMPORT_TRANSITIONS,
+            Machine::StockImport,
+            self.state,
+            command,
+        )
+    }
+
+    fn take_step(
+        &self,
+        command: StockImportCommand,
+        at: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        Ok(Self {
+            state: self.allows(command)?,
+            updated_at: self.updated_at.max(at),
+            ..self.clone()
+        })
+    }
+
+    /// A chunk of values is taken in: so many more were applied, so many more were not.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] `too_many_values` when there are not so many.
+    pub fn advance(
+        &self,
+        applied: u64,
+        failed: u64,
+        at: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Advance, at)?;
+        let report = ImportReport {
+            applied: self.report.applied.saturating_add(applied),
+            failed: self.report.failed.saturating_add(failed),
+            message: self.report.message.clone(),
+        };
+        if report.applied.saturating_add(report.failed) > self.values {
+            return Err(TransitionError::Rule {
+                code: "too_many_values",
+                message: "the import has fewer values",
+            });
+        }
+        Ok(Self { report, ..next })
+    }
+
+    /// All values are taken in.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] `values_left` when they are not.
+    pub fn apply(&self, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Apply, at)?;
+        if self.report.applied.saturating_add(self.report.failed) != self.values {
+            return Err(TransitionError::Rule {
+                code: "values_left",
+                message: "values of the import are left",
+            });
+        }
+        Ok(Self {
+            finished_at: Some(at),
+            ..next
+        })
+    }
+
+    /// Refuses it. Every value that was not applied has failed.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn reject(&self, message: Note, at: Timestamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Reject, at)?;
+        let report = ImportReport {
+            applied: self.report.applied,
+            failed: self.values.saturating_sub(self.report.applied),
+            message: Some(message),
+        };
+        Ok(Self {
+            report,
+            finished_at: Some(at),
+            ..next
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! One worker.
+
+use crate::domain::{JobId, Stamp, StockTakeId, Timestamp};
+use crate::service::{Error, Stocktake};
+use crate::store::{Job, JobTask, Lease, LeaseError, StoreError};
+
+/// How long a lease lasts; a running job keeps extending it.
+const LEASE_MICROS: i64 = 60 * 1_000_000;
+/// The longest wait between two attempts.
+const MAX_BACKOFF_SECONDS: i64 = 60 * 60;
+
+/// Leases jobs and does them.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    stocktake: Stocktake,
+    name: String,
+}
+
+/// What one turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// No job was due.
+    Nothing,
+    /// A job was done.
+    Done(JobId),
+    /// A job failed, and is tried again later.
+    Failed(JobId),
+    /// A job failed for good, and is listed as dead.
+    Dead(JobId),
+    /// Somebody else has the job by now.
+    Lost(JobId),
+}
+
+impl Worker {
+    /// A worker with a name, which is shown on the jobs it has.
+    pub fn new(stocktake: &Stocktake, name: impl Into<String>) -> Self {
+        Self { stocktake: stocktake.clone(), name: name.into() }
+    }
+
+    /// Does the job that is due longest, if there is one. A job that is refused by its state or its object
+    /// ends at once: trying again would not help. Other failures are tried again, later each time.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the store while leasing.
+    pub async fn run_once(&self) -> Result<Ran, StoreError> {
+        let now = self.stocktake.clock.now();
+        let lease = self.stocktake.queue.lease(&self.name, now, now.later_by(LEASE_MICROS)).await?;
+        match lease {
+            None => Ok(Ran::Nothing),
+            Some(lease) => {
+                let result = self.run(&lease).await;
+                self.end(&lease, result).await
+            }
+        }
+    }
+
+    /// Does jobs until none is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_once`](Self::run_once).
+    pub async fn run_all_due(&self) -> Result<u64, StoreError> {
+        let mut ran = 0_u64;
+        while self.run_once().await? != Ran::Nothing {
+            ran = ran.saturating_add(1);
+        }
+        Ok(ran)
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), Interrupted> {
+        let stamp = Stamp { actor: lease.job.requested_by.clone(), at: self.stocktake.clock.now() };
+        match lease.job.task {
+            JobTask::PopulateStockTake { take } => {
+                while self.stocktake.populate_step(&stamp, take).await? {
+                    self.keep(lease).await?;
+                }
+            }
+            JobTask::PostStockTake { take } | JobTask::ReopenStockTake { take } => {
+                self.run_take(lease, &stamp, take).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_take(&self, lease: &Lease, stamp: &Stamp, take: StockTakeId) -> Result<(), Interrupted> {
+        let mut pace = crate::service::Pace::default();
+        while self.stocktake.step_stock_take(stamp, take, &mut pace).await?.is_none() {
+            self.keep(lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the lease while the work goes on.
+    async fn keep(&self, lease: &Lease) -> Result<(), Interrupted> {
+        let until = self.stocktake.clock.now().later_by(LEASE_MICROS);
+        match self.stocktake.queue.extend(lease.token, until).await {
+            Ok(()) => Ok(()),
+            // The last commit of the work ended the job, or somebody else has it: the next step tells.
+            Err(LeaseError::Lost) => Err(Interrupted::Lost),
+            Err(LeaseError::Store(error)) => Err(Interrupted::Failed(Error::Store(error))),
+        }
+    }
+
+    async fn end(&self, lease: &Lease, result: Result<(), Interrupted>) -> Result<Ran, StoreError> {
+        let (id, now) = (lease.job.id, self.stocktake.clock.now());
+        let (ended, ran) = match result {
+            Ok(()) => (self.stocktake.queue.ack(lease.token, now).await, Ran::Done(id)),
+            Err(Interrupted::Lost) => (Err(LeaseError::Lost), Ran::Done(id)),
+            Err(Interrupted::Failed(error)) => {
+                let retry_at = retry_at(&lease.job, &error, now);
+                let ran = if retry_at.is_some() { Ran::Failed(id) } else { Ran::Dead(id) };
+                (self.stocktake.queue.fail(lease.token, &told(&error), now, retry_at).await, ran)
+            }
+        };
+        match ended {
+            Ok(()) => Ok(ran),
+            Err(LeaseError::Lost) => self.lost(lease).await,
+            Err(LeaseError::Store(error)) => Err(error),
+        }
+    }
+
+    /// A lost lease is the normal end of work whose last commit ended its job.
+    async fn lost(&self, lease: &Lease) -> Result<Ran, StoreError> {
+        let job = self.stocktake.queue.job(lease.token.organisation, lease.job.id).await?;
+        let over = job.is_some_and(|job| job.finished_at.is_some());
+        Ok(if over { Ran::Done(lease.job.id) } else { Ran::Lost(lease.job.id) })
+    }
+}
+
+/// Why work stopped.
+enum Interrupted {
+    Lost,
+    Failed(Error),
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// When a failed job is tried again: never when it would fail again for the same reason.
+fn retry_at(job: &Job, error: &Error, now: Timestamp) -> Option<Timestamp> {
+    if !error.is_retryable() || job.attempts >= job.max_attempts {
+        return None;
+    }
+    let seconds = 2_i64.saturating_pow(job.attempts).min(MAX_BACKOFF_SECONDS);
+    // A fifth more or less, by the job: workers that failed together don't come back together.
+    let spread = i64::from(job.id.as_uuid().as_bytes().first().copied().unwrap_or(0));
+    let micros = seconds.saturating_mul(800_000_i64.saturating_add(spread.saturating_mul(1_568)));
+    Some(now.later_by(micros))
+}
+
+/// The failure and what is behind it.
+fn told(error: &Error) -> String {
+    let mut text = format!("{}: {error}", error.code());
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

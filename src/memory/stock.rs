@@ -1,0 +1,187 @@
+//! Levels and the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::pages::List;
+use crate::domain::{
+    LedgerEntry, OrganisationId, ProductId, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
+};
+use crate::store::{LevelFilter, Page, PageRequest, StoreError, Version, Versioned};
+
+/// A level as it is read.
+pub(super) type Level = Versioned<Arc<StockLevel>>;
+
+/// The stock of an organisation.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    /// By key; a site's keys stand together.
+    keys: BTreeMap<StockKey, Kept>,
+    /// By site; the event at index 0 has position 1.
+    ledgers: BTreeMap<SiteId, Vec<Arc<StockEvent>>>,
+    /// By id, with the position.
+    events: BTreeMap<StockEventId, (u64, Arc<StockEvent>)>,
+}
+
+/// What is kept of a key.
+#[derive(Debug, Default)]
+struct Kept {
+    level: Option<Level>,
+    /// In the order of their sequences.
+    events: Vec<Arc<StockEvent>>,
+}
+
+impl Stock {
+    pub(super) fn level(&self, key: &StockKey) -> Option<&Level> {
+        self.keys.get(key)?.level.as_ref()
+    }
+
+    /// The level of a key that is kept on stock.
+    pub(super) fn stocked(&self, key: &StockKey) -> Option<&StockLevel> {
+        self.level(key)
+            .map(|level| level.value.as_ref())
+            .filter(|level| level.is_stocked())
+    }
+
+    /// A site's levels in the order of their keys: all, or those of some products.
+    pub(super) fn levels_of<'a>(
+        &'a self,
+        site: SiteId,
+        products: &'a BTreeSet<ProductId>,
+        after: Option<StockKey>,
+    ) -> impl Iterator<Item = (&'a StockKey, &'a Level)> {
+        let first = ProductId::new(uuid::Uuid::nil());
+        let begin = after.as_ref().map_or(first, |after| after.product);
+        let all = products.is_empty().then_some(None);
+        let some = products.range(begin..).copied().map(Some);
+        all.into_iter().chain(some).flat_map(move |product| {
+            let begin = StockKey::plain(site, product.unwrap_or(first));
+            let begin = match &after {
+                Some(after) if *after >= begin => Bound::Excluded(after.clone()),
+                Some(_) | None => Bound::Included(begin),
+            };
+            self.keys
+                .range((begin, Bound::Unbounded))
+                .take_while(move |(key, _)| {
+                    key.site == site && product.is_none_or(|product| key.product == product)
+                })
+                .filter_map(|(key, kept)| kept.level.as_ref().map(|level| (key, level)))
+        })
+    }
+
+    pub(super) fn levels_page(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &LevelFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Level>, StoreError> {
+        let LevelFilter {
+            place,
+            products,
+            with_delisted,
+        } = filter;
+        let list = List::new("levels_page", format_args!("{organisation}/{site}"), filter);
+        let after = list.after::<StockKey>(request, |key| key.site == site)?;
+        let rows = |after: Option<StockKey>| {
+            self.levels_of(site, products, after)
+                .filter(|(key, level)| {
+                    (*with_delisted || level.value.is_stocked())
+                        && (place.is_none() || key.place == *place)
+                })
+        };
+        let total = request.with_total.then(|| count(rows(None)));
+        let page = list.page(request, rows(after), total);
+        Ok(page.map(Clone::clone))
+    }
+
+    /// The events of some keys, each after a sequence, by key and sequence.
+    pub(super) fn events_after(&self, keys: &[(StockKey, u64)]) -> Vec<Arc<StockEvent>> {
+        let mut wanted: Vec<&(StockKey, u64)> = keys.iter().collect();
+        wanted.sort_unstable();
+        // Of a key that is asked for twice, the longer answer holds the shorter one.
+        wanted.dedup_by(|later, earlier| later.0 == earlier.0);
+        wanted
+            .into_iter()
+            .filter_map(|(key, sequence)| {
+                let events = &self.keys.get(key)?.events;
+                events.get(events.partition_point(|event| event.sequence <= *sequence)..)
+            })
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn event(&self, id: StockEventId) -> Option<LedgerEntry> {
+        self.events.get(&id).map(|(position, event)| LedgerEntry {
+            position: *position,
+            event: StockEvent::clone(event),
+        })
+    }
+
+    pub(super) fn has_event(&self, id: StockEventId) -> bool {
+        self.events.contains_key(&id)
+    }
+
+    /// Whether a key has an event with this sequence.
+    pub(super) fn has_sequence(&self, key: &StockKey, sequence: u64) -> bool {
+        self.keys.get(key).is_some_and(|kept| {
+            kept.events
+                .binary_search_by_key(&sequence, |event| event.sequence)
+                .is_ok()
+        })
+    }
+
+    /// A site's events after a position, with their positions.
+    pub(super) fn ledger(
+        &self,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Vec<(u64, Arc<StockEvent>)> {
+        let begin = usize::try_from(after).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.ledgers
+            .get(&site)
+            .and_then(|ledger| ledger.get(begin..))
+            .unwrap_or_default()
+            .iter()
+            .take(limit)
+            .zip(after.saturating_add(1)..)
+            .map(|(event, position)| (position, Arc::clone(event)))
+            .collect()
+    }
+
+    pub(super) fn put_level(&mut self, level: &StockLevel) {
+        let kept = self.keys.entry(level.key().clone()).or_default();
+        let version = kept
+            .level
+            .as_ref()
+            .map_or(Version::FIRST, |level| level.version.next());
+        kept.level = Some(Versioned {
+            version,
+            value: Arc::new(level.clone()),
+        });
+    }
+
+    /// Appends to the ledger of the key's site.
+    pub(super) fn append(&mut self, event: &StockEvent) {
+        let event = Arc::new(event.clone());
+        let ledger = self.ledgers.entry(event.key.site).or_default();
+        ledger.push(Arc::clone(&event));
+        let position = u64::try_from(ledger.len()).unwrap_or(u64::MAX);
+        let events = match self.keys.get_mut(&event.key) {
+            Some(kept) => &mut kept.events,
+            None => &mut self.keys.entry(event.key.clone()).or_default().events,
+        };
+        let place = events.partition_point(|earlier| earlier.sequence < event.sequence);
+        events.insert(place, Arc::clone(&event));
+        self.events.insert(event.id, (position, event));
+    }
+}
+
+/// How many rows.
+pub(super) fn count<T>(rows: impl Iterator<Item = T>) -> u64 {
+    u64::try_from(rows.count()).unwrap_or(u64::MAX)
+}

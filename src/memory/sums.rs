@@ -1,0 +1,97 @@
+//! Running totals of lines.
+
+use crate::domain::{CountStatus, StockTakeItem};
+use crate::store::{StockTakeTotals, StoreError, StoreErrorKind};
+
+/// The totals of some lines, counted and uncounted ones apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    counted: Part,
+    uncounted: Part,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Part {
+    lines: u64,
+    /// Wide enough for the sum of 2^64 lines.
+    adjustment_minor: i128,
+}
+
+impl Sums {
+    fn part(&mut self, item: &StockTakeItem) -> &mut Part {
+        if item.count.is_some() {
+            &mut self.counted
+        } else {
+            &mut self.uncounted
+        }
+    }
+
+    pub(super) fn add(&mut self, item: &StockTakeItem) {
+        let adjustment = i128::from(item.adjustment_minor());
+        let part = self.part(item);
+        part.lines = part.lines.saturating_add(1);
+        part.adjustment_minor = part.adjustment_minor.saturating_add(adjustment);
+    }
+
+    pub(super) fn remove(&mut self, item: &StockTakeItem) {
+        let adjustment = i128::from(item.adjustment_minor());
+        let part = self.part(item);
+        part.lines = part.lines.saturating_sub(1);
+        part.adjustment_minor = part.adjustment_minor.saturating_sub(adjustment);
+    }
+
+    /// One line is replaced by another.
+    pub(super) fn replace(&mut self, before: &StockTakeItem, after: &StockTakeItem) {
+        self.remove(before);
+        self.add(after);
+    }
+
+    /// These lines and those.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        for (part, more) in [
+            (&mut self.counted, &other.counted),
+            (&mut self.uncounted, &other.uncounted),
+        ] {
+            part.lines = part.lines.saturating_add(more.lines);
+            part.adjustment_minor = part.adjustment_minor.saturating_add(more.adjustment_minor);
+        }
+        self
+    }
+
+    /// Those with a status only.
+    pub(super) fn with(self, status: CountStatus) -> Self {
+        let nothing = Part::default();
+        match status {
+            CountStatus::All => self,
+            CountStatus::Counted => Self {
+                uncounted: nothing,
+                ..self
+            },
+            CountStatus::Uncounted => Self {
+                counted: nothing,
+                ..self
+            },
+        }
+    }
+
+    /// How many lines.
+    pub(super) fn lines(&self) -> u64 {
+        self.counted.lines.saturating_add(self.uncounted.lines)
+    }
+
+    /// The totals to hand out, unless the sum of the adjustments does not fit.
+    pub(super) fn totals(&self) -> Result<StockTakeTotals, StoreError> {
+        let adjustment = self
+            .counted
+            .adjustment_minor
+            .saturating_add(self.uncounted.adjustment_minor);
+        let adjustment_minor = i64::try_from(adjustment).map_err(|cause| {
+            StoreError::new(StoreErrorKind::Corrupt, "stock_take_totals").because(cause)
+        })?;
+        Ok(StockTakeTotals {
+            items: self.lines(),
+            counted: self.counted.lines,
+            adjustment_minor,
+        })
+    }
+}

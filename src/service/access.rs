@@ -1,0 +1,85 @@
+//! Who may do what: one table.
+
+use crate::domain::Role;
+
+/// What can be asked of the library, as far as rights go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Read anything of a site.
+    Read,
+    /// Tell the library about sites, products and suppliers.
+    EditCatalogue,
+    /// Record movements, reserve stock.
+    MoveStock,
+    /// Check the ledger against the levels.
+    VerifyLedger,
+    /// Create a stock take (S1.2, S4.2).
+    CreateStockTake,
+    /// Copy a stock take (S4.3).
+    CopyStockTake,
+    /// Change the words on a stock take (S1.4, S4.4).
+    UpdateStockTake,
+    /// Remove a stock take (S1.5, S4.4).
+    RemoveStockTake,
+    /// Add lines to a stock take and remove them before it starts (S4.5), add what was found.
+    EditStockTakeItems,
+    /// Start a stock take (S4.6).
+    StartStockTake,
+    /// Count a line (S1.10, S4.7).
+    CountItem,
+    /// Delete a line while counting (S1.11).
+    DeleteStockTakeItem,
+    /// Post a stock take (S1.6, S1.7, S4.8), and what was left over.
+    PostStockTake,
+    /// Reopen a stock take (S4.9).
+    ReopenStockTake,
+    /// See dead jobs and queue them again.
+    ManageJobs,
+}
+
+/// The matrix: for each operation whether viewer, counter, manager and service may do it.
+///
+/// It is RELIABILITY.md's, section 4.2. Whatever is outside of the actor's organisation and sites does not
+/// exist for any role.
+pub const ACCESS: &[(Operation, [bool; 4])] = &[
+    (Operation::Read, [true, true, true, true]),
+    (Operation::EditCatalogue, [false, false, true, true]),
+    (Operation::MoveStock, [false, false, true, true]),
+    (Operation::VerifyLedger, [false, false, true, false]),
+    (Operation::CreateStockTake, [false, false, true, true]),
+    (Operation::CopyStockTake, [false, false, true, false]),
+    (Operation::UpdateStockTake, [false, true, true, true]),
+    (Operation::RemoveStockTake, [false, false, true, false]),
+    (Operation::EditStockTakeItems, [false, true, true, true]),
+    (Operation::StartStockTake, [false, false, true, false]),
+    (Operation::CountItem, [false, true, true, true]),
+    (Operation::DeleteStockTakeItem, [false, false, true, false]),
+    (Operation::PostStockTake, [false, false, true, false]),
+    (Operation::ReopenStockTake, [false, false, true, false]),
+    (Operation::ManageJobs, [false, false, true, false]),
+];
+
+/// Whether a role may do an operation. What the table does not list, nobody may.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::Role;
+/// use stocktake::service::access::{Operation, allows};
+///
+/// assert!(allows(Role::Counter, Operation::CountItem));
+/// assert!(!allows(Role::Counter, Operation::PostStockTake));
+/// ```
+pub fn allows(role: Role, operation: Operation) -> bool {
+    ACCESS
+        .iter()
+        .any(|(listed, [viewer, counter, manager, service])| {
+            *listed == operation
+                && match role {
+                    Role::Viewer => *viewer,
+                    Role::Counter => *counter,
+                    Role::Manager => *manager,
+                    Role::Service => *service,
+                }
+        })
+}

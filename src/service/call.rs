@@ -1,0 +1,215 @@
+//! One run of a command: its stamp, its key, and its commits.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::domain::{OrganisationId, Stamp};
+use crate::store::{
+    ChangeSet, Command, CommandId, CommitError, CommitOutcome, Conflict, Digest, DigestBuilder,
+    Outcome, RecordKey, Repository,
+};
+
+use super::access::{Operation, allows};
+use super::{Caller, Error, Stocktake};
+
+/// How often a command decides anew after somebody else was faster. Counters on different lines never
+/// conflict; this is for hot keys, where one of the writers always wins.
+const MAX_CONFLICTS: u32 = 200;
+/// How often a change set is sent again when its outcome is unknown.
+const MAX_RESENDS: u32 = 5;
+
+/// A command under way.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) stamp: Stamp,
+    id: CommandId,
+    digest: Digest,
+    keyed: bool,
+    conflicts: u32,
+}
+
+/// What came of a commit.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The command is done, now or before.
+    Done(Outcome),
+    /// Something was not as it was read: these parts. Decide again.
+    Again(Vec<Conflict>),
+}
+
+impl Stocktake {
+    /// Begins a command.
+    pub(crate) fn begin(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        request: DigestBuilder,
+    ) -> Result<Call, Error> {
+        let stamp = self.stamp(caller)?;
+        let digest = request.field(stamp.actor.user.id).finish();
+        let id = match caller.key() {
+            Some(key) => CommandId::new(operation, key),
+            None => CommandId::new(operation, self.ids.next()),
+        };
+        Ok(Call {
+            stamp,
+            id,
+            digest,
+            keyed: caller.key().is_some(),
+            conflicts: 0,
+        })
+    }
+
+    /// Begins a step of a command, or of a job, whose id follows from what it does.
+    pub(crate) fn begin_derived(stamp: Stamp, id: CommandId) -> Call {
+        let digest = Digest::of("derived").field(&id).finish();
+        Call {
+            stamp,
+            id,
+            digest,
+            keyed: false,
+            conflicts: 0,
+        }
+    }
+
+    /// Who asks, and when.
+    pub(crate) fn stamp(&self, caller: &Caller) -> Result<Stamp, Error> {
+        let actor = caller.actor().cloned().ok_or(Error::Unauthenticated)?;
+        Ok(Stamp {
+            actor,
+            at: self.clock.now(),
+        })
+    }
+
+    /// What the same command resulted in before.
+    pub(crate) async fn replay(&self, call: &Call) -> Result<Option<Outcome>, Error> {
+        if !call.keyed {
+            return Ok(None);
+        }
+        match self
+            .repository
+            .command(call.organisation(), &call.id)
+            .await?
+        {
+            Some(command) if command.digest == call.digest => Ok(Some(command.outcome)),
+            Some(_) => Err(Error::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    /// Commits what was decided. `outcome` is what the caller gets, and what a replay gets.
+    pub(crate) async fn commit(
+        &self,
+        call: &mut Call,
+        outcome: Outcome,
+        fill: impl FnOnce(&mut ChangeSet),
+    ) -> Result<Step, Error> {
+        let command = Command {
+            id: call.id.clone(),
+            digest: call.digest,
+            // Without a key nobody can ask again, so nothing needs to be kept.
+            outcome: if call.keyed {
+                outcome.clone()
+            } else {
+                Outcome::Done
+            },
+            at: call.stamp.at,
+        };
+        let mut changes = ChangeSet::new(call.organisation(), command);
+        fill(&mut changes);
+        match commit_settled(&*self.repository, &changes).await {
+            Ok(CommitOutcome::Applied) => Ok(Step::Done(outcome)),
+            Ok(CommitOutcome::AlreadyApplied(first)) => {
+                Ok(Step::Done(if call.keyed { first } else { outcome }))
+            }
+            Err(CommitError::Conflict(conflicts)) => {
+                taken(&conflicts)?;
+                call.conflicts = call.conflicts.saturating_add(1);
+                if call.conflicts > MAX_CONFLICTS {
+                    return Err(Error::Conflict);
+                }
+                yield_once().await;
+                Ok(Step::Again(conflicts))
+            }
+            Err(CommitError::CommandReused | CommitError::Voided) => Err(Error::KeyReused),
+            Err(CommitError::TooLarge { limit }) => Err(Error::TooLarge { limit }),
+            Err(CommitError::LeaseLost(_)) => Err(Error::Conflict),
+            Err(CommitError::OutcomeUnknown(error)) => Err(Error::OutcomeUnknown(error)),
+            Err(CommitError::Store(error)) => Err(Error::Store(error)),
+        }
+    }
+}
+
+impl Call {
+    /// Whose command it is.
+    pub(crate) const fn organisation(&self) -> OrganisationId {
+        self.stamp.actor.organisation
+    }
+
+    /// Goes on under another id of the same key, because what the key did first was refused in the end.
+    pub(crate) fn renew(&mut self, operation: &str, round: u32) {
+        let key = self.id.as_str().strip_prefix(operation).unwrap_or_default();
+        self.id = CommandId::new(operation, format_args!("again-{round}{key}"));
+    }
+
+    /// Refuses what the actor's role may not do. To be asked when it is clear that the actor can see the
+    /// object.
+    pub(crate) fn require(&self, operation: Operation) -> Result<(), Error> {
+        require(&self.stamp, operation)
+    }
+}
+
+/// Refuses what the role may not do.
+pub(crate) fn require(stamp: &Stamp, operation: Operation) -> Result<(), Error> {
+    if allows(stamp.actor.role, operation) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden { operation })
+    }
+}
+
+/// Sends a change set until it is known whether it was applied.
+async fn commit_settled(
+    repository: &dyn Repository,
+    changes: &ChangeSet,
+) -> Result<CommitOutcome, CommitError> {
+    let mut resends = 0_u32;
+    loop {
+        match repository.commit(changes).await {
+            Err(CommitError::OutcomeUnknown(_)) if resends < MAX_RESENDS => {
+                resends = resends.saturating_add(1);
+                yield_once().await;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+/// A name that is taken stays taken, however often one tries.
+fn taken(conflicts: &[Conflict]) -> Result<(), Error> {
+    for conflict in conflicts {
+        if let Conflict::Taken(key) = conflict {
+            let what = if matches!(key, RecordKey::Site(_)) {
+                "external id"
+            } else {
+                "article id"
+            };
+            return Err(Error::Taken { what });
+        }
+    }
+    Ok(())
+}
+
+/// Lets other tasks run, on any executor.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,305 @@
+//! What a call can answer instead of a result.
+
+use crate::domain::{
+    CountError, DecimalError, KeyError, Quantity, Refusal, StockError, StockKey, TextError,
+    TransitionError,
+};
+use crate::store::{InvalidKey, StoreError, StoreErrorKind};
+
+use super::access::Operation;
+
+/// Why a call was refused or failed. Whatever it is, nothing is half done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody is asking. Log in.
+    #[error("no actor")]
+    Unauthenticated,
+    /// It does not exist, or not for this actor: the two are told apart by nothing.
+    #[error("{what} not found")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+    },
+    /// The actor can see it, but its role may not do that. Ask a manager.
+    #[error("the actor may not do that: {operation:?}")]
+    Forbidden {
+        /// What was asked.
+        operation: Operation,
+    },
+    /// The request is wrong. Mend what is told, and ask again.
+    #[error("the request is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+    /// The state of the object does not allow it. Read it again.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// Stock can't change so. Nothing of the request was applied.
+    #[error("stock of {key}: {problem}")]
+    Stock {
+        /// Which stock.
+        key: Box<StockKey>,
+        /// Why.
+        problem: StockError,
+    },
+    /// The count is not one.
+    #[error(transparent)]
+    Count(#[from] CountError),
+    /// The key can't hold stock of its product. Name what it is tracked by.
+    #[error("stock of {key}: {problem}")]
+    Key {
+        /// Which key.
+        key: Box<StockKey>,
+        /// Why.
+        problem: KeyError,
+    },
+    /// An absolute value was to replace another one than is there (S6.3). Read again.
+    #[error("{expected} was expected, {actual} is there")]
+    Expectation {
+        /// What the request said.
+        expected: Quantity,
+        /// What is there.
+        actual: Quantity,
+    },
+    /// Lines of a take can't be posted, or a posting can't be taken back. Nothing was. Mend or recount
+    /// them, or post with `skip_unpostable`.
+    #[error("{} lines can't be posted", .0.total)]
+    Refused(Box<Refusal>),
+    /// Somebody else changed it meanwhile. Read it again, and ask again if it still makes sense.
+    #[error("changed by somebody else meanwhile")]
+    Conflict,
+    /// The name (external id, article id) is taken by another one. Choose another.
+    #[error("the {what} is taken")]
+    Taken {
+        /// Which name.
+        what: &'static str,
+    },
+    /// The idempotency key was used for another request. Use another key.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// More than is taken in one go. Split it.
+    #[error("at most {limit} in one call")]
+    TooLarge {
+        /// The most.
+        limit: usize,
+    },
+    /// Whether it was done is not known. Ask again with the same idempotency key.
+    #[error("the outcome is unknown")]
+    OutcomeUnknown(#[source] StoreError),
+    /// The store failed. Nothing was done; if [`is_retryable`](Error::is_retryable), ask again.
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct FieldError {
+    /// The field, as the Rust API names it.
+    pub field: &'static str,
+    /// The stable code.
+    pub code: &'static str,
+    /// The same in words.
+    pub message: String,
+}
+
+/// What a failure means to a caller, mapped onto HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// 401.
+    Unauthenticated,
+    /// 403.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 409: the state, a version or a key.
+    Conflict,
+    /// 413.
+    TooLarge,
+    /// 422: the request itself.
+    Invalid,
+    /// 503: ask again with the same key.
+    Unavailable,
+    /// 500.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The HTTP status.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::Invalid => 422,
+            Self::Unavailable => 503,
+            Self::Internal => 500,
+        }
+    }
+}
+
+impl Error {
+    /// One wrong field.
+    pub fn invalid(
+        field: &'static str,
+        code: &'static str,
+        message: impl std::fmt::Display,
+    ) -> Self {
+        Self::Invalid(vec![FieldError {
+            field,
+            code,
+            message: message.to_string(),
+        }])
+    }
+
+    pub(crate) const fn not_found(what: &'static str) -> Self {
+        Self::NotFound { what }
+    }
+
+    pub(crate) fn stock(key: &StockKey, problem: StockError) -> Self {
+        Self::Stock {
+            key: Box::new(key.clone()),
+            problem,
+        }
+    }
+
+    /// What it means to the caller.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unauthenticated => ErrorKind::Unauthenticated,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Invalid(_) | Self::Count(_) | Self::Key { .. } | Self::Taken { .. } => {
+                ErrorKind::Invalid
+            }
+            Self::Stock { problem, .. } => match problem {
+                StockError::BelowZero { .. } | StockError::PeriodClosed { .. } => {
+                    ErrorKind::Conflict
+                }
+                StockError::CostUnknown
+                | StockError::SerialQuantity { .. }
+                | StockError::FutureDated { .. }
+                | StockError::OutOfRange => ErrorKind::Invalid,
+            },
+            Self::Transition(_)
+            | Self::Expectation { .. }
+            | Self::Refused(_)
+            | Self::Conflict
+            | Self::KeyReused => ErrorKind::Conflict,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::OutcomeUnknown(_) => ErrorKind::Unavailable,
+            Self::Store(error) => match error.kind() {
+                StoreErrorKind::Unavailable | StoreErrorKind::Busy => ErrorKind::Unavailable,
+                StoreErrorKind::Corrupt => ErrorKind::Internal,
+                StoreErrorKind::InvalidCursor => ErrorKind::Invalid,
+            },
+        }
+    }
+
+    /// The stable, machine-readable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotFound { .. } => "not_found",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Invalid(fields) => match fields.as_slice() {
+                [only] => only.code,
+                _ => "invalid",
+            },
+            Self::Transition(error) => match error {
+                TransitionError::State { .. } => "invalid_state",
+                TransitionError::ItemsBeingAdded => "items_being_added",
+                TransitionError::NoLines { .. } => "no_lines",
+                TransitionError::Rule { code, .. } => code,
+            },
+            Self::Stock { problem, .. } => match problem {
+                StockError::BelowZero { .. } => "insufficient_stock",
+                StockError::CostUnknown => "cost_unknown",
+                StockError::SerialQuantity { .. } => "serial_conflict",
+                StockError::PeriodClosed { .. } => "period_closed",
+                StockError::FutureDated { .. } => "future_dated",
+                StockError::OutOfRange => "out_of_range",
+            },
+            Self::Count(error) => match error {
+                CountError::Negative { .. } => "negative_count",
+                CountError::Serial { .. } => "serial_conflict",
+                CountError::OutOfRange => "out_of_range",
+            },
+            Self::Key { problem, .. } => match problem {
+                KeyError::NotStocked => "not_stocked",
+                KeyError::BatchRequired => "batch_required",
+                KeyError::SerialRequired => "serial_required",
+            },
+            Self::Expectation { .. } => "expectation_failed",
+            Self::Refused(_) => "lines_refused",
+            Self::Conflict => "conflict",
+            Self::Taken { .. } => "taken",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::TooLarge { .. } => "too_large",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Store(error) => match error.kind() {
+                StoreErrorKind::Unavailable => "store_unavailable",
+                StoreErrorKind::Busy => "store_busy",
+                StoreErrorKind::Corrupt => "store_corrupt",
+                StoreErrorKind::InvalidCursor => "invalid_cursor",
+            },
+        }
+    }
+
+    /// Whether the same call may succeed when it is made again (with the same idempotency key).
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::OutcomeUnknown(_) | Self::Conflict => true,
+            Self::Store(error) => error.is_retryable(),
+            Self::Unauthenticated
+            | Self::NotFound { .. }
+            | Self::Forbidden { .. }
+            | Self::Invalid(_)
+            | Self::Transition(_)
+            | Self::Stock { .. }
+            | Self::Count(_)
+            | Self::Key { .. }
+            | Self::Expectation { .. }
+            | Self::Refused(_)
+            | Self::Taken { .. }
+            | Self::KeyReused
+            | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<TextError> for Error {
+    fn from(error: TextError) -> Self {
+        let code = match error {
+            TextError::Empty => "empty_text",
+            TextError::TooLong { .. } => "text_too_long",
+            TextError::Control => "control_character",
+        };
+        Self::invalid("text", code, error)
+    }
+}
+
+impl From<DecimalError> for Error {
+    fn from(error: DecimalError) -> Self {
+        let code = match error {
+            DecimalError::Syntax => "not_a_number",
+            DecimalError::TooPrecise => "too_precise",
+            DecimalError::OutOfRange => "out_of_range",
+        };
+        Self::invalid("number", code, error)
+    }
+}
+
+impl From<InvalidKey> for Error {
+    fn from(error: InvalidKey) -> Self {
+        Self::invalid("idempotency_key", "invalid_idempotency_key", error)
+    }
+}

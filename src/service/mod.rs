@@ -1,0 +1,126 @@
+//! The use cases: load, authorise, decide, commit, and again when somebody else was faster.
+//!
+//! [`Stocktake`] is the one object that an application keeps. Its parts are grouped by what they work on:
+//! [`catalogue`](Stocktake::catalogue), [`stock`](Stocktake::stock),
+//! [`stock_takes`](Stocktake::stock_takes). Every call names its [`Caller`]; every failure is an [`Error`]
+//! with a [`kind`](Error::kind) that maps onto HTTP and a stable [`code`](Error::code).
+//!
+//! The order of checks is fixed: who asks, then whether the object exists for the asker, then whether the
+//! role may do it, then the request itself, then the state.
+
+pub mod access;
+mod call;
+mod caller;
+mod catalogue;
+mod clock;
+mod error;
+mod movement;
+mod stock;
+mod stock_take_articles;
+mod stock_take_counting;
+mod stock_take_items;
+mod stock_take_populating;
+mod stock_take_posting;
+mod stock_take_reopening;
+mod stock_takes;
+mod verification;
+
+use std::sync::Arc;
+
+use crate::domain::{OrganisationId, Site, SiteId, Stamp};
+use crate::store::{JobQueue, Repository};
+
+pub use caller::Caller;
+pub use catalogue::Catalogue;
+pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
+pub use error::{Error, ErrorKind, FieldError};
+pub use movement::{Movement, NewMovement};
+pub use stock::Stock;
+pub use stock_take_articles::FoundArticle;
+pub use stock_take_counting::{CountRequest, InventoryRequest};
+pub(crate) use stock_take_posting::Pace;
+pub use stock_takes::{NewStockTake, NewStockTakeList, StockTakeSummary, StockTakes};
+pub use verification::{Difference, Verification};
+
+/// How many lines one commit of a long operation works on.
+pub(crate) const CHUNK: u32 = 1_000;
+
+/// The library, over one store.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use stocktake::memory::MemoryStore;
+/// use stocktake::service::Stocktake;
+///
+/// let stocktake = Stocktake::new(Arc::new(MemoryStore::new()));
+/// # let _ = stocktake;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stocktake {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+}
+
+impl Stocktake {
+    /// The library over a store that is both repository and queue, with the system's clock.
+    pub fn new<S: Repository + JobQueue>(store: Arc<S>) -> Self {
+        Self::with(
+            store.clone(),
+            store,
+            Arc::new(SystemClock),
+            Arc::new(TimeOrderedIds),
+        )
+    }
+
+    /// The library with everything of the host's choice.
+    pub fn with(
+        repository: Arc<dyn Repository>,
+        queue: Arc<dyn JobQueue>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
+        Self {
+            repository,
+            queue,
+            clock,
+            ids,
+        }
+    }
+
+    /// Sites, products and suppliers.
+    pub const fn catalogue(&self) -> Catalogue<'_> {
+        Catalogue::of(self)
+    }
+
+    /// Levels, movements and the ledger.
+    pub const fn stock(&self) -> Stock<'_> {
+        Stock::of(self)
+    }
+
+    /// Stock takes (S1) and stocktake lists (S4): one thing, two documents.
+    pub const fn stock_takes(&self) -> StockTakes<'_> {
+        StockTakes::of(self)
+    }
+
+    /// A site that the actor can see.
+    pub(crate) async fn visible_site(&self, stamp: &Stamp, id: SiteId) -> Result<Site, Error> {
+        if !stamp.actor.sees(id) {
+            return Err(Error::not_found("site"));
+        }
+        self.site(stamp.actor.organisation, id).await
+    }
+
+    /// A site, whoever asks.
+    pub(crate) async fn site(
+        &self,
+        organisation: OrganisationId,
+        id: SiteId,
+    ) -> Result<Site, Error> {
+        let site = self.repository.site(organisation, id).await?;
+        site.map(|site| site.value).ok_or(Error::not_found("site"))
+    }
+}

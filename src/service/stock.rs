@@ -1,0 +1,231 @@
+//! Levels, movements and the ledger.
+
+use crate::domain::{
+    Code, LedgerEntry, ProductId, Quantity, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
+};
+use crate::store::{Digest, LevelFilter, Outcome, Page, PageRequest, Versioned};
+
+use super::access::Operation;
+use super::call::{Step, require};
+use super::movement::{NewMovement, batch_digest};
+use super::{Caller, Error, Stocktake, Verification};
+
+/// Levels, movements and the ledger of sites.
+#[derive(Clone, Copy, Debug)]
+pub struct Stock<'a> {
+    stocktake: &'a Stocktake,
+}
+
+/// The most movements in one batch.
+const MAX_BATCH: usize = 10_000;
+
+impl<'a> Stock<'a> {
+    pub(super) const fn of(stocktake: &'a Stocktake) -> Self {
+        Self { stocktake }
+    }
+
+    /// Records movements at a site, one or a batch of up to 10,000 that lands whole (S6.1): the events, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`],
+    /// [`Error::Key`], [`Error::Stock`], [`Error::Expectation`], [`Error::Transition`] for a reversal that is
+    /// not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
+    pub async fn record(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        movements: &[NewMovement],
+    ) -> Result<Vec<StockEvent>, Error> {
+        let library = self.stocktake;
+        let mut call = library.begin(caller, "record", batch_digest(&site, movements))?;
+        let site = library.visible_site(&call.stamp, site).await?;
+        call.require(Operation::MoveStock)?;
+        if movements.len() > MAX_BATCH {
+            return Err(Error::TooLarge { limit: MAX_BATCH });
+        }
+        if let Some(outcome) = library.replay(&call).await? {
+            return Ok(events_of(outcome));
+        }
+        if movements.is_empty() {
+            return Ok(Vec::new());
+        }
+        loop {
+            let stamp = call.stamp.clone();
+            let mut batch = library.read_batch(&site, &stamp, movements).await?;
+            for movement in movements {
+                batch.apply(movement, StockEventId::new(library.ids.next()))?;
+            }
+            let outcome = Outcome::Events(batch.events().into());
+            if let Step::Done(outcome) = library
+                .commit(&mut call, outcome, |changes| batch.write(changes))
+                .await?
+            {
+                return Ok(events_of(outcome));
+            }
+        }
+    }
+
+    /// Sets how much of a key is reserved; zero or more, also more than is on hand.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a key that is not stocked, [`Error::Forbidden`], [`Error::Invalid`]; failures of
+    /// the store.
+    pub async fn set_reserved(
+        &self,
+        caller: &Caller,
+        key: &StockKey,
+        reserved: Quantity,
+    ) -> Result<(), Error> {
+        let library = self.stocktake;
+        let digest = Digest::of("set_reserved").field(key).field(reserved);
+        let mut call = library.begin(caller, "set_reserved", digest)?;
+        library.visible_site(&call.stamp, key.site).await?;
+        call.require(Operation::MoveStock)?;
+        if reserved.is_negative() {
+            return Err(Error::invalid(
+                "reserved",
+                "negative_quantity",
+                "reserved is zero or more",
+            ));
+        }
+        loop {
+            if library.replay(&call).await?.is_some() {
+                return Ok(());
+            }
+            let read = self.read_level(&call.stamp, key).await?;
+            let next = read.value.clone().with_reserved(reserved, call.stamp.at);
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+            });
+            if let Step::Done(_) = step.await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn read_level(
+        &self,
+        stamp: &crate::domain::Stamp,
+        key: &StockKey,
+    ) -> Result<Versioned<StockLevel>, Error> {
+        let keys = std::slice::from_ref(key);
+        let levels = self
+            .stocktake
+            .repository
+            .levels(stamp.actor.organisation, keys)
+            .await?;
+        levels
+            .into_iter()
+            .flatten()
+            .find(|level| level.value.is_stocked())
+            .ok_or(Error::not_found("stock"))
+    }
+
+    /// The level of a key. A delisted key has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn level(&self, caller: &Caller, key: &StockKey) -> Result<StockLevel, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        self.stocktake.visible_site(&stamp, key.site).await?;
+        self.read_level(&stamp, key).await.map(|level| level.value)
+    }
+
+    /// The levels of a site in the order of their keys; of all products or one, of all stock places or one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn levels(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        product: Option<ProductId>,
+        place: Option<Code>,
+        page: &PageRequest,
+    ) -> Result<Page<StockLevel>, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        self.stocktake.visible_site(&stamp, site).await?;
+        let filter = LevelFilter {
+            place,
+            products: product.into_iter().collect(),
+            with_delisted: false,
+        };
+        let levels = self
+            .stocktake
+            .repository
+            .levels_page(stamp.actor.organisation, site, &filter, page)
+            .await?;
+        Ok(levels.map(|level| level.value))
+    }
+
+    /// The events of one key after a sequence, in order; 0 gives all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn key_events(
+        &self,
+        caller: &Caller,
+        key: &StockKey,
+        after: u64,
+    ) -> Result<Vec<StockEvent>, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        self.stocktake.visible_site(&stamp, key.site).await?;
+        let keys = [(key.clone(), after)];
+        Ok(self
+            .stocktake
+            .repository
+            .events_after(stamp.actor.organisation, &keys)
+            .await?)
+    }
+
+    /// The change feed (S6.11): the ledger of a site after a position, in its one gap-free order. Who keeps
+    /// the last position never misses or repeats an event.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn ledger(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        self.stocktake.visible_site(&stamp, site).await?;
+        Ok(self
+            .stocktake
+            .repository
+            .ledger(stamp.actor.organisation, site, after, limit)
+            .await?)
+    }
+
+    /// Recomputes every level of a site, its value and its cost layers, from the ledger, and names every
+    /// difference (S6.10). In memory it holds one page of levels, whatever the size of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`]; failures of the store.
+    pub async fn verify(&self, caller: &Caller, site: SiteId) -> Result<Verification, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        let site = self.stocktake.visible_site(&stamp, site).await?;
+        require(&stamp, Operation::VerifyLedger)?;
+        self.stocktake.verify_site(&site).await
+    }
+}
+
+fn events_of(outcome: Outcome) -> Vec<StockEvent> {
+    match outcome {
+        Outcome::Events(events) => events.to_vec(),
+        Outcome::Done
+        | Outcome::StockTake(_)
+        | Outcome::StockTakeItem(_)
+        | Outcome::Number(_)
+        | Outcome::Job(_) => Vec::new(),
+    }
+}

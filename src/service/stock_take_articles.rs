@@ -1,0 +1,165 @@
+//! Reading the lines of takes (S1.8, S1.9, S4.10) and searching a site's articles (S4.11).
+
+use std::collections::BTreeSet;
+
+use crate::domain::{Code, SiteId, StockTakeId, StockTakeItemId, StockTakeState};
+use crate::store::{
+    ArticleFilter, ArticleSort, ArticleView, Page, PageRequest, StockTakeItemFilter,
+    StockTakeItemView, StockTakeTotals,
+};
+
+use super::stock_takes::StockTakes;
+use super::{Caller, Error};
+
+/// A stocked article, and whether a take has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundArticle {
+    /// The level and the product.
+    pub article: ArticleView,
+    /// Whether its key is a line of the take.
+    pub included: bool,
+}
+
+impl StockTakes<'_> {
+    /// The lines of a take (S1.8, S4.10): filtered, sorted, paged. Without a sort column they come in the order
+    /// in which they were added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store, an invalid cursor among them.
+    pub async fn items(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<StockTakeItemView>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.visible(&stamp, id).await?;
+        Ok(self
+            .library
+            .repository
+            .stock_take_items(stamp.actor.organisation, id, filter, sort, page)
+            .await?)
+    }
+
+    /// The totals of the filtered lines (S1.9).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn totals(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        filter: &StockTakeItemFilter,
+    ) -> Result<StockTakeTotals, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.visible(&stamp, id).await?;
+        Ok(self
+            .library
+            .repository
+            .stock_take_totals(stamp.actor.organisation, id, filter)
+            .await?)
+    }
+
+    /// One line by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] also for a line of another take; failures of the store.
+    pub async fn item(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<StockTakeItemView, Error> {
+        let stamp = self.library.stamp(caller)?;
+        let view = self
+            .library
+            .repository
+            .counting_view(stamp.actor.organisation, id, item)
+            .await?;
+        let view = view
+            .filter(|view| {
+                let take = &view.take.value;
+                stamp.actor.sees(take.site()) && take.state() != StockTakeState::Removed
+            })
+            .ok_or(Error::not_found("stock take item"))?;
+        let level = view.level.filter(|level| level.value.is_stocked());
+        Ok(StockTakeItemView {
+            item: view.item,
+            on_hand: level.as_ref().map(|level| level.value.quantity()),
+            reserved: level.as_ref().map(|level| level.value.reserved()),
+        })
+    }
+
+    /// The lines of one article of a take (S4.10): more than one when it is at several stock places, or in
+    /// several batches that were not named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] also when the take does not have it; failures of the store.
+    pub async fn article(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        article: Code,
+        batch: Option<Code>,
+        serial: Option<Code>,
+    ) -> Result<Vec<StockTakeItemView>, Error> {
+        let filter = StockTakeItemFilter {
+            article: Some(article),
+            batch,
+            serial,
+            ..StockTakeItemFilter::default()
+        };
+        let page = PageRequest::first(crate::store::MAX_PAGE);
+        let lines = self
+            .items(caller, id, &filter, ArticleSort::default(), &page)
+            .await?;
+        if lines.items.is_empty() {
+            return Err(Error::not_found("stock take item"));
+        }
+        Ok(lines.items)
+    }
+
+    /// The stocked articles of the take's site, each with a flag: is it in this take? (S4.11)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn search_articles(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        filter: &ArticleFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<FoundArticle>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        let take = self.visible(&stamp, id).await?.value;
+        let (organisation, site): (_, SiteId) = (stamp.actor.organisation, take.site());
+        let found = self
+            .library
+            .repository
+            .articles(organisation, site, filter, sort, page)
+            .await?;
+        let lines: Vec<StockTakeItemId> = found
+            .items
+            .iter()
+            .map(|article| StockTakeItemId::for_key(id, article.level.value.key()))
+            .collect();
+        let there = self
+            .library
+            .repository
+            .stock_take_item_ids(organisation, id, &lines)
+            .await?;
+        let there: BTreeSet<StockTakeItemId> = there.into_iter().collect();
+        Ok(found.map(|article| FoundArticle {
+            included: there.contains(&StockTakeItemId::for_key(id, article.level.value.key())),
+            article,
+        }))
+    }
+}

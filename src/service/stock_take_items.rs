@@ -1,0 +1,424 @@
+//! Putting a take together: adding and removing lines (S4.5), what was found while counting, and deleting
+//! lines (S1.11).
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Code, Population, PopulationSource, ProductId, StockKey, StockTake, StockTakeCommand,
+    StockTakeId, StockTakeItem, StockTakeItemId,
+};
+use crate::store::{
+    ArticleSort, Digest, Guard, JobTask, LevelFilter, MAX_PAGE, Outcome, PageRequest, RecordKey,
+    StockTakeItemFilter,
+};
+
+use super::access::Operation;
+use super::call::{Call, Step};
+use super::stock_take_populating::existing_line;
+use super::stock_takes::{StockTakes, job_of, step_in_delay};
+use super::{CHUNK, Caller, Error};
+
+/// The most articles in one call.
+const MAX_ARTICLES: usize = 1_000;
+
+impl StockTakes<'_> {
+    /// Adds articles to a new list, at every key where they are stocked (S4.5). Lines that are there stay as
+    /// they are. Returns how many lines were added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] naming articles that are unknown or not
+    /// stocked, [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
+    pub async fn add_articles(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        articles: &[Code],
+    ) -> Result<u64, Error> {
+        let digest = articles
+            .iter()
+            .fold(Digest::of("add_articles").field(id), |digest, code| {
+                digest.field(code)
+            });
+        let mut call = self.library.begin(caller, "add_articles", digest)?;
+        let take = self.visible(&call.stamp, id).await?;
+        call.require(Operation::EditStockTakeItems)?;
+        if articles.len() > MAX_ARTICLES {
+            return Err(Error::TooLarge {
+                limit: MAX_ARTICLES,
+            });
+        }
+        if let Some(outcome) = self.library.replay(&call).await? {
+            return Ok(number(&outcome));
+        }
+        take.value.allows(StockTakeCommand::AddItems)?;
+        let keys = self.keys_of_articles(&take.value, articles).await?;
+        self.add_keys(&mut call, id, StockTakeCommand::AddItems, &keys)
+            .await
+    }
+
+    /// The stocked keys of some articles at the take's site.
+    async fn keys_of_articles(
+        &self,
+        take: &StockTake,
+        articles: &[Code],
+    ) -> Result<Vec<StockKey>, Error> {
+        let repository = &self.library.repository;
+        let organisation = take.organisation();
+        let products = repository
+            .products_by_article(organisation, articles)
+            .await?;
+        let unknown: Vec<&str> = articles
+            .iter()
+            .zip(&products)
+            .filter(|(_, product)| product.is_none())
+            .map(|(article, _)| article.as_str())
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Error::invalid(
+                "articles",
+                "unknown_article",
+                format!("unknown: {}", unknown.join(", ")),
+            ));
+        }
+        let ids: Vec<ProductId> = products
+            .iter()
+            .flatten()
+            .map(|product| product.value.id)
+            .collect();
+        let filter = LevelFilter {
+            products: ids.iter().copied().collect(),
+            ..LevelFilter::default()
+        };
+        let mut keys = Vec::new();
+        let mut page = PageRequest::first(CHUNK);
+        while !ids.is_empty() {
+            let levels = repository
+                .levels_page(organisation, take.site(), &filter, &page)
+                .await?;
+            keys.extend(levels.items.iter().map(|level| level.value.key().clone()));
+            match levels.next {
+                Some(next) => page = PageRequest::after(next, CHUNK),
+                None => break,
+            }
+        }
+        let not_stocked: Vec<&str> = articles
+            .iter()
+            .zip(&ids)
+            .filter(|(_, id)| !keys.iter().any(|key| key.product == **id))
+            .map(|(article, _)| article.as_str())
+            .collect();
+        if not_stocked.is_empty() {
+            return Ok(keys);
+        }
+        let message = format!("not stocked at the site: {}", not_stocked.join(", "));
+        Err(Error::invalid("articles", "not_stocked", message))
+    }
+
+    /// Adds lines for keys that have none, and tells how many. The header's version keeps line numbers
+    /// unique.
+    async fn add_keys(
+        &self,
+        call: &mut Call,
+        id: StockTakeId,
+        command: StockTakeCommand,
+        keys: &[StockKey],
+    ) -> Result<u64, Error> {
+        let library = self.library;
+        let products = library
+            .products_of(call.organisation(), keys.iter())
+            .await?;
+        let mut there: BTreeSet<StockTakeItemId> = BTreeSet::new();
+        loop {
+            let take = self.visible(&call.stamp, id).await?;
+            let mut line = take.value.last_line();
+            let mut items = Vec::new();
+            for key in keys
+                .iter()
+                .filter(|key| !there.contains(&StockTakeItemId::for_key(id, key)))
+            {
+                let product = products
+                    .get(&key.product)
+                    .ok_or(Error::not_found("product"))?;
+                key.check(product).map_err(|problem| Error::Key {
+                    key: Box::new(key.clone()),
+                    problem,
+                })?;
+                line = line.saturating_add(1);
+                items.push(StockTakeItem::new(
+                    id,
+                    line,
+                    key.clone(),
+                    product.clone(),
+                    call.stamp.at,
+                ));
+            }
+            let next = take.value.add_lines(command, line, &call.stamp)?;
+            let outcome = Outcome::Number(u64::try_from(items.len()).unwrap_or(u64::MAX));
+            let step = library.commit(call, outcome, |changes| {
+                changes.update(take.version, next);
+                for item in items {
+                    changes.insert(item);
+                }
+            });
+            match step.await? {
+                Step::Done(outcome) => return Ok(number(&outcome)),
+                Step::Again(conflicts) => there.extend(conflicts.iter().filter_map(existing_line)),
+            }
+        }
+    }
+
+    /// Adds everything that is stocked at a stock place to a new list (S4.5).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
+    pub async fn add_stock_place(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        place: Code,
+    ) -> Result<StockTake, Error> {
+        let digest = Digest::of("add_stock_place").field(id).field(&place);
+        let call = self.library.begin(caller, "add_stock_place", digest)?;
+        self.add_from(call, id, PopulationSource::StockPlace(place))
+            .await
+    }
+
+    /// Adds everything that is stocked at the site to a new list (S4.5).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
+    pub async fn add_all_articles(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+    ) -> Result<StockTake, Error> {
+        let call = self.library.begin(
+            caller,
+            "add_all_articles",
+            Digest::of("add_all_articles").field(id),
+        )?;
+        self.add_from(call, id, PopulationSource::Stocked).await
+    }
+
+    async fn add_from(
+        &self,
+        mut call: Call,
+        id: StockTakeId,
+        source: PopulationSource,
+    ) -> Result<StockTake, Error> {
+        let library = self.library;
+        let job = crate::domain::JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::EditStockTakeItems)?;
+            if library.replay(&call).await?.is_some() {
+                return self.populated(&call.stamp, read.value).await;
+            }
+            let population = Population {
+                source: source.clone(),
+                job,
+                after: None,
+                done: 0,
+                total: 0,
+            };
+            let next =
+                read.value
+                    .begin_populating(StockTakeCommand::AddItems, population, &call.stamp)?;
+            let queued = job_of(
+                &next,
+                job,
+                JobTask::PopulateStockTake { take: id },
+                &call.stamp,
+                step_in_delay(),
+            );
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next.clone());
+                changes.job(queued);
+            });
+            if let Step::Done(_) = step.await? {
+                return self.populated(&call.stamp, next).await;
+            }
+        }
+    }
+
+    /// Removes an article from a new list, at all its keys (S4.5). Returns how many lines were removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] also when it is not on the list, [`Error::Forbidden`], [`Error::Transition`],
+    /// [`Error::TooLarge`] for more lines than one commit takes; failures of the store.
+    pub async fn remove_article(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        article: Code,
+    ) -> Result<u64, Error> {
+        let digest = Digest::of("remove_article").field(id).field(&article);
+        let call = self.library.begin(caller, "remove_article", digest)?;
+        let filter = StockTakeItemFilter {
+            article: Some(article),
+            ..StockTakeItemFilter::default()
+        };
+        self.remove_lines(call, id, filter, "article").await
+    }
+
+    /// Removes everything at a stock place from a new list (S4.5). Returns how many lines were removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`remove_article`](Self::remove_article).
+    pub async fn remove_stock_place(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        place: Code,
+    ) -> Result<u64, Error> {
+        let digest = Digest::of("remove_stock_place").field(id).field(&place);
+        let call = self.library.begin(caller, "remove_stock_place", digest)?;
+        let filter = StockTakeItemFilter {
+            place: Some(place),
+            ..StockTakeItemFilter::default()
+        };
+        self.remove_lines(call, id, filter, "stock place").await
+    }
+
+    async fn remove_lines(
+        &self,
+        mut call: Call,
+        id: StockTakeId,
+        filter: StockTakeItemFilter,
+        what: &'static str,
+    ) -> Result<u64, Error> {
+        let library = self.library;
+        let page = PageRequest::first(MAX_PAGE);
+        loop {
+            let take = self.visible(&call.stamp, id).await?;
+            call.require(Operation::EditStockTakeItems)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return Ok(number(&outcome));
+            }
+            take.value.allows(StockTakeCommand::RemoveItems)?;
+            let organisation = call.organisation();
+            let sort = ArticleSort::default();
+            let lines = library
+                .repository
+                .stock_take_items(organisation, id, &filter, sort, &page)
+                .await?;
+            if lines.items.is_empty() {
+                return Err(Error::not_found(what));
+            }
+            if lines.next.is_some() {
+                return Err(Error::TooLarge {
+                    limit: lines.items.len(),
+                });
+            }
+            let outcome = Outcome::Number(u64::try_from(lines.items.len()).unwrap_or(u64::MAX));
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.guard(Guard::Epoch {
+                    take: id,
+                    epoch: take.value.epoch(),
+                });
+                for line in &lines.items {
+                    changes.delete(
+                        line.item.version,
+                        RecordKey::StockTakeItem(id, line.item.value.id),
+                    );
+                }
+            });
+            if let Step::Done(outcome) = step.await? {
+                return Ok(number(&outcome));
+            }
+        }
+    }
+
+    /// Adds a line for something that was found while counting and that the take does not have: the key may
+    /// be one that the book has never seen. Returns the line's id, also when it was there already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] also for an unknown product, [`Error::Forbidden`], [`Error::Key`],
+    /// [`Error::Invalid`] for a key of another site, [`Error::Transition`] when it is not being counted;
+    /// failures of the store.
+    pub async fn add_found(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        key: &StockKey,
+    ) -> Result<StockTakeItemId, Error> {
+        let digest = Digest::of("add_found").field(id).field(key);
+        let mut call = self.library.begin(caller, "add_found", digest)?;
+        let take = self.visible(&call.stamp, id).await?;
+        call.require(Operation::EditStockTakeItems)?;
+        if key.site != take.value.site() {
+            return Err(Error::invalid(
+                "key",
+                "another_site",
+                "the key is of another site",
+            ));
+        }
+        if self.library.replay(&call).await?.is_none() {
+            self.add_keys(
+                &mut call,
+                id,
+                StockTakeCommand::AddFound,
+                std::slice::from_ref(key),
+            )
+            .await?;
+        }
+        Ok(StockTakeItemId::for_key(id, key))
+    }
+
+    /// Deletes a line while the take is counted (S1.11).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] once posting has begun; failures of
+    /// the store.
+    pub async fn delete_item(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<(), Error> {
+        let digest = Digest::of("delete_item").field(id).field(item);
+        let mut call = self.library.begin(caller, "delete_item", digest)?;
+        let library = self.library;
+        loop {
+            if library.replay(&call).await?.is_some() {
+                return Ok(());
+            }
+            let take = self.visible(&call.stamp, id).await?;
+            let line = library
+                .repository
+                .counting_view(call.organisation(), id, item)
+                .await?;
+            let line = line.ok_or(Error::not_found("stock take item"))?;
+            call.require(Operation::DeleteStockTakeItem)?;
+            take.value.allows(StockTakeCommand::DeleteItem)?;
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.guard(Guard::Epoch {
+                    take: id,
+                    epoch: take.value.epoch(),
+                });
+                changes.delete(line.item.version, RecordKey::StockTakeItem(id, item));
+            });
+            if let Step::Done(_) = step.await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn number(outcome: &Outcome) -> u64 {
+    match outcome {
+        Outcome::Number(number) => *number,
+        Outcome::Done
+        | Outcome::StockTake(_)
+        | Outcome::StockTakeItem(_)
+        | Outcome::Events(_)
+        | Outcome::Job(_) => 0,
+    }
+}

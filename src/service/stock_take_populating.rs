@@ -1,0 +1,221 @@
+//! Adding lines to a take in chunks, resumable (S1.2, S4.2, S4.3, S4.5, S6.4).
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    Population, PopulationSource, Stamp, StockKey, StockTake, StockTakeCommand, StockTakeId,
+    StockTakeItem, StockTakeItemId,
+};
+use crate::store::{
+    ArticleSort, CommandId, Conflict, Cursor, JobAck, JobProgress, LevelFilter, Outcome,
+    PageRequest, PageStart, Progress, RecordKey, StockTakeItemFilter, Versioned,
+};
+
+use super::call::Step;
+use super::stock_takes::StockTakes;
+use super::{CHUNK, Error, Stocktake};
+
+/// Keys that may become lines, and where the next ones are.
+struct Candidates {
+    keys: Vec<StockKey>,
+    looked_at: u64,
+    total: Option<u64>,
+    next: Option<Cursor>,
+}
+
+impl StockTakes<'_> {
+    /// Adds the lines that are on their way to a take, in this very call.
+    pub(super) async fn populated(
+        &self,
+        stamp: &Stamp,
+        take: StockTake,
+    ) -> Result<StockTake, Error> {
+        if take.items_added() {
+            return Ok(take);
+        }
+        while self.library.populate_step(stamp, take.id()).await? {}
+        self.visible(stamp, take.id()).await.map(|read| read.value)
+    }
+}
+
+impl Stocktake {
+    /// Adds the next chunk of the lines that are on their way, if there are any; the take as it was read
+    /// before. Whoever else does the same does no harm: each chunk is one commit on the header's version.
+    pub(crate) async fn step_population(&self, stamp: &Stamp, id: StockTakeId) -> Result<Versioned<StockTake>, Error> {
+        let read = self.repository.stock_take(stamp.actor.organisation, id).await?;
+        let read = read.ok_or(Error::not_found("stock take"))?;
+        if let Some(population) = read.value.population()
+            && is_populating(&read.value)
+        {
+            self.populate_chunk(stamp, &read, population).await?;
+        }
+        Ok(read)
+    }
+
+    /// Adds a chunk of lines. Returns whether there are more.
+    pub(crate) async fn populate_step(&self, stamp: &Stamp, id: StockTakeId) -> Result<bool, Error> {
+        self.step_population(stamp, id).await.map(|read| is_populating(&read.value))
+    }
+
+    async fn populate_chunk(
+        &self,
+        stamp: &Stamp,
+        read: &Versioned<StockTake>,
+        population: &Population,
+    ) -> Result<(), Error> {
+        let take = &read.value;
+        let found = self.candidates(take, population).await?;
+        let products = self
+            .products_of(take.organisation(), found.keys.iter())
+            .await?;
+        let progress = Progress {
+            done: population.done.saturating_add(found.looked_at),
+            total: found.total.unwrap_or(population.total),
+        };
+        let left = found.next.map(|next| Population {
+            after: Some(next.as_str().to_owned()),
+            done: progress.done,
+            total: progress.total,
+            ..population.clone()
+        });
+        let id = CommandId::new(
+            "populate",
+            format_args!("{}/{}/{}", take.id(), population.job, population.done),
+        );
+        let mut call = Self::begin_derived(stamp.clone(), id);
+        let mut there: BTreeSet<StockTakeItemId> = BTreeSet::new();
+        loop {
+            let mut line = take.last_line();
+            let mut items = Vec::with_capacity(found.keys.len());
+            for key in &found.keys {
+                let Some(product) = products
+                    .get(&key.product)
+                    .filter(|product| product.is_stock)
+                else {
+                    continue;
+                };
+                let item = StockTakeItemId::for_key(take.id(), key);
+                if !there.contains(&item) {
+                    line = line.saturating_add(1);
+                    items.push(StockTakeItem::new(
+                        take.id(),
+                        line,
+                        key.clone(),
+                        product.clone(),
+                        stamp.at,
+                    ));
+                }
+            }
+            let next = take.populate(left.clone(), line, stamp.at)?;
+            let step = self.commit(&mut call, Outcome::Done, |changes| {
+                for item in items {
+                    changes.insert(item);
+                }
+                changes.update(read.version, next);
+                changes.progress(JobProgress {
+                    job: population.job,
+                    progress,
+                });
+                if left.is_none() {
+                    changes.ack(JobAck::Settled(population.job));
+                }
+            });
+            match step.await? {
+                Step::Done(_) => return Ok(()),
+                Step::Again(conflicts) => {
+                    let before = there.len();
+                    there.extend(conflicts.iter().filter_map(existing_line));
+                    if there.len() == before || there.len() < conflicts.len() {
+                        // The header has moved on: begin from it.
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn candidates(
+        &self,
+        take: &StockTake,
+        population: &Population,
+    ) -> Result<Candidates, Error> {
+        let organisation = take.organisation();
+        let start = population.after.clone().map_or(PageStart::First, |after| {
+            PageStart::After(Cursor::from(after))
+        });
+        let with_total = population.after.is_none();
+        let page = PageRequest {
+            start,
+            limit: CHUNK,
+            with_total,
+        };
+        let place = match &population.source {
+            PopulationSource::Stocked => None,
+            PopulationSource::StockPlace(place) => Some(place.clone()),
+            PopulationSource::CopyOf(source) => {
+                let all = StockTakeItemFilter::default();
+                let sort = ArticleSort::default();
+                let lines = self
+                    .repository
+                    .stock_take_items(organisation, *source, &all, sort, &page)
+                    .await?;
+                let keys: Vec<StockKey> = lines
+                    .items
+                    .iter()
+                    .map(|line| line.item.value.key.clone())
+                    .collect();
+                let levels = self.repository.levels(organisation, &keys).await?;
+                let looked_at = count(keys.len());
+                let stocked = |level: Option<Versioned<crate::domain::StockLevel>>| {
+                    level.is_some_and(|level| level.value.is_stocked())
+                };
+                let keys = keys
+                    .into_iter()
+                    .zip(levels)
+                    .filter_map(|(key, level)| stocked(level).then_some(key));
+                return Ok(Candidates {
+                    keys: keys.collect(),
+                    looked_at,
+                    total: lines.total,
+                    next: lines.next,
+                });
+            }
+        };
+        let filter = LevelFilter {
+            place,
+            ..LevelFilter::default()
+        };
+        let levels = self
+            .repository
+            .levels_page(organisation, take.site(), &filter, &page)
+            .await?;
+        let keys: Vec<StockKey> = levels
+            .items
+            .iter()
+            .map(|level| level.value.key().clone())
+            .collect();
+        Ok(Candidates {
+            looked_at: count(keys.len()),
+            keys,
+            total: levels.total,
+            next: levels.next,
+        })
+    }
+}
+
+/// Whether lines are on their way that may still come.
+pub(super) fn is_populating(take: &StockTake) -> bool {
+    take.population().is_some() && take.allows(StockTakeCommand::Populate).is_ok()
+}
+
+pub(super) fn existing_line(conflict: &Conflict) -> Option<StockTakeItemId> {
+    if let Conflict::Exists(RecordKey::StockTakeItem(_, item)) = conflict {
+        Some(*item)
+    } else {
+        None
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,720 @@
+//! Posting a take in chunks, resumable (S1.6, S1.7, S4.8, S6.4).
+//!
+//! Beginning to post is one commit: it locks the take and queues the job. The run then goes over the lines in
+//! the order in which they were added, twice: the check looks for lines that can't be posted, and if there are any
+//! and leaving them behind was not asked, the take is ongoing again and nothing was posted; then the lines are
+//! posted. Each chunk is one commit on the header's version, which also tells how far the run is: whoever works on
+//! it, and however often, each line is posted once.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Cause, Change, CostLayer, IncomingCost, JobId, LineOutcome, LinePosting, LineProblem, Pick,
+    PostingOptions, PostingResult, Quantity, REFUSED_LINES_TOLD, Refusal, RefusedLine, Run,
+    RunStage, Settlement, Site, Stamp, StockEvent, StockEventId, StockEventKind, StockKey,
+    StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId, StockTakeState, Terms,
+    UnitCost, Value, settle, variance_minor,
+};
+use crate::domain::{CountMoment, CountStatus, DecimalError, MovementPolicy, Product};
+use crate::store::{
+    ArticleSort, ChangeSet, CommandId, Cursor, Digest, JobAck, JobProgress, JobTask, Outcome, Page,
+    PageRequest, PageStart, Progress, StockTakeItemFilter, StockTakeItemView, Versioned,
+};
+
+use super::access::Operation;
+use super::call::Step;
+use super::stock_take_populating::is_populating;
+use super::stock_takes::{StockTakes, job_of, step_in_delay};
+use super::{CHUNK, Caller, Error, Stocktake};
+
+/// How large the chunks of a run are: stock that is being sold moves under a chunk, so one that was decided in
+/// vain several times is cut in half.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    limit: u32,
+    failed: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { limit: CHUNK, failed: 0 }
+    }
+}
+
+impl Pace {
+    fn note(&mut self, applied: bool) {
+        if applied {
+            *self = Self::default();
+            return;
+        }
+        self.failed = self.failed.saturating_add(1);
+        if self.failed > 3 {
+            self.limit = self.limit.checked_div(2).unwrap_or(1).max(1);
+        }
+    }
+}
+
+impl StockTakes<'_> {
+    /// Posts a take in the background (S1.6): locks it at once, and gives the job that does it. Read the take for
+    /// the progress, and the job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`]; failures of
+    /// the store.
+    pub async fn post(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        options: PostingOptions,
+    ) -> Result<JobId, Error> {
+        self.begin_posting(caller, "post_stock_take", id, options, 0)
+            .await
+            .map(|(job, _)| job)
+    }
+
+    /// Posts a take (S1.7, S4.8): done when it returns. A take with nothing counted posts nothing and is
+    /// complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`post`](Self::post), and [`Error::Refused`] with the lines that can't be posted; the take is
+    /// ongoing again then, and nothing was posted.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        options: PostingOptions,
+    ) -> Result<StockTake, Error> {
+        let (_, stamp) = self
+            .begin_posting(caller, "submit_stock_take", id, options, step_in_delay())
+            .await?;
+        let take = self.library.run_stock_take(&stamp, id).await?;
+        posted(take)
+    }
+
+    async fn begin_posting(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        id: StockTakeId,
+        options: PostingOptions,
+        delay_micros: i64,
+    ) -> Result<(JobId, Stamp), Error> {
+        let library = self.library;
+        let digest = Digest::of(operation)
+            .field(id)
+            .field(format_args!("{options:?}"));
+        let mut call = library.begin(caller, operation, digest)?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::PostStockTake)?;
+            if let Some(Outcome::Job(job)) = library.replay(&call).await? {
+                if read.value.state() != StockTakeState::Ongoing || read.value.refusal().is_none() {
+                    return Ok((job, call.stamp));
+                }
+                // That posting was refused, and a request that failed keeps no key.
+                call.renew(operation, read.value.round());
+            }
+            let next = read.value.begin_posting(options, job, &call.stamp)?;
+            let queued = job_of(
+                &next,
+                job,
+                JobTask::PostStockTake { take: id },
+                &call.stamp,
+                delay_micros,
+            );
+            let step = library.commit(&mut call, Outcome::Job(job), |changes| {
+                changes.update(read.version, next);
+                changes.job(queued);
+            });
+            if let Step::Done(Outcome::Job(job)) = step.await? {
+                return Ok((job, call.stamp));
+            }
+        }
+    }
+
+    /// Posts again the lines that could not be posted when the take was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when there are none; failures of the
+    /// store.
+    pub async fn post_left_over(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+    ) -> Result<StockTake, Error> {
+        let library = self.library;
+        let mut call = library.begin(
+            caller,
+            "post_left_over",
+            Digest::of("post_left_over").field(id),
+        )?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::PostStockTake)?;
+            if library.replay(&call).await?.is_some() {
+                break;
+            }
+            let next = read.value.begin_left_over(job, &call.stamp)?;
+            let task = JobTask::PostStockTake { take: id };
+            let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                changes.job(queued);
+            });
+            if let Step::Done(_) = step.await? {
+                break;
+            }
+        }
+        library.run_stock_take(&call.stamp, id).await
+    }
+
+    /// Gives up a line that could not be posted: it adjusts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when the line is not one of those;
+    /// failures of the store.
+    pub async fn dismiss(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<(), Error> {
+        let library = self.library;
+        let mut call = library.begin(
+            caller,
+            "dismiss",
+            Digest::of("dismiss").field(id).field(item),
+        )?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            let view = library
+                .repository
+                .counting_view(call.organisation(), id, item)
+                .await?;
+            let line = view.ok_or(Error::not_found("stock take item"))?.item;
+            call.require(Operation::PostStockTake)?;
+            if library.replay(&call).await?.is_some() {
+                return Ok(());
+            }
+            let next = read.value.dismiss_left_over(&call.stamp)?;
+            let posting = line
+                .value
+                .posting
+                .as_ref()
+                .filter(|posting| is_left_over(posting));
+            let posting = posting.ok_or(Error::not_found("left over line"))?;
+            let dismissed = LinePosting {
+                outcome: LineOutcome::Dismissed,
+                ..posting.clone()
+            };
+            let item = StockTakeItem {
+                posting: Some(dismissed),
+                updated_at: call.stamp.at,
+                ..(*line.value).clone()
+            };
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                changes.update(line.version, item);
+            });
+            if let Step::Done(_) = step.await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A take after its posting: refused or posted.
+fn posted(take: StockTake) -> Result<StockTake, Error> {
+    match (take.state(), take.refusal()) {
+        (StockTakeState::Ongoing, Some(refusal)) => Err(refused(refusal)),
+        (_, _) => Ok(take),
+    }
+}
+
+fn is_left_over(posting: &LinePosting) -> bool {
+    matches!(posting.outcome, LineOutcome::Unposted { .. })
+}
+
+/// What a chunk of a run needs to know.
+pub(super) struct Chunk {
+    pub(super) lines: Page<StockTakeItemView>,
+    pub(super) levels: BTreeMap<StockKey, Versioned<StockLevel>>,
+    pub(super) later: BTreeMap<StockKey, Vec<StockEvent>>,
+}
+
+/// One line, decided.
+struct Decided {
+    item: StockTakeItem,
+    level: Option<StockLevel>,
+    event: Option<StockEvent>,
+}
+
+impl Stocktake {
+    /// Goes on with a posting or a reversal until it is over. Whoever else does the same does no harm.
+    pub(crate) async fn run_stock_take(&self, stamp: &Stamp, id: StockTakeId) -> Result<StockTake, Error> {
+        let mut pace = Pace::default();
+        loop {
+            if let Some(take) = self.step_stock_take(stamp, id, &mut pace).await? {
+                return Ok(take);
+            }
+        }
+    }
+
+    /// One chunk of what is to be done on a take; the take when there is nothing more to do.
+    pub(crate) async fn step_stock_take(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+        pace: &mut Pace,
+    ) -> Result<Option<StockTake>, Error> {
+        let stamp = &Stamp { actor: stamp.actor.clone(), at: self.clock.now() };
+        let read = self.step_population(stamp, id).await?;
+        if is_populating(&read.value) {
+            // Posting waits until all items are there.
+            return Ok(None);
+        }
+        let Some(run) = read.value.run().cloned() else { return Ok(Some(read.value)) };
+        let site = self.site(read.value.organisation(), read.value.site()).await?;
+        let chunk = self.read_chunk(&read.value, &run, pace.limit).await?;
+        let applied = match run.stage {
+            RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
+                self.post_chunk(stamp, &site, &read, &run, &chunk).await?
+            }
+            RunStage::ReverseCheck | RunStage::Reverse => {
+                self.reverse_chunk(stamp, &site, &read, &run, &chunk).await?
+            }
+        };
+        pace.note(applied);
+        Ok(None)
+    }
+
+    /// Reads the next lines of a run, their levels, and what happened to their keys since they were counted: one
+    /// query each.
+    async fn read_chunk(&self, take: &StockTake, run: &Run, limit: u32) -> Result<Chunk, Error> {
+        let organisation = take.organisation();
+        let filter = StockTakeItemFilter {
+            left_over: run.stage == RunStage::LeftOver,
+            status: match (run.stage, run.options.zero_uncounted) {
+                (RunStage::Check, false) => CountStatus::Counted,
+                (
+                    RunStage::Check
+                    | RunStage::Apply
+                    | RunStage::LeftOver
+                    | RunStage::ReverseCheck
+                    | RunStage::Reverse,
+                    _,
+                ) => CountStatus::All,
+            },
+            ..StockTakeItemFilter::default()
+        };
+        let start = run.after.clone().map_or(PageStart::First, |after| {
+            PageStart::After(Cursor::from(after))
+        });
+        let page = PageRequest {
+            start,
+            limit,
+            with_total: false,
+        };
+        let sort = ArticleSort::default();
+        let lines = self
+            .repository
+            .stock_take_items(organisation, take.id(), &filter, sort, &page)
+            .await?;
+        let keys: Vec<StockKey> = lines
+            .items
+            .iter()
+            .map(|line| line.item.value.key.clone())
+            .collect();
+        let found = self.repository.levels(organisation, &keys).await?;
+        let levels: BTreeMap<StockKey, Versioned<StockLevel>> = keys
+            .into_iter()
+            .zip(found)
+            .filter_map(|(key, level)| level.map(|level| (key, level)))
+            .collect();
+        let reverses = matches!(run.stage, RunStage::ReverseCheck | RunStage::Reverse);
+        let since: Vec<(StockKey, u64)> = lines
+            .items
+            .iter()
+            .filter_map(|line| {
+                let item = &line.item.value;
+                let counted = item.count.as_ref().map(|count| count.moment.sequence);
+                let posted = item.posting.as_ref().map(|posting| posting.sequence);
+                let since = if reverses { posted } else { counted }?;
+                let now = levels.get(&item.key)?.value.sequence();
+                (now > since).then(|| (item.key.clone(), since))
+            })
+            .collect();
+        let mut later: BTreeMap<StockKey, Vec<StockEvent>> = BTreeMap::new();
+        if !since.is_empty() {
+            for event in self.repository.events_after(organisation, &since).await? {
+                later.entry(event.key.clone()).or_default().push(event);
+            }
+        }
+        Ok(Chunk {
+            lines,
+            levels,
+            later,
+        })
+    }
+
+    /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
+    async fn post_chunk(
+        &self,
+        stamp: &Stamp,
+        site: &Site,
+        read: &Versioned<StockTake>,
+        run: &Run,
+        chunk: &Chunk,
+    ) -> Result<bool, Error> {
+        let take = &read.value;
+        let mut next_run = run.clone();
+        let mut decided = Vec::with_capacity(chunk.lines.items.len());
+        for line in &chunk.lines.items {
+            let posting = decide(take, run, site, stamp, &line.item.value, chunk);
+            if let Some(LineOutcome::Unposted { problem }) =
+                posting.item.posting.as_ref().map(|p| &p.outcome)
+            {
+                next_run.refuse(&posting.item, problem);
+            }
+            if run.stage != RunStage::Check {
+                let before = line.item.value.posting.as_ref().filter(|_| run.stage == RunStage::LeftOver);
+                tally(&mut next_run.tally, &posting.item, before).map_err(|_| out_of_range())?;
+                decided.push((line.item.version, posting));
+            }
+        }
+        let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
+        next_run.done = run.done.saturating_add(looked_at);
+        let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
+        self.commit_chunk(stamp, read, run, next, |changes| {
+            for (version, line) in decided {
+                if let Some(level) = line.level {
+                    changes.put(chunk.levels.get(&line.item.key), level);
+                }
+                if let Some(event) = line.event {
+                    changes.event(event);
+                }
+                changes.update(version, line.item);
+            }
+        })
+        .await
+    }
+
+    /// Commits a chunk of a run on the header's version.
+    pub(super) async fn commit_chunk(
+        &self,
+        stamp: &Stamp,
+        read: &Versioned<StockTake>,
+        run: &Run,
+        next: StockTake,
+        fill: impl FnOnce(&mut ChangeSet),
+    ) -> Result<bool, Error> {
+        let take = &read.value;
+        let (job, done) = (run.job, next.run().map_or(run.done, |run| run.done));
+        let progress = Progress {
+            done,
+            total: take.last_line(),
+        };
+        let over = next.run().is_none();
+        let tells = matches!(
+            run.stage,
+            RunStage::Apply | RunStage::LeftOver | RunStage::Reverse
+        );
+        // The header's version makes the id: a chunk whose outcome is unknown is recognised when it is tried
+        // again, and lands once.
+        let id = CommandId::new("run", format_args!("{}/{}", take.id(), read.version));
+        let mut call = Self::begin_derived(stamp.clone(), id);
+        let step = self.commit(&mut call, Outcome::Done, |changes| {
+            changes.update(read.version, next);
+            if tells {
+                changes.progress(JobProgress { job, progress });
+            }
+            if over {
+                changes.ack(JobAck::Settled(job));
+            }
+            fill(changes);
+        });
+        Ok(matches!(step.await?, Step::Done(_)))
+    }
+}
+
+pub(super) fn out_of_range() -> Error {
+    Error::from(DecimalError::OutOfRange)
+}
+
+/// The header after a chunk: further, in the next stage, or over.
+fn next_header(
+    take: &StockTake,
+    run: Run,
+    next: Option<&Cursor>,
+    stamp: &Stamp,
+) -> Result<StockTake, Error> {
+    let over = next.is_none();
+    let run = Run {
+        after: next.map(|next| next.as_str().to_owned()),
+        ..run
+    };
+    match run.stage {
+        RunStage::Check if over && run.refused_total > 0 => {
+            Ok(take.advance(run, stamp.at).abandon_posting(stamp.at)?)
+        }
+        RunStage::Check if over => Ok(take.advance(
+            Run {
+                stage: RunStage::Apply,
+                done: 0,
+                ..run
+            },
+            stamp.at,
+        )),
+        RunStage::Apply | RunStage::LeftOver if over => {
+            Ok(take.advance(run, stamp.at).complete_posting(stamp.at)?)
+        }
+        RunStage::Check
+        | RunStage::Apply
+        | RunStage::LeftOver
+        | RunStage::ReverseCheck
+        | RunStage::Reverse => Ok(take.advance(run, stamp.at)),
+    }
+}
+
+/// Decides what a line posts.
+fn decide(
+    take: &StockTake,
+    run: &Run,
+    site: &Site,
+    stamp: &Stamp,
+    item: &StockTakeItem,
+    chunk: &Chunk,
+) -> Decided {
+    let level = chunk.levels.get(&item.key).map(|level| &level.value);
+    let terms = Terms {
+        site,
+        standard: item.product.unit_cost,
+        at: stamp.at,
+        by: run.by.id,
+    };
+    let cause = Cause::StockTake {
+        take: take.id(),
+        item: item.id,
+        round: take.round(),
+    };
+    let later = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
+    let policy = take.details().movement_policy;
+    let line = Line {
+        item,
+        level,
+        terms,
+        cause,
+    };
+    match (&item.count, run.options.zero_uncounted) {
+        (Some(count), _) => match settle(count.quantity, &count.moment, level, later, policy) {
+            Ok(Settlement::Superseded { known_at }) => {
+                line.left_alone(LineOutcome::Superseded { known_at }, count.moment.book)
+            }
+            Ok(Settlement::Moved { moves }) => {
+                line.unposted(LineProblem::Moved { moves }, count.moment.book)
+            }
+            Ok(Settlement::Adjust {
+                expected,
+                change,
+                moves,
+            }) => {
+                let moment = match policy {
+                    MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => count.moment,
+                    MovementPolicy::MatchCount => CountMoment::of(level, stamp.at),
+                };
+                line.posted(expected, change, moment, count.unit_cost, moves)
+            }
+            Err(_) => line.unposted(LineProblem::OutOfRange, count.moment.book),
+        },
+        (None, true) if level.is_some_and(StockLevel::is_stocked) => {
+            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+            let cost = level
+                .and_then(|level| level.valuation().current_cost(book, item.product.unit_cost));
+            line.posted(
+                book,
+                book.negated(),
+                CountMoment::of(level, stamp.at),
+                cost,
+                Vec::new(),
+            )
+        }
+        (None, _) => {
+            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+            line.left_alone(LineOutcome::Uncounted, book)
+        }
+    }
+}
+
+/// A line with what it is posted under.
+struct Line<'a> {
+    item: &'a StockTakeItem,
+    level: Option<&'a StockLevel>,
+    terms: Terms<'a>,
+    cause: Cause,
+}
+
+impl Line<'_> {
+    fn posted(
+        &self,
+        expected: Quantity,
+        quantity: Quantity,
+        moment: CountMoment,
+        unit_cost: Option<UnitCost>,
+        moves: Vec<crate::domain::Move>,
+    ) -> Decided {
+        let Cause::StockTake { round, .. } = self.cause else {
+            return self.unposted(LineProblem::OutOfRange, expected);
+        };
+        let change = Change {
+            id: StockEventId::new(Uuid::new_v5(&self.item.id.as_uuid(), &round.to_be_bytes())),
+            kind: StockEventKind::CountVariance,
+            quantity,
+            cost: IncomingCost::Current,
+            pick: Pick::Oldest,
+            occurred_at: None,
+            reason: None,
+            reference: None,
+            cause: self.cause,
+            reverses: None,
+        };
+        let blank = StockLevel::new(self.item.key.clone(), self.terms.at);
+        let (level, event) = match self
+            .level
+            .unwrap_or(&blank)
+            .settle(change, moment, &self.terms)
+        {
+            Ok(settled) => settled,
+            Err(problem) => return self.unposted(problem.into(), expected),
+        };
+        let Ok(adjustment_minor) = variance_minor(quantity, unit_cost, self.terms.site.currency)
+        else {
+            return self.unposted(LineProblem::OutOfRange, expected);
+        };
+        let outcome = if quantity.is_zero() {
+            LineOutcome::Confirmed
+        } else {
+            LineOutcome::Adjusted
+        };
+        let posting = LinePosting {
+            change: quantity,
+            adjustment_minor,
+            event: event.as_ref().map(|event| event.id),
+            moves,
+            ..self.after(outcome, expected, Some(&level))
+        };
+        self.with(posting, Some(level), event)
+    }
+
+    fn left_alone(&self, outcome: LineOutcome, expected: Quantity) -> Decided {
+        self.with(self.after(outcome, expected, self.level), None, None)
+    }
+
+    fn unposted(&self, problem: LineProblem, expected: Quantity) -> Decided {
+        self.left_alone(LineOutcome::Unposted { problem }, expected)
+    }
+
+    fn with(
+        &self,
+        posting: LinePosting,
+        level: Option<StockLevel>,
+        event: Option<StockEvent>,
+    ) -> Decided {
+        let item = StockTakeItem {
+            posting: Some(posting),
+            updated_at: self.terms.at,
+            ..self.item.clone()
+        };
+        Decided { item, level, event }
+    }
+
+    /// What a line keeps of the level after posting.
+    fn after(
+        &self,
+        outcome: LineOutcome,
+        expected: Quantity,
+        level: Option<&StockLevel>,
+    ) -> LinePosting {
+        let on_hand = level.map_or(Quantity::ZERO, StockLevel::quantity);
+        LinePosting {
+            outcome,
+            expected,
+            change: Quantity::ZERO,
+            adjustment_minor: 0,
+            event: None,
+            moves: Vec::new(),
+            sequence: self.level.map_or(0, StockLevel::sequence),
+            on_hand,
+            reserved: level.map_or(Quantity::ZERO, StockLevel::reserved),
+            layers: level.map_or_else(Vec::<CostLayer>::new, |level| {
+                level.valuation().layers().to_vec()
+            }),
+            standard_value: standard_value(&self.item.product, on_hand, self.terms.site),
+            fifo_value: level.map_or(Value::ZERO, |level| level.valuation().fifo_value()),
+        }
+    }
+}
+
+fn standard_value(product: &Product, on_hand: Quantity, site: &Site) -> Value {
+    let cost = product.unit_cost.unwrap_or(UnitCost::ZERO);
+    // A product of two values within their ranges that is itself out of range is shown as nothing: the
+    // posting must not fail for what is only shown.
+    Value::of(on_hand, cost, site.currency).unwrap_or(Value::ZERO)
+}
+
+/// Adds a line to what the posting comes to; of a line that was left over, its earlier values are in it
+/// already.
+fn tally(
+    result: &mut PostingResult,
+    item: &StockTakeItem,
+    before: Option<&LinePosting>,
+) -> Result<(), DecimalError> {
+    let Some(posting) = &item.posting else { return Ok(()) };
+    let counter = match posting.outcome {
+        LineOutcome::Adjusted => &mut result.adjusted,
+        LineOutcome::Confirmed => &mut result.confirmed,
+        LineOutcome::Uncounted | LineOutcome::Dismissed => &mut result.uncounted,
+        LineOutcome::Superseded { .. } => &mut result.superseded,
+        LineOutcome::Unposted { .. } => &mut result.unposted,
+    };
+    *counter = counter.saturating_add(1);
+    result.adjustment_minor =
+        result.adjustment_minor.checked_add(posting.adjustment_minor).ok_or(DecimalError::OutOfRange)?;
+    let (was_standard, was_fifo) =
+        before.map_or((Value::ZERO, Value::ZERO), |before| (before.standard_value, before.fifo_value));
+    let fifo = posting.fifo_value.checked_sub(was_fifo)?;
+    result.standard_value =
+        result.standard_value.checked_add(posting.standard_value.checked_sub(was_standard)?)?;
+    result.fifo_value = result.fifo_value.checked_add(fifo)?;
+    let account = item.product.account.as_ref().map_or("", |account| account.as_str());
+    let sum = result.accounts.entry(account.to_owned()).or_default();
+    *sum = sum.checked_add(fifo)?;
+    Ok(())
+}
+
+impl Run {
+    /// Keeps a line that can't be posted; only the first ones are told one by one.
+    pub(super) fn refuse(&mut self, item: &StockTakeItem, problem: &LineProblem) {
+        self.refused_total = self.refused_total.saturating_add(1);
+        if self.refused.len() < REFUSED_LINES_TOLD {
+            let (key, problem) = (item.key.clone(), problem.clone());
+            self.refused.push(RefusedLine {
+                item: item.id,
+                key,
+                problem,
+            });
+        }
+    }
+}
+
+/// What was refused, for a caller.
+pub(super) fn refused(refusal: &Refusal) -> Error {
+    Error::Refused(Box::new(refusal.clone()))
+}

@@ -1,0 +1,186 @@
+//! Reopening a finished take: its posting is taken back in chunks, resumable (S4.9, S6.9).
+
+use crate::domain::{
+    Cause, JobId, LineProblem, Note, Posting, Run, RunStage, Site, Stamp, StockEvent, StockLevel,
+    StockTake, StockTakeId, StockTakeItem, StockTakeState, Terms,
+};
+use crate::store::{Cursor, Digest, JobTask, Outcome, Version, Versioned};
+
+use super::access::Operation;
+use super::call::Step;
+use super::stock_take_posting::{Chunk, refused};
+use super::stock_takes::{StockTakes, job_of, step_in_delay};
+use super::{Caller, Error, Stocktake};
+
+impl StockTakes<'_> {
+    /// Reopens a finished take (S4.9): its posting is reversed by new events, each dated where the reversed
+    /// one is, its counts are kept, and it is being counted again. Finishing it again posts again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::Refused`] with the lines that
+    /// can't be taken back (what was found has been sold): the take stays finished then, and nothing is
+    /// reversed; failures of the store.
+    pub async fn reopen(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        reason: Option<Note>,
+    ) -> Result<StockTake, Error> {
+        let library = self.library;
+        let digest = Digest::of("reopen_stock_take")
+            .field(id)
+            .optional(reason.as_ref());
+        let mut call = library.begin(caller, "reopen_stock_take", digest)?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::ReopenStockTake)?;
+            if library.replay(&call).await?.is_some() {
+                break;
+            }
+            let next = read
+                .value
+                .begin_reopening(job, reason.clone(), &call.stamp)?;
+            let task = JobTask::ReopenStockTake { take: id };
+            let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                changes.job(queued);
+            });
+            if let Step::Done(_) = step.await? {
+                break;
+            }
+        }
+        let take = library.run_stock_take(&call.stamp, id).await?;
+        match (take.state(), take.refusal()) {
+            (StockTakeState::Finished, Some(refusal)) => Err(refused(refusal)),
+            (_, _) => Ok(take),
+        }
+    }
+}
+
+/// A line whose posting is taken back.
+struct TakenBack {
+    version: Version,
+    item: StockTakeItem,
+    level: Option<(Versioned<StockLevel>, StockLevel)>,
+    events: Vec<StockEvent>,
+}
+
+impl Stocktake {
+    /// Checks or takes back a chunk. Returns whether it was applied; if not, something moved: begin again.
+    pub(super) async fn reverse_chunk(
+        &self,
+        stamp: &Stamp,
+        site: &Site,
+        read: &Versioned<StockTake>,
+        run: &Run,
+        chunk: &Chunk,
+    ) -> Result<bool, Error> {
+        let take = &read.value;
+        let mut next_run = run.clone();
+        let mut lines = Vec::with_capacity(chunk.lines.items.len());
+        for line in &chunk.lines.items {
+            match take_back(take, run, site, stamp, &line.item, chunk) {
+                Ok(line) => lines.push(line),
+                // What can't be taken back any more keeps its posting; its count then posts nothing more.
+                Err(problem) => next_run.refuse(&line.item.value, &problem),
+            }
+        }
+        let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
+        next_run.done = run.done.saturating_add(looked_at);
+        let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
+        let check = run.stage == RunStage::ReverseCheck;
+        self.commit_chunk(stamp, read, run, next, |changes| {
+            for line in lines.into_iter().filter(|_| !check) {
+                if let Some((before, level)) = line.level {
+                    changes.update(before.version, level);
+                }
+                for event in line.events {
+                    changes.event(event);
+                }
+                changes.update(line.version, line.item);
+            }
+        })
+        .await
+    }
+}
+
+fn take_back(
+    take: &StockTake,
+    run: &Run,
+    site: &Site,
+    stamp: &Stamp,
+    line: &Versioned<std::sync::Arc<StockTakeItem>>,
+    chunk: &Chunk,
+) -> Result<TakenBack, LineProblem> {
+    let item = &line.value;
+    let reopened = StockTakeItem {
+        posting: None,
+        updated_at: stamp.at,
+        ..(**item).clone()
+    };
+    let unposted = TakenBack {
+        version: line.version,
+        item: reopened,
+        level: None,
+        events: Vec::new(),
+    };
+    let Some(level) = chunk.levels.get(&item.key) else {
+        return Ok(unposted);
+    };
+    let cause = Cause::StockTake {
+        take: take.id(),
+        item: item.id,
+        round: take.round(),
+    };
+    let terms = Terms {
+        site,
+        standard: item.product.unit_cost,
+        at: stamp.at,
+        by: run.by.id,
+    };
+    let events = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
+    let posting = Posting::Count(cause);
+    let (next, events) = level
+        .value
+        .take_back(&posting, events, run.reason.as_ref(), &terms)?;
+    let level = (next != level.value).then(|| (level.clone(), next));
+    Ok(TakenBack {
+        level,
+        events,
+        ..unposted
+    })
+}
+
+/// The header after a chunk: further, in the next stage, or over.
+fn next_header(
+    take: &StockTake,
+    run: Run,
+    next: Option<&Cursor>,
+    stamp: &Stamp,
+) -> Result<StockTake, Error> {
+    let over = next.is_none();
+    let run = Run {
+        after: next.map(|next| next.as_str().to_owned()),
+        ..run
+    };
+    if !over {
+        return Ok(take.advance(run, stamp.at));
+    }
+    if run.stage == RunStage::Reverse {
+        return Ok(take.advance(run, stamp.at).complete_reopening(stamp.at)?);
+    }
+    if run.refused_total > 0 {
+        return Ok(take.advance(run, stamp.at).abandon_reopening(stamp.at)?);
+    }
+    Ok(take.advance(
+        Run {
+            stage: RunStage::Reverse,
+            done: 0,
+            ..run
+        },
+        stamp.at,
+    ))
+}

@@ -1,0 +1,435 @@
+//! Stock takes: the header, from creation to removal.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::domain::{
+    InitialState, JobId, Label, MovementPolicy, Population, PopulationSource, SiteId, Stamp,
+    StockTake, StockTakeCommand, StockTakeDetails, StockTakeId, StockTakePlace, StockTakeState,
+    Timestamp,
+};
+use crate::store::{
+    Digest, JobTask, NewJob, Outcome, Page, PageRequest, StockTakeFilter, StockTakeItemFilter,
+    StockTakeTotals, Versioned,
+};
+
+use super::access::Operation;
+use super::call::{Call, Step};
+use super::{Caller, Error, Stocktake};
+
+/// How often a job is tried before it ends dead.
+const JOB_ATTEMPTS: u32 = 10;
+/// A job that only steps in when the call that does the work dies: it waits so long.
+const STEP_IN_AFTER_MICROS: i64 = 60 * 1_000_000;
+
+/// Stock takes (S1) and stocktake lists (S4). One thing: a take of S1 is counted from the moment it is
+/// created while a job adds the site's stocked items; a list of S4 is put together first, then started.
+#[derive(Clone, Copy, Debug)]
+pub struct StockTakes<'a> {
+    pub(super) library: &'a Stocktake,
+}
+
+/// A stock take to be counted at once (S1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewStockTake {
+    /// The site.
+    pub site: SiteId,
+    /// What it is about, 1 to 255 characters.
+    pub description: Label,
+    /// What it does about stock that moves while it is counted.
+    pub movement_policy: MovementPolicy,
+}
+
+/// A stocktake list to be put together (S4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewStockTakeList {
+    /// The site.
+    pub site: SiteId,
+    /// Its name.
+    pub name: Label,
+    /// What it is about; without it, the name.
+    pub description: Option<Label>,
+    /// When it should be finished.
+    pub due_at: Option<Timestamp>,
+    /// The annual one: every stocked article is added at once.
+    pub annual: bool,
+    /// What it does about stock that moves while it is counted.
+    pub movement_policy: MovementPolicy,
+}
+
+/// A take and the totals of all its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockTakeSummary {
+    /// The take.
+    pub take: StockTake,
+    /// Its totals: lines, counted ones, the value of the adjustments.
+    pub totals: StockTakeTotals,
+}
+
+impl<'a> StockTakes<'a> {
+    pub(super) const fn of(library: &'a Stocktake) -> Self {
+        Self { library }
+    }
+
+    /// Creates a take that is counted at once; a job adds the site's stocked items (S1.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
+    pub async fn create(&self, caller: &Caller, new: NewStockTake) -> Result<StockTake, Error> {
+        let digest = Digest::of("create_stock_take")
+            .field(new.site)
+            .field(&new.description)
+            .field(format_args!("{:?}", new.movement_policy));
+        let details = StockTakeDetails {
+            name: None,
+            description: new.description,
+            due_at: None,
+            annual: false,
+            movement_policy: new.movement_policy,
+        };
+        let mut call = self.library.begin(caller, "create_stock_take", digest)?;
+        let source = Some(PopulationSource::Stocked);
+        self.create_with(&mut call, new.site, details, InitialState::Ongoing, source)
+            .await
+    }
+
+    /// Creates a list to be put together; an annual one gets every stocked article (S4.2).
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub async fn create_list(
+        &self,
+        caller: &Caller,
+        new: NewStockTakeList,
+    ) -> Result<StockTake, Error> {
+        let digest = Digest::of("create_stock_take_list")
+            .field(new.site)
+            .field(&new.name)
+            .optional(new.description.as_ref())
+            .optional(new.due_at)
+            .field(new.annual)
+            .field(format_args!("{:?}", new.movement_policy));
+        let source = new.annual.then_some(PopulationSource::Stocked);
+        let details = StockTakeDetails {
+            description: new.description.unwrap_or_else(|| new.name.clone()),
+            name: Some(new.name),
+            due_at: new.due_at,
+            annual: new.annual,
+            movement_policy: new.movement_policy,
+        };
+        let mut call = self
+            .library
+            .begin(caller, "create_stock_take_list", digest)?;
+        let take = self
+            .create_with(&mut call, new.site, details, InitialState::New, source)
+            .await?;
+        self.populated(&call.stamp, take).await
+    }
+
+    /// Copies a take, finished or not: the same words and scope, NEW, no counts (S4.3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
+    pub async fn copy(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
+        let mut call = self.library.begin(
+            caller,
+            "copy_stock_take",
+            Digest::of("copy_stock_take").field(id),
+        )?;
+        let source = self.visible(&call.stamp, id).await?.value;
+        call.require(Operation::CopyStockTake)?;
+        let details = source.details().clone();
+        let lines = Some(PopulationSource::CopyOf(id));
+        let take = self
+            .create_in(&mut call, &source, details, InitialState::New, lines)
+            .await?;
+        self.populated(&call.stamp, take).await
+    }
+
+    async fn create_with(
+        &self,
+        call: &mut Call,
+        site: SiteId,
+        details: StockTakeDetails,
+        state: InitialState,
+        source: Option<PopulationSource>,
+    ) -> Result<StockTake, Error> {
+        let site = self.library.visible_site(&call.stamp, site).await?;
+        call.require(Operation::CreateStockTake)?;
+        let place = StockTakePlace {
+            organisation: site.organisation,
+            site: site.id,
+            currency: site.currency,
+        };
+        self.insert(call, place, details, state, source).await
+    }
+
+    async fn create_in(
+        &self,
+        call: &mut Call,
+        like: &StockTake,
+        details: StockTakeDetails,
+        state: InitialState,
+        source: Option<PopulationSource>,
+    ) -> Result<StockTake, Error> {
+        let place = StockTakePlace {
+            organisation: like.organisation(),
+            site: like.site(),
+            currency: like.currency(),
+        };
+        self.insert(call, place, details, state, source).await
+    }
+
+    async fn insert(
+        &self,
+        call: &mut Call,
+        place: StockTakePlace,
+        details: StockTakeDetails,
+        state: InitialState,
+        source: Option<PopulationSource>,
+    ) -> Result<StockTake, Error> {
+        if let Some(outcome) = self.library.replay(call).await? {
+            return take_of(outcome);
+        }
+        let id = StockTakeId::new(self.library.ids.next());
+        let empty = StockTake::create(id, place, details, state, &call.stamp);
+        let job = JobId::new(self.library.ids.next());
+        // Nobody waits for a take that is counted at once; the lines of a list are added in this very call.
+        let delay = match state {
+            InitialState::Ongoing => 0,
+            InitialState::New => STEP_IN_AFTER_MICROS,
+        };
+        let take = match source {
+            Some(source) => {
+                let population = Population {
+                    source,
+                    job,
+                    after: None,
+                    done: 0,
+                    total: 0,
+                };
+                empty.begin_populating(StockTakeCommand::Populate, population, &call.stamp)?
+            }
+            None => empty,
+        };
+        let queued = take.population().map(|_| {
+            job_of(
+                &take,
+                job,
+                JobTask::PopulateStockTake { take: id },
+                &call.stamp,
+                delay,
+            )
+        });
+        let outcome = Outcome::StockTake(Arc::new(take.clone()));
+        loop {
+            let step = self.library.commit(call, outcome.clone(), |changes| {
+                changes.insert(take.clone());
+                if let Some(job) = queued.clone() {
+                    changes.job(job);
+                }
+            });
+            if let Step::Done(outcome) = step.await? {
+                return take_of(outcome);
+            }
+        }
+    }
+
+    /// Reads a take (S1.3, S4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn get(&self, caller: &Caller, id: StockTakeId) -> Result<StockTakeSummary, Error> {
+        let stamp = self.library.stamp(caller)?;
+        let take = self.visible(&stamp, id).await?.value;
+        self.summary(take).await
+    }
+
+    /// A site's takes, the oldest first (S1.1); only those in some states (S4.1), when any are named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site; failures of the store.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        states: &[StockTakeState],
+        page: &PageRequest,
+    ) -> Result<Page<StockTakeSummary>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.library.visible_site(&stamp, site).await?;
+        let states: BTreeSet<_> = states
+            .iter()
+            .copied()
+            .filter(|s| *s != StockTakeState::Removed)
+            .collect();
+        let filter = StockTakeFilter { states };
+        let found = self
+            .library
+            .repository
+            .stock_takes(stamp.actor.organisation, site, &filter, page)
+            .await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for take in found.items {
+            items.push(self.summary(take.value).await?);
+        }
+        Ok(Page {
+            items,
+            total: found.total,
+            next: found.next,
+        })
+    }
+
+    pub(super) async fn summary(&self, take: StockTake) -> Result<StockTakeSummary, Error> {
+        let all = StockTakeItemFilter::default();
+        let totals = self
+            .library
+            .repository
+            .stock_take_totals(take.organisation(), take.id(), &all)
+            .await?;
+        Ok(StockTakeSummary { take, totals })
+    }
+
+    /// Changes the words on a take (S1.4, S4.4), before posting begins.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        details: StockTakeDetails,
+    ) -> Result<StockTake, Error> {
+        let digest = Digest::of("update_stock_take")
+            .field(id)
+            .field(format_args!("{details:?}"));
+        let call = self.library.begin(caller, "update_stock_take", digest)?;
+        self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
+            Ok(take.update(details.clone(), stamp)?)
+        })
+        .await
+    }
+
+    /// Begins to count a list (S4.6).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line; failures of the store.
+    pub async fn start(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
+        let call = self.library.begin(
+            caller,
+            "start_stock_take",
+            Digest::of("start_stock_take").field(id),
+        )?;
+        let take = self.visible(&call.stamp, id).await?.value;
+        let lines = self.summary(take).await?.totals.items;
+        self.change(call, id, Operation::StartStockTake, |take, stamp| {
+            Ok(take.start(lines, stamp)?)
+        })
+        .await
+    }
+
+    /// Removes a take, posted or not (S1.5, S4.4): it is on no list any more. Its entries and events stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] while it is posting; failures of the
+    /// store.
+    pub async fn remove(&self, caller: &Caller, id: StockTakeId) -> Result<(), Error> {
+        let call = self.library.begin(
+            caller,
+            "remove_stock_take",
+            Digest::of("remove_stock_take").field(id),
+        )?;
+        if self.library.replay(&call).await?.is_some() {
+            return Ok(());
+        }
+        self.change(call, id, Operation::RemoveStockTake, |take, stamp| {
+            Ok(take.remove(stamp)?)
+        })
+        .await
+        .map(drop)
+    }
+
+    /// One transition of the header.
+    pub(super) async fn change(
+        &self,
+        mut call: Call,
+        id: StockTakeId,
+        operation: Operation,
+        transition: impl Fn(&StockTake, &Stamp) -> Result<StockTake, Error>,
+    ) -> Result<StockTake, Error> {
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(operation)?;
+            if let Some(outcome) = self.library.replay(&call).await? {
+                return take_of(outcome);
+            }
+            let next = transition(&read.value, &call.stamp)?;
+            let outcome = Outcome::StockTake(Arc::new(next.clone()));
+            let step = self.library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return take_of(outcome);
+            }
+        }
+    }
+
+    /// A take that the actor can see, and that is not removed.
+    pub(super) async fn visible(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+    ) -> Result<Versioned<StockTake>, Error> {
+        let take = self
+            .library
+            .repository
+            .stock_take(stamp.actor.organisation, id)
+            .await?;
+        take.filter(|take| {
+            stamp.actor.sees(take.value.site()) && take.value.state() != StockTakeState::Removed
+        })
+        .ok_or(Error::not_found("stock take"))
+    }
+}
+
+pub(super) fn take_of(outcome: Outcome) -> Result<StockTake, Error> {
+    match outcome {
+        Outcome::StockTake(take) => Ok(Arc::unwrap_or_clone(take)),
+        Outcome::Done
+        | Outcome::StockTakeItem(_)
+        | Outcome::Events(_)
+        | Outcome::Number(_)
+        | Outcome::Job(_) => Err(Error::KeyReused),
+    }
+}
+
+/// A job of a take. A step-in job waits for the call that does the work itself.
+pub(super) fn job_of(
+    take: &StockTake,
+    id: JobId,
+    task: JobTask,
+    stamp: &Stamp,
+    delay_micros: i64,
+) -> NewJob {
+    NewJob {
+        id,
+        site: take.site(),
+        task,
+        requested_by: stamp.actor.clone(),
+        run_at: stamp.at.later_by(delay_micros),
+        max_attempts: JOB_ATTEMPTS,
+    }
+}
+
+/// When a step-in job begins.
+pub(super) const fn step_in_delay() -> i64 {
+    STEP_IN_AFTER_MICROS
+}

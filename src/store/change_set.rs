@@ -1,0 +1,211 @@
+//! Everything that one commit changes.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::{Command, JobAck, JobProgress, NewJob, Record, RecordKey, Version, Versioned, Write};
+use crate::domain::{CountEntry, OrganisationId, StockEvent, StockTakeId};
+
+/// One atomic write: all of it is applied, or nothing (clause R1).
+///
+/// An adapter takes it apart with [`parts`](Self::parts), and destructures [`ChangeSetParts`] without `..`,
+/// so that a new field breaks its build instead of being lost.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::{OrganisationId, Timestamp};
+/// use stocktake::store::{ChangeSet, Command, CommandId, Digest, Outcome};
+///
+/// let changes = ChangeSet::new(
+///     OrganisationId::new(uuid::Uuid::from_u128(1)),
+///     Command {
+///         id: CommandId::new("example", 1),
+///         digest: Digest::of("example").field("a").finish(),
+///         outcome: Outcome::Done,
+///         at: Timestamp::EPOCH,
+///     },
+/// );
+/// assert_eq!(changes.size(), 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSet {
+    organisation: OrganisationId,
+    command: Command,
+    guards: Vec<Guard>,
+    writes: BTreeMap<RecordKey, Write>,
+    events: Vec<StockEvent>,
+    entries: Vec<CountEntry>,
+    jobs: Vec<NewJob>,
+    progress: Vec<JobProgress>,
+    acks: Vec<JobAck>,
+}
+
+/// What must be true at the commit, beside the versions of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The take's epoch is still this one: its state has not changed (clause R8).
+    Epoch {
+        /// The take.
+        take: StockTakeId,
+        /// The epoch.
+        epoch: u64,
+    },
+}
+
+/// A change set, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeSetParts<'a> {
+    /// Whose records these are.
+    pub organisation: OrganisationId,
+    /// The command, to be remembered in the same commit.
+    pub command: &'a Command,
+    /// What must be true.
+    pub guards: &'a [Guard],
+    /// One write a record, in the order of keys.
+    pub writes: &'a BTreeMap<RecordKey, Write>,
+    /// New ledger lines, in order; each gets the next position of its site.
+    pub events: &'a [StockEvent],
+    /// New count entries, in order.
+    pub entries: &'a [CountEntry],
+    /// Jobs that are born.
+    pub jobs: &'a [NewJob],
+    /// Steps of jobs.
+    pub progress: &'a [JobProgress],
+    /// Jobs that end.
+    pub acks: &'a [JobAck],
+}
+
+impl ChangeSet {
+    /// The most records, events and entries that every store must accept in one commit (clause R15).
+    pub const MAX_SIZE: usize = 40_000;
+
+    /// An empty change set of a command.
+    pub const fn new(organisation: OrganisationId, command: Command) -> Self {
+        Self {
+            organisation,
+            command,
+            guards: Vec::new(),
+            writes: BTreeMap::new(),
+            events: Vec::new(),
+            entries: Vec::new(),
+            jobs: Vec::new(),
+            progress: Vec::new(),
+            acks: Vec::new(),
+        }
+    }
+
+    /// Demands something.
+    pub fn guard(&mut self, guard: Guard) {
+        self.guards.push(guard);
+    }
+
+    /// Creates a record.
+    pub fn insert(&mut self, record: impl Into<Record>) {
+        let record = record.into();
+        self.writes.insert(record.key(), Write::Insert(record));
+    }
+
+    /// Replaces a record that has the expected version. A record that this change set writes already keeps
+    /// the expectation of the first write.
+    pub fn update(&mut self, expected: Version, record: impl Into<Record>) {
+        let record = record.into();
+        match self.writes.entry(record.key()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Write::Update { expected, record });
+            }
+            Entry::Occupied(mut occupied) => match occupied.get_mut() {
+                Write::Insert(earlier)
+                | Write::Update {
+                    record: earlier, ..
+                } => *earlier = record,
+                Write::Delete { expected } => {
+                    let expected = *expected;
+                    occupied.insert(Write::Update { expected, record });
+                }
+            },
+        }
+    }
+
+    /// Creates or replaces a record, by whether it was read.
+    pub fn put<T>(&mut self, read: Option<&Versioned<T>>, record: impl Into<Record>) {
+        match read {
+            Some(read) => self.update(read.version, record),
+            None => self.insert(record),
+        }
+    }
+
+    /// Deletes a record that has the expected version.
+    pub fn delete(&mut self, expected: Version, key: RecordKey) {
+        self.writes.insert(key, Write::Delete { expected });
+    }
+
+    /// Appends to the ledger.
+    pub fn event(&mut self, event: StockEvent) {
+        self.events.push(event);
+    }
+
+    /// Keeps an act of counting.
+    pub fn entry(&mut self, entry: CountEntry) {
+        self.entries.push(entry);
+    }
+
+    /// Queues a job.
+    pub fn job(&mut self, job: NewJob) {
+        self.jobs.push(job);
+    }
+
+    /// Tells a job's progress.
+    pub fn progress(&mut self, progress: JobProgress) {
+        self.progress.push(progress);
+    }
+
+    /// Ends a job.
+    pub fn ack(&mut self, ack: JobAck) {
+        self.acks.push(ack);
+    }
+
+    /// Whose records these are.
+    pub const fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// The command.
+    pub const fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// How many records, events and entries it holds.
+    pub fn size(&self) -> usize {
+        self.writes
+            .len()
+            .saturating_add(self.events.len())
+            .saturating_add(self.entries.len())
+    }
+
+    /// Takes it apart.
+    pub fn parts(&self) -> ChangeSetParts<'_> {
+        let Self {
+            organisation,
+            command,
+            guards,
+            writes,
+            events,
+            entries,
+            jobs,
+            progress,
+            acks,
+        } = self;
+        ChangeSetParts {
+            organisation: *organisation,
+            command,
+            guards,
+            writes,
+            events,
+            entries,
+            jobs,
+            progress,
+            acks,
+        }
+    }
+}

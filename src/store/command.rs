@@ -1,0 +1,169 @@
+//! Commands: what makes a commit happen once.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::{JobId, StockEvent, StockTake, StockTakeItem, Timestamp};
+
+/// The key under which a commit is remembered: unique within the organisation (clause R12).
+///
+/// It is made of the operation and either the caller's idempotency key or what the library derives (the
+/// document, its round, the chunk), so that a retry is recognised.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(Arc<str>);
+
+impl CommandId {
+    /// The id of one run of an operation.
+    pub fn new(operation: &str, key: impl std::fmt::Display) -> Self {
+        Self(format!("{operation}/{key}").into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for CommandId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A key that a caller gives a command, so that sending it again has one effect (S6.3): 1 to 255
+/// visible ASCII characters.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::store::IdempotencyKey;
+///
+/// assert!(IdempotencyKey::new("till-7/2026-01-05/0001").is_ok());
+/// assert!(IdempotencyKey::new("").is_err());
+/// assert!(IdempotencyKey::new("two words").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(Arc<str>);
+
+/// Not a usable idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an idempotency key has 1 to 255 visible ASCII characters")]
+pub struct InvalidKey;
+
+impl IdempotencyKey {
+    /// Takes a key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`].
+    pub fn new(key: &str) -> Result<Self, InvalidKey> {
+        let fits = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+        if fits {
+            Ok(Self(key.into()))
+        } else {
+            Err(InvalidKey)
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The fingerprint of a request: equal requests have equal digests, on every machine and in every version
+/// of the library that keeps the request's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(Uuid);
+
+impl Digest {
+    /// Begins the digest of a request of an operation.
+    pub fn of(operation: &str) -> DigestBuilder {
+        DigestBuilder(Vec::new()).field(operation)
+    }
+
+    /// The digest as a UUID.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// Takes a stored digest back.
+    pub const fn from_uuid(digest: Uuid) -> Self {
+        Self(digest)
+    }
+}
+
+/// Collects what a digest is made of.
+#[derive(Clone, Debug)]
+pub struct DigestBuilder(Vec<u8>);
+
+impl DigestBuilder {
+    /// Adds a field. Each is preceded by its length, so that `ab` + `c` is not `a` + `bc`.
+    #[must_use]
+    pub fn field(mut self, field: impl std::fmt::Display) -> Self {
+        let text = field.to_string();
+        self.0
+            .extend_from_slice(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Adds a field that may be missing; missing differs from empty.
+    #[must_use]
+    pub fn optional(mut self, field: Option<impl std::fmt::Display>) -> Self {
+        if let Some(field) = field {
+            self.0.push(1);
+            self.field(field)
+        } else {
+            self.0.push(0);
+            self
+        }
+    }
+
+    /// The digest.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.0))
+    }
+}
+
+/// What is remembered of a commit, in the commit itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Its id.
+    pub id: CommandId,
+    /// The fingerprint of the request.
+    pub digest: Digest,
+    /// What it resulted in: what the same command gets when it is sent again.
+    pub outcome: Outcome,
+    /// When it was handled; purging goes by it.
+    pub at: Timestamp,
+}
+
+/// What a command resulted in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing to tell.
+    Done,
+    /// A stock take.
+    StockTake(Arc<StockTake>),
+    /// A line of a stock take.
+    StockTakeItem(Arc<StockTakeItem>),
+    /// Ledger events.
+    Events(Arc<[StockEvent]>),
+    /// So many records.
+    Number(u64),
+    /// A job.
+    Job(JobId),
+}

@@ -1,0 +1,152 @@
+//! Queued work.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Actor, JobId, OrganisationId, SiteId, StockTakeId, Timestamp};
+
+/// What is to be done. It holds ids only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobTask {
+    /// Add the lines of a stock take (S1.2, S4.5).
+    PopulateStockTake {
+        /// The take.
+        take: StockTakeId,
+    },
+    /// Post a stock take (S1.6).
+    PostStockTake {
+        /// The take.
+        take: StockTakeId,
+    },
+    /// Reverse a stock take's posting (S4.9).
+    ReopenStockTake {
+        /// The take.
+        take: StockTakeId,
+    },
+}
+
+impl JobTask {
+    /// The stable name of its kind, for filters and lists.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::PopulateStockTake { .. } => "populate_stock_take",
+            Self::PostStockTake { .. } => "post_stock_take",
+            Self::ReopenStockTake { .. } => "reopen_stock_take",
+        }
+    }
+}
+
+/// A job on its way into the queue: born in the commit that needs it (clause Q1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its id; also the command id of its effect.
+    pub id: JobId,
+    /// The site that it works for.
+    pub site: SiteId,
+    /// What is to be done.
+    pub task: JobTask,
+    /// Who asked for it; it runs with this actor's rights.
+    pub requested_by: Actor,
+    /// Not before this moment.
+    pub run_at: Timestamp,
+    /// How often it may be tried.
+    pub max_attempts: u32,
+}
+
+/// A job in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The site that it works for.
+    pub site: SiteId,
+    /// What is to be done.
+    pub task: JobTask,
+    /// Who asked for it.
+    pub requested_by: Actor,
+    /// Where it stands.
+    pub state: JobState,
+    /// How often it was leased.
+    pub attempts: u32,
+    /// How often it may be.
+    pub max_attempts: u32,
+    /// Not before this moment.
+    pub run_at: Timestamp,
+    /// How far it is.
+    pub progress: Progress,
+    /// Why the last attempt failed; at most 2,000 bytes.
+    pub last_error: Option<String>,
+    /// When it was born.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for a worker, or for its time.
+    Queued,
+    /// A worker has it.
+    Running {
+        /// Which.
+        worker: String,
+        /// Until when; then another one may have it.
+        until: Timestamp,
+    },
+    /// Done.
+    Succeeded,
+    /// Every attempt failed: it stays listed until it is queued again.
+    Dead,
+}
+
+/// How far work is. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Done.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+}
+
+/// The right to work on a job: fenced by the attempt, whatever the clock says (clause Q4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseToken {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// The job.
+    pub job: JobId,
+    /// The attempt: one more with each lease.
+    pub attempt: u32,
+}
+
+/// A leased job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The right to work on it.
+    pub token: LeaseToken,
+    /// The job as it was leased.
+    pub job: Job,
+}
+
+/// How a commit ends the job that caused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobAck {
+    /// The holder of the lease is done; a stale token fails the whole commit.
+    Leased(LeaseToken),
+    /// What the job was for is done, by whomever: the job has succeeded, and a lease on it is lost.
+    Settled(JobId),
+}
+
+/// A step of a job, told in the commit that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobProgress {
+    /// The job.
+    pub job: JobId,
+    /// How far it is.
+    pub progress: Progress,
+}

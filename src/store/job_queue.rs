@@ -1,0 +1,88 @@
+//! The consumer's side of the queue.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{Job, Lease, LeaseError, LeaseToken, NewJob, Page, PageRequest, StoreError};
+use crate::domain::{JobId, OrganisationId, Timestamp};
+
+/// A queue of jobs. Time is an argument: safety never depends on it (clause Q4).
+///
+/// The clauses are in the [room's documentation](crate::store).
+#[async_trait]
+pub trait JobQueue: Debug + Send + Sync + 'static {
+    /// Leases the next due job of any organisation until a moment: the one that is due longest. An expired
+    /// lease is leased again by this very call; a job whose attempts are spent ends dead here.
+    ///
+    /// # Contract
+    ///
+    /// Q3 (one live lease), Q4 (fencing), Q5 (expiry), Q6 (attempts).
+    async fn lease(
+        &self,
+        worker: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Keeps a lease longer.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Lost`] with a stale token; nothing has changed.
+    async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError>;
+
+    /// Ends a job well. A handler that commits ends it in its commit instead
+    /// ([`JobAck`](super::JobAck)).
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Lost`] with a stale token; nothing has changed.
+    async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
+
+    /// Gives a job back: it runs again at `retry_at`, or ends dead when that is `None` or its attempts are
+    /// spent.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Lost`] with a stale token; nothing has changed.
+    async fn fail(
+        &self,
+        token: LeaseToken,
+        error: &str,
+        now: Timestamp,
+        retry_at: Option<Timestamp>,
+    ) -> Result<(), LeaseError>;
+
+    /// Reads a job.
+    async fn job(&self, organisation: OrganisationId, id: JobId)
+    -> Result<Option<Job>, StoreError>;
+
+    /// The dead jobs of an organisation, the oldest first.
+    async fn dead_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError>;
+
+    /// Queues a dead job again with its attempts forgotten. Tells whether it was dead; any other is left alone.
+    async fn requeue(
+        &self,
+        organisation: OrganisationId,
+        id: JobId,
+        run_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes a job over from another store's outbox; a job that is there already is left alone. Nobody but
+    /// a relay calls this: jobs are born in commits.
+    ///
+    /// # Contract
+    ///
+    /// Q2: idempotent by the job's id.
+    async fn enqueue(
+        &self,
+        organisation: OrganisationId,
+        job: &NewJob,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+}

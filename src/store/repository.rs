@@ -1,0 +1,280 @@
+//! Reading and writing: the contract of a store.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, LevelFilter, Outcome,
+    Page, PageRequest, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
+};
+use crate::domain::{
+    Code, CountEntry, LedgerEntry, OrganisationId, Product, ProductId, Quantity, Site, SiteId,
+    StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
+    StockTakeItemId, Supplier, SupplierId, Timestamp,
+};
+
+/// A store of records and of the ledger.
+///
+/// The clauses are in the [room's documentation](crate::store); every method also keeps R4 (one read is one
+/// committed snapshot), R5 (what was committed is seen at once, through every handle), R6 (rows of another
+/// organisation do not exist) and R14 (dropping the future is safe at any moment). Absent is `Ok(None)` or a
+/// row less, `Err` is the store's failure only.
+///
+/// No method has a default: a default that carries a guarantee is a hole.
+#[async_trait]
+pub trait Repository: Debug + Send + Sync + 'static {
+    /// A site.
+    async fn site(
+        &self,
+        organisation: OrganisationId,
+        id: SiteId,
+    ) -> Result<Option<Versioned<Site>>, StoreError>;
+
+    /// The site with an external id.
+    async fn site_by_external_id(
+        &self,
+        organisation: OrganisationId,
+        external_id: &Code,
+    ) -> Result<Option<Versioned<Site>>, StoreError>;
+
+    /// Products: one answer for each id, in their order.
+    async fn products(
+        &self,
+        organisation: OrganisationId,
+        ids: &[ProductId],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
+
+    /// Products by article id: one answer for each, in their order.
+    async fn products_by_article(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
+
+    /// A supplier.
+    async fn supplier(
+        &self,
+        organisation: OrganisationId,
+        id: SupplierId,
+    ) -> Result<Option<Versioned<Supplier>>, StoreError>;
+
+    /// Levels, delisted ones included: one answer for each key, in their order.
+    async fn levels(
+        &self,
+        organisation: OrganisationId,
+        keys: &[StockKey],
+    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
+
+    /// A site's levels in the order of their keys.
+    async fn levels_page(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &LevelFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockLevel>>, StoreError>;
+
+    /// A site's stocked articles, a row for each stocked key (S4.11).
+    async fn articles(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &ArticleFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<ArticleView>, StoreError>;
+
+    /// The events of some keys, each after a sequence, ordered by key and sequence.
+    async fn events_after(
+        &self,
+        organisation: OrganisationId,
+        keys: &[(StockKey, u64)],
+    ) -> Result<Vec<StockEvent>, StoreError>;
+
+    /// Events by id: one answer for each, in their order.
+    async fn events(
+        &self,
+        organisation: OrganisationId,
+        ids: &[StockEventId],
+    ) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
+
+    /// The ledger of a site after a position, in the order of positions.
+    ///
+    /// # Contract
+    ///
+    /// R10: who has seen a position never later finds a smaller one.
+    async fn ledger(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// A stock take.
+    async fn stock_take(
+        &self,
+        organisation: OrganisationId,
+        id: StockTakeId,
+    ) -> Result<Option<Versioned<StockTake>>, StoreError>;
+
+    /// A site's stock takes, the oldest first.
+    async fn stock_takes(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockTakeFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockTake>>, StoreError>;
+
+    /// The lines of a take, with what is on hand now.
+    async fn stock_take_items(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<StockTakeItemView>, StoreError>;
+
+    /// The totals of a take's lines.
+    ///
+    /// # Contract
+    ///
+    /// R11: the totals of the lines that [`stock_take_items`](Self::stock_take_items) would give for the same
+    /// filter. Without a filter, or by status only, they cost the same for a large take and a small one.
+    async fn stock_take_totals(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+    ) -> Result<StockTakeTotals, StoreError>;
+
+    /// Which of these lines a take has.
+    async fn stock_take_item_ids(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        ids: &[StockTakeItemId],
+    ) -> Result<Vec<StockTakeItemId>, StoreError>;
+
+    /// What counting a line needs to know: the take, the line and the level, in one snapshot.
+    async fn counting_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<Option<CountingView>, StoreError>;
+
+    /// Every act of counting a line, the oldest first.
+    async fn count_entries(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<Vec<CountEntry>, StoreError>;
+
+    /// What is remembered of a command.
+    async fn command(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+    ) -> Result<Option<Command>, StoreError>;
+
+    /// The only write.
+    ///
+    /// # Contract
+    ///
+    /// R1 (all or nothing), R2 (every expectation is evaluated at the commit), R3 (versions), R7 (the ledger's
+    /// keys), R8 (epoch guards), R10 (positions), R12 (idempotency), R13 (unknown outcomes), R15 (size).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any moment, the change set is applied or not, whole either way.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; only [`CommitError::OutcomeUnknown`] leaves open whether it was applied.
+    async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError>;
+
+    /// Settles whether a command was applied: what it resulted in, or `None` for never, and then it never
+    /// will be.
+    ///
+    /// # Contract
+    ///
+    /// R13: contends with a commit that is still in flight.
+    async fn settle(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+        at: Timestamp,
+    ) -> Result<Option<Outcome>, StoreError>;
+
+    /// Forgets commands that were handled before a moment, and tells how many. The host decides how long
+    /// keys are good for: seven days is usual.
+    async fn purge_commands(
+        &self,
+        organisation: OrganisationId,
+        before: Timestamp,
+    ) -> Result<u64, StoreError>;
+}
+
+/// How a commit went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It was applied now.
+    Applied,
+    /// The same command had been applied before: its outcome then. Nothing was applied now.
+    AlreadyApplied(Outcome),
+}
+
+/// A line and the level behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockTakeItemView {
+    /// The line.
+    pub item: Versioned<Arc<StockTakeItem>>,
+    /// What is on hand now; nothing for a key that is not stocked.
+    pub on_hand: Option<Quantity>,
+    /// What of it is reserved.
+    pub reserved: Option<Quantity>,
+}
+
+/// What counting a line needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountingView {
+    /// The take.
+    pub take: Versioned<Arc<StockTake>>,
+    /// The line.
+    pub item: Versioned<Arc<StockTakeItem>>,
+    /// The level of its key, if anything ever happened to it.
+    pub level: Option<Versioned<Arc<StockLevel>>>,
+}
+
+/// The totals of a list of lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockTakeTotals {
+    /// Lines.
+    pub items: u64,
+    /// Of these, counted.
+    pub counted: u64,
+    /// The sum of the lines' adjustments, each rounded to the minor unit.
+    pub adjustment_minor: i64,
+}
+
+impl StockTakeTotals {
+    /// Lines that are not counted.
+    pub const fn uncounted(&self) -> u64 {
+        self.items.saturating_sub(self.counted)
+    }
+}
+
+/// A stocked key and its product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArticleView {
+    /// The level.
+    pub level: Versioned<Arc<StockLevel>>,
+    /// The product as it is now.
+    pub product: Arc<Product>,
+}
