@@ -34,7 +34,10 @@ pub enum Ran {
 impl Worker {
     /// A worker with a name, which is shown on the jobs it has.
     pub fn new(stocktake: &Stocktake, name: impl Into<String>) -> Self {
-        Self { stocktake: stocktake.clone(), name: name.into() }
+        Self {
+            stocktake: stocktake.clone(),
+            name: name.into(),
+        }
     }
 
     /// Does the job that is due longest, if there is one. A job that is refused by its state or its object
@@ -45,7 +48,11 @@ impl Worker {
     /// Failures of the store while leasing.
     pub async fn run_once(&self) -> Result<Ran, StoreError> {
         let now = self.stocktake.clock.now();
-        let lease = self.stocktake.queue.lease(&self.name, now, now.later_by(LEASE_MICROS)).await?;
+        let lease = self
+            .stocktake
+            .queue
+            .lease(&self.name, now, now.later_by(LEASE_MICROS))
+            .await?;
         match lease {
             None => Ok(Ran::Nothing),
             Some(lease) => {
@@ -69,7 +76,10 @@ impl Worker {
     }
 
     async fn run(&self, lease: &Lease) -> Result<(), Interrupted> {
-        let stamp = Stamp { actor: lease.job.requested_by.clone(), at: self.stocktake.clock.now() };
+        let stamp = Stamp {
+            actor: lease.job.requested_by.clone(),
+            at: self.stocktake.clock.now(),
+        };
         match lease.job.task {
             JobTask::PopulateStockTake { take } => {
                 while self.stocktake.populate_step(&stamp, take).await? {
@@ -83,9 +93,19 @@ impl Worker {
         Ok(())
     }
 
-    async fn run_take(&self, lease: &Lease, stamp: &Stamp, take: StockTakeId) -> Result<(), Interrupted> {
+    async fn run_take(
+        &self,
+        lease: &Lease,
+        stamp: &Stamp,
+        take: StockTakeId,
+    ) -> Result<(), Interrupted> {
         let mut pace = crate::service::Pace::default();
-        while self.stocktake.step_stock_take(stamp, take, &mut pace).await?.is_none() {
+        while self
+            .stocktake
+            .step_stock_take(stamp, take, &mut pace)
+            .await?
+            .is_none()
+        {
             self.keep(lease).await?;
         }
         Ok(())
@@ -105,12 +125,25 @@ impl Worker {
     async fn end(&self, lease: &Lease, result: Result<(), Interrupted>) -> Result<Ran, StoreError> {
         let (id, now) = (lease.job.id, self.stocktake.clock.now());
         let (ended, ran) = match result {
-            Ok(()) => (self.stocktake.queue.ack(lease.token, now).await, Ran::Done(id)),
+            Ok(()) => (
+                self.stocktake.queue.ack(lease.token, now).await,
+                Ran::Done(id),
+            ),
             Err(Interrupted::Lost) => (Err(LeaseError::Lost), Ran::Done(id)),
             Err(Interrupted::Failed(error)) => {
                 let retry_at = retry_at(&lease.job, &error, now);
-                let ran = if retry_at.is_some() { Ran::Failed(id) } else { Ran::Dead(id) };
-                (self.stocktake.queue.fail(lease.token, &told(&error), now, retry_at).await, ran)
+                let ran = if retry_at.is_some() {
+                    Ran::Failed(id)
+                } else {
+                    Ran::Dead(id)
+                };
+                (
+                    self.stocktake
+                        .queue
+                        .fail(lease.token, &told(&error), now, retry_at)
+                        .await,
+                    ran,
+                )
             }
         };
         match ended {
@@ -122,9 +155,17 @@ impl Worker {
 
     /// A lost lease is the normal end of work whose last commit ended its job.
     async fn lost(&self, lease: &Lease) -> Result<Ran, StoreError> {
-        let job = self.stocktake.queue.job(lease.token.organisation, lease.job.id).await?;
+        let job = self
+            .stocktake
+            .queue
+            .job(lease.token.organisation, lease.job.id)
+            .await?;
         let over = job.is_some_and(|job| job.finished_at.is_some());
-        Ok(if over { Ran::Done(lease.job.id) } else { Ran::Lost(lease.job.id) })
+        Ok(if over {
+            Ran::Done(lease.job.id)
+        } else {
+            Ran::Lost(lease.job.id)
+        })
     }
 }
 

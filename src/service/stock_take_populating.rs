@@ -41,8 +41,15 @@ impl StockTakes<'_> {
 impl Stocktake {
     /// Adds the next chunk of the lines that are on their way, if there are any; the take as it was read
     /// before. Whoever else does the same does no harm: each chunk is one commit on the header's version.
-    pub(crate) async fn step_population(&self, stamp: &Stamp, id: StockTakeId) -> Result<Versioned<StockTake>, Error> {
-        let read = self.repository.stock_take(stamp.actor.organisation, id).await?;
+    pub(crate) async fn step_population(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+    ) -> Result<Versioned<StockTake>, Error> {
+        let read = self
+            .repository
+            .stock_take(stamp.actor.organisation, id)
+            .await?;
         let read = read.ok_or(Error::not_found("stock take"))?;
         if let Some(population) = read.value.population()
             && is_populating(&read.value)
@@ -53,8 +60,14 @@ impl Stocktake {
     }
 
     /// Adds a chunk of lines. Returns whether there are more.
-    pub(crate) async fn populate_step(&self, stamp: &Stamp, id: StockTakeId) -> Result<bool, Error> {
-        self.step_population(stamp, id).await.map(|read| is_populating(&read.value))
+    pub(crate) async fn populate_step(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+    ) -> Result<bool, Error> {
+        self.step_population(stamp, id)
+            .await
+            .map(|read| is_populating(&read.value))
     }
 
     async fn populate_chunk(

@@ -39,7 +39,10 @@ pub(crate) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { limit: CHUNK, failed: 0 }
+        Self {
+            limit: CHUNK,
+            failed: 0,
+        }
     }
 }
 
@@ -259,7 +262,11 @@ struct Decided {
 
 impl Stocktake {
     /// Goes on with a posting or a reversal until it is over. Whoever else does the same does no harm.
-    pub(crate) async fn run_stock_take(&self, stamp: &Stamp, id: StockTakeId) -> Result<StockTake, Error> {
+    pub(crate) async fn run_stock_take(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+    ) -> Result<StockTake, Error> {
         let mut pace = Pace::default();
         loop {
             if let Some(take) = self.step_stock_take(stamp, id, &mut pace).await? {
@@ -275,21 +282,29 @@ impl Stocktake {
         id: StockTakeId,
         pace: &mut Pace,
     ) -> Result<Option<StockTake>, Error> {
-        let stamp = &Stamp { actor: stamp.actor.clone(), at: self.clock.now() };
+        let stamp = &Stamp {
+            actor: stamp.actor.clone(),
+            at: self.clock.now(),
+        };
         let read = self.step_population(stamp, id).await?;
         if is_populating(&read.value) {
             // Posting waits until all items are there.
             return Ok(None);
         }
-        let Some(run) = read.value.run().cloned() else { return Ok(Some(read.value)) };
-        let site = self.site(read.value.organisation(), read.value.site()).await?;
+        let Some(run) = read.value.run().cloned() else {
+            return Ok(Some(read.value));
+        };
+        let site = self
+            .site(read.value.organisation(), read.value.site())
+            .await?;
         let chunk = self.read_chunk(&read.value, &run, pace.limit).await?;
         let applied = match run.stage {
             RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
                 self.post_chunk(stamp, &site, &read, &run, &chunk).await?
             }
             RunStage::ReverseCheck | RunStage::Reverse => {
-                self.reverse_chunk(stamp, &site, &read, &run, &chunk).await?
+                self.reverse_chunk(stamp, &site, &read, &run, &chunk)
+                    .await?
             }
         };
         pace.note(applied);
@@ -385,7 +400,12 @@ impl Stocktake {
                 next_run.refuse(&posting.item, problem);
             }
             if run.stage != RunStage::Check {
-                let before = line.item.value.posting.as_ref().filter(|_| run.stage == RunStage::LeftOver);
+                let before = line
+                    .item
+                    .value
+                    .posting
+                    .as_ref()
+                    .filter(|_| run.stage == RunStage::LeftOver);
                 tally(&mut next_run.tally, &posting.item, before).map_err(|_| out_of_range())?;
                 decided.push((line.item.version, posting));
             }
@@ -676,7 +696,9 @@ fn tally(
     item: &StockTakeItem,
     before: Option<&LinePosting>,
 ) -> Result<(), DecimalError> {
-    let Some(posting) = &item.posting else { return Ok(()) };
+    let Some(posting) = &item.posting else {
+        return Ok(());
+    };
     let counter = match posting.outcome {
         LineOutcome::Adjusted => &mut result.adjusted,
         LineOutcome::Confirmed => &mut result.confirmed,
@@ -685,15 +707,23 @@ fn tally(
         LineOutcome::Unposted { .. } => &mut result.unposted,
     };
     *counter = counter.saturating_add(1);
-    result.adjustment_minor =
-        result.adjustment_minor.checked_add(posting.adjustment_minor).ok_or(DecimalError::OutOfRange)?;
-    let (was_standard, was_fifo) =
-        before.map_or((Value::ZERO, Value::ZERO), |before| (before.standard_value, before.fifo_value));
+    result.adjustment_minor = result
+        .adjustment_minor
+        .checked_add(posting.adjustment_minor)
+        .ok_or(DecimalError::OutOfRange)?;
+    let (was_standard, was_fifo) = before.map_or((Value::ZERO, Value::ZERO), |before| {
+        (before.standard_value, before.fifo_value)
+    });
     let fifo = posting.fifo_value.checked_sub(was_fifo)?;
-    result.standard_value =
-        result.standard_value.checked_add(posting.standard_value.checked_sub(was_standard)?)?;
+    result.standard_value = result
+        .standard_value
+        .checked_add(posting.standard_value.checked_sub(was_standard)?)?;
     result.fifo_value = result.fifo_value.checked_add(fifo)?;
-    let account = item.product.account.as_ref().map_or("", |account| account.as_str());
+    let account = item
+        .product
+        .account
+        .as_ref()
+        .map_or("", |account| account.as_str());
     let sum = result.accounts.entry(account.to_owned()).or_default();
     *sum = sum.checked_add(fifo)?;
     Ok(())

@@ -28,7 +28,9 @@ pub struct ManualClock {
 impl Default for ManualClock {
     /// The fifth of January 2026, nine o'clock.
     fn default() -> Self {
-        Self { micros: AtomicI64::new(1_767_603_600_000_000) }
+        Self {
+            micros: AtomicI64::new(1_767_603_600_000_000),
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    Actor, Barcode, BrandId, CategoryId, Named, OrganisationId, Product, ProductId, Quantity, Role, Site, SiteAccess,
-    SiteId, SitePolicy, StockKey, Supplier, SupplierId, Timestamp, UserId, UserSummary,
+    Actor, Barcode, BrandId, CategoryId, Named, OrganisationId, Product, ProductId, Quantity, Role,
+    Site, SiteAccess, SiteId, SitePolicy, StockKey, Supplier, SupplierId, Timestamp, UserId,
+    UserSummary,
 };
 use crate::jobs::Worker;
 use crate::memory::MemoryStore;
@@ -54,7 +55,13 @@ fn uuid(kind: u8, number: u32) -> Uuid {
     Uuid::from_u128((u128::from(kind) << 96) | u128::from(number))
 }
 
-fn actor(organisation: OrganisationId, number: u32, name: &str, role: Role, sites: SiteAccess) -> Actor {
+fn actor(
+    organisation: OrganisationId,
+    number: u32,
+    name: &str,
+    role: Role,
+    sites: SiteAccess,
+) -> Actor {
     Actor {
         organisation,
         user: UserSummary {
@@ -73,7 +80,10 @@ impl Shop {
     pub fn on<S: Repository + JobQueue>(store: Arc<S>) -> Self {
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
-        Self::with(Stocktake::with(store.clone(), store, clock.clone(), ids), clock)
+        Self::with(
+            Stocktake::with(store.clone(), store, clock.clone(), ids),
+            clock,
+        )
     }
 
     /// A shop on a library of the test's own making.
@@ -86,14 +96,22 @@ impl Shop {
             clock,
             stocktake,
             site: shop_site(organisation, site),
-            products: (0..10).map(|number| product(organisation, number)).collect(),
+            products: (0..10)
+                .map(|number| product(organisation, number))
+                .collect(),
             supplier: shop_supplier(organisation, site),
             manager: actor(organisation, 1, "Dan", Role::Manager, here()),
             counter: actor(organisation, 2, "Eve", Role::Counter, here()),
             viewer: actor(organisation, 3, "Finn", Role::Viewer, here()),
             service: actor(organisation, 4, "Till", Role::Service, here()),
             elsewhere: actor(organisation, 5, "Gus", Role::Manager, there),
-            stranger: actor(OrganisationId::new(uuid(1, 2)), 6, "Hal", Role::Manager, SiteAccess::All),
+            stranger: actor(
+                OrganisationId::new(uuid(1, 2)),
+                6,
+                "Hal",
+                Role::Manager,
+                SiteAccess::All,
+            ),
         }
     }
 
@@ -107,7 +125,11 @@ impl Shop {
             .map(|number| self.receipt(number, Quantity::from(40)))
             .collect();
         self.open_empty().await?;
-        self.stocktake.stock().record(&Caller::of(&self.manager), self.site.id, &movements).await.map(drop)
+        self.stocktake
+            .stock()
+            .record(&Caller::of(&self.manager), self.site.id, &movements)
+            .await
+            .map(drop)
     }
 
     /// Puts only the catalogue into the store.
@@ -119,14 +141,26 @@ impl Shop {
         let manager = Caller::of(&self.manager);
         let catalogue = self.stocktake.catalogue();
         catalogue.put_site(&manager, self.site.clone()).await?;
-        catalogue.put_supplier(&manager, self.supplier.clone()).await?;
-        catalogue.put_products(&manager, self.products.clone()).await
+        catalogue
+            .put_supplier(&manager, self.supplier.clone())
+            .await?;
+        catalogue
+            .put_products(&manager, self.products.clone())
+            .await
     }
 
     /// A receipt of a product at its standard cost.
     pub fn receipt(&self, number: usize, quantity: Quantity) -> NewMovement {
-        let unit_cost = self.products.get(number).and_then(|product| product.unit_cost);
-        Movement::Receipt { key: self.key(number), quantity, unit_cost }.into()
+        let unit_cost = self
+            .products
+            .get(number)
+            .and_then(|product| product.unit_cost);
+        Movement::Receipt {
+            key: self.key(number),
+            quantity,
+            unit_cost,
+        }
+        .into()
     }
 
     /// The stock key of a product.
@@ -141,7 +175,11 @@ impl Shop {
     ///
     /// [`Error::NotFound`] when it is not stocked; failures of the store.
     pub async fn on_hand(&self, key: &StockKey) -> Result<Quantity, Error> {
-        let level = self.stocktake.stock().level(&Caller::of(&self.manager), key).await?;
+        let level = self
+            .stocktake
+            .stock()
+            .level(&Caller::of(&self.manager), key)
+            .await?;
         Ok(level.quantity())
     }
 
@@ -162,7 +200,10 @@ impl Shop {
 
 /// A constant of this file.
 fn made<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    #[allow(clippy::expect_used, reason = "constants of this file, each used by a test")]
+    #[allow(
+        clippy::expect_used,
+        reason = "constants of this file, each used by a test"
+    )]
     text.parse().expect("a constant of the fixture")
 }
 
@@ -179,19 +220,40 @@ fn shop_site(organisation: OrganisationId, id: SiteId) -> Site {
 
 fn shop_supplier(organisation: OrganisationId, site: SiteId) -> Supplier {
     let (name, email) = (made("Elemis"), Some(made("orders@example.com")));
-    Supplier { id: SupplierId::new(uuid(4, 1)), organisation, site, name, email }
+    Supplier {
+        id: SupplierId::new(uuid(4, 1)),
+        organisation,
+        site,
+        name,
+        email,
+    }
 }
 
 fn product(organisation: OrganisationId, number: u32) -> Product {
     let parity = number & 1;
     let named = |kind: &str| made(&format!("{kind} {parity}"));
     let id = ProductId::new(uuid(3, number));
-    let (article, name) = (made(&format!("SKU-{number}")), made(&format!("Product {number}")));
+    let (article, name) = (
+        made(&format!("SKU-{number}")),
+        made(&format!("Product {number}")),
+    );
     Product {
-        barcodes: vec![Barcode { value: made(&format!("400638133393{number}")), symbology: made("EAN13") }],
-        brand: Some(Named { id: BrandId::new(uuid(5, parity)), name: named("Brand") }),
-        category: Some(Named { id: CategoryId::new(uuid(6, parity)), name: named("Category") }),
-        suppliers: vec![Named { id: SupplierId::new(uuid(4, 1)), name: made("Elemis") }],
+        barcodes: vec![Barcode {
+            value: made(&format!("400638133393{number}")),
+            symbology: made("EAN13"),
+        }],
+        brand: Some(Named {
+            id: BrandId::new(uuid(5, parity)),
+            name: named("Brand"),
+        }),
+        category: Some(Named {
+            id: CategoryId::new(uuid(6, parity)),
+            name: named("Category"),
+        }),
+        suppliers: vec![Named {
+            id: SupplierId::new(uuid(4, 1)),
+            name: made("Elemis"),
+        }],
         unit_cost: Some(made(&format!("{}.50", number.saturating_add(1)))),
         account: Some(made("1460")),
         ..Product::new(id, organisation, article, name)

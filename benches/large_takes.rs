@@ -1,0 +1,292 @@
+//! Does anything get slower as a take grows? Takes of 1,000, 30,000 and 1,000,000 lines on the in-memory store:
+//! each is populated, all its lines are counted, its totals are read, and it is posted. The opponent of every
+//! figure is the same work on the take of 1,000 lines, in the same run.
+//!
+//! `cargo bench --bench large_takes` runs all three; a number as argument leaves out larger takes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stocktake::domain::{
+    MovementPolicy, PostingOptions, Product, ProductId, Quantity, StockKey, StockTakeId,
+    StockTakeItemId, StockTakeState, UnitCost,
+};
+use stocktake::jobs::Worker;
+use stocktake::memory::MemoryStore;
+use stocktake::service::{
+    Caller, CountRequest, Error, Movement, NewMovement, NewStockTake, Stocktake,
+};
+use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
+use stocktake::testing::Shop;
+use uuid::Uuid;
+
+const SIZES: [usize; 3] = [1_000, 30_000, 1_000_000];
+/// How many single operations a figure is the median of.
+const SAMPLES: usize = 2_001;
+
+struct Figures {
+    lines: usize,
+    populate: Duration,
+    count_each: Duration,
+    count_median: Duration,
+    totals_median: Duration,
+    filtered_median: Duration,
+    first_page: Duration,
+    last_page: Duration,
+    post: Duration,
+}
+
+fn main() -> Result<(), Error> {
+    let most = std::env::args()
+        .skip(1)
+        .find_map(|arg| arg.parse::<usize>().ok())
+        .unwrap_or(usize::MAX);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|_| Error::Unauthenticated)?;
+    let mut rows: Vec<Figures> = Vec::new();
+    for lines in SIZES.into_iter().filter(|size| *size <= most) {
+        println!("a take of {lines} lines ...");
+        rows.push(runtime.block_on(measure(lines))?);
+    }
+    print_table(&rows);
+    Ok(())
+}
+
+async fn measure(lines: usize) -> Result<Figures, Error> {
+    let shop = Shop::on(Arc::new(MemoryStore::new()));
+    shop.open_empty().await?;
+    let manager = Caller::of(&shop.manager);
+    stock_up(&shop, &manager, lines).await?;
+    let library = &shop.stocktake;
+    let takes = library.stock_takes();
+
+    let started = Instant::now();
+    let new = NewStockTake {
+        site: shop.site.id,
+        description: "Everything".parse()?,
+        movement_policy: MovementPolicy::default(),
+    };
+    let take = takes.create(&manager, new).await?.id();
+    Worker::new(library, "bench").run_all_due().await?;
+    let populate = started.elapsed();
+
+    let items = all_items(library, &manager, take).await?;
+    assert_eq!(items.len(), lines);
+    let counter = Caller::of(&shop.counter);
+    let started = Instant::now();
+    for (index, item) in items.iter().enumerate() {
+        // Every hundredth line is one short.
+        let there = if index % 100 == 0 { 39 } else { 40 };
+        takes
+            .count(
+                &counter,
+                take,
+                *item,
+                CountRequest::set(Quantity::from(there)),
+            )
+            .await?;
+    }
+    let count_each = started.elapsed() / u32::try_from(lines).unwrap_or(u32::MAX);
+
+    // Lines spread over the whole take, one by one.
+    let step = (lines / SAMPLES).max(1);
+    let mut counts = Vec::with_capacity(SAMPLES);
+    for sample in 0..SAMPLES {
+        let item = items[(sample * step) % lines];
+        let started = Instant::now();
+        takes
+            .count(&counter, take, item, CountRequest::set(Quantity::from(40)))
+            .await?;
+        counts.push(started.elapsed());
+    }
+    let all = StockTakeItemFilter::default();
+    let brand = StockTakeItemFilter {
+        brands: shop
+            .products
+            .iter()
+            .take(1)
+            .filter_map(|p| p.brand.as_ref().map(|b| b.id))
+            .collect(),
+        ..StockTakeItemFilter::default()
+    };
+    let totals_median = median(&takes, &manager, take, &all).await?;
+    let filtered_median = median(&takes, &manager, take, &brand).await?;
+
+    let started = Instant::now();
+    takes
+        .items(
+            &manager,
+            take,
+            &all,
+            ArticleSort::default(),
+            &PageRequest::first(25),
+        )
+        .await?;
+    let first_page = started.elapsed();
+    let before_last = takes
+        .items(
+            &manager,
+            take,
+            &all,
+            ArticleSort::default(),
+            &PageRequest::numbered(skipped_pages(lines), 25),
+        )
+        .await?;
+    let started = Instant::now();
+    if let Some(next) = before_last.next {
+        takes
+            .items(
+                &manager,
+                take,
+                &all,
+                ArticleSort::default(),
+                &PageRequest::after(next, 25),
+            )
+            .await?;
+    }
+    let last_page = started.elapsed();
+
+    let started = Instant::now();
+    let posted = takes
+        .submit(&manager, take, PostingOptions::default())
+        .await?;
+    let post = started.elapsed();
+    assert_eq!(posted.state(), StockTakeState::Finished);
+    let totals = takes.get(&manager, take).await?.totals;
+    assert_eq!(totals.counted, totals.items);
+    counts.sort_unstable();
+    Ok(Figures {
+        lines,
+        populate,
+        count_each,
+        count_median: counts[SAMPLES / 2],
+        totals_median,
+        filtered_median,
+        first_page,
+        last_page,
+        post,
+    })
+}
+
+fn skipped_pages(lines: usize) -> u32 {
+    u32::try_from(lines / 25)
+        .unwrap_or(u32::MAX)
+        .saturating_sub(2)
+}
+
+/// Products that look like the shop's first one, and forty of each.
+async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Result<(), Error> {
+    let like = &shop.products[0];
+    let unit_cost: UnitCost = "2.50".parse()?;
+    for first in (0..lines).step_by(1_000) {
+        let mut products = Vec::with_capacity(1_000);
+        let mut movements: Vec<NewMovement> = Vec::with_capacity(1_000);
+        for number in first..lines.min(first + 1_000) {
+            let id = ProductId::new(Uuid::from_u128((0xbe << 96) | number as u128));
+            products.push(Product {
+                id,
+                article_id: format!("BULK-{number:07}").parse()?,
+                name: format!("Bulk article {number}").parse()?,
+                brand: shop.products[number % 10].brand.clone(),
+                ..like.clone()
+            });
+            let key = StockKey::plain(shop.site.id, id);
+            let receipt = Movement::Receipt {
+                key,
+                quantity: Quantity::from(40),
+                unit_cost: Some(unit_cost),
+            };
+            movements.push(receipt.into());
+        }
+        shop.stocktake
+            .catalogue()
+            .put_products(manager, products)
+            .await?;
+        shop.stocktake
+            .stock()
+            .record(manager, shop.site.id, &movements)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn all_items(
+    library: &Stocktake,
+    manager: &Caller,
+    take: StockTakeId,
+) -> Result<Vec<StockTakeItemId>, Error> {
+    let mut items = Vec::new();
+    let mut page = PageRequest::first(10_000);
+    loop {
+        let filter = StockTakeItemFilter::default();
+        let lines = library
+            .stock_takes()
+            .items(manager, take, &filter, ArticleSort::default(), &page)
+            .await?;
+        items.extend(lines.items.iter().map(|line| line.item.value.id));
+        match lines.next {
+            Some(next) => page = PageRequest::after(next, 10_000),
+            None => return Ok(items),
+        }
+    }
+}
+
+async fn median(
+    takes: &stocktake::service::StockTakes<'_>,
+    manager: &Caller,
+    take: StockTakeId,
+    filter: &StockTakeItemFilter,
+) -> Result<Duration, Error> {
+    let mut samples = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let started = Instant::now();
+        std::hint::black_box(takes.totals(manager, take, filter).await?);
+        samples.push(started.elapsed());
+    }
+    samples.sort_unstable();
+    Ok(samples[SAMPLES / 2])
+}
+
+fn print_table(rows: &[Figures]) {
+    let Some(small) = rows.first() else { return };
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["lines", "what", "time", "ratio to 1,000 lines"]);
+    for row in rows {
+        let whole = |time: Duration| time / u32::try_from(row.lines).unwrap_or(u32::MAX);
+        let small_whole = |time: Duration| time / u32::try_from(small.lines).unwrap_or(u32::MAX);
+        let figures = [
+            (
+                "populate, a line",
+                whole(row.populate),
+                small_whole(small.populate),
+            ),
+            ("count every line, each", row.count_each, small.count_each),
+            (
+                "one more count, median",
+                row.count_median,
+                small.count_median,
+            ),
+            ("totals, median", row.totals_median, small.totals_median),
+            (
+                "totals of a brand, median",
+                row.filtered_median,
+                small.filtered_median,
+            ),
+            ("first page of 25", row.first_page, small.first_page),
+            ("last page of 25", row.last_page, small.last_page),
+            ("post, a line", whole(row.post), small_whole(small.post)),
+        ];
+        for (what, time, opponent) in figures {
+            let ratio = time.as_secs_f64() / opponent.as_secs_f64().max(1e-9);
+            table.add_row([
+                row.lines.to_string(),
+                what.to_owned(),
+                format!("{time:.2?}"),
+                format!("{ratio:.2}"),
+            ]);
+        }
+    }
+    println!("{table}");
+}
