@@ -412,8 +412,9 @@ impl Stocktake {
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
         next_run.done = run.done.saturating_add(looked_at);
+        let done = next_run.done;
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
-        self.commit_chunk(stamp, read, run, next, |changes| {
+        self.commit_chunk(stamp, read, run, (next, done), |changes| {
             for (version, line) in decided {
                 if let Some(level) = line.level {
                     changes.put(chunk.levels.get(&line.item.key), level);
@@ -433,11 +434,11 @@ impl Stocktake {
         stamp: &Stamp,
         read: &Versioned<StockTake>,
         run: &Run,
-        next: StockTake,
+        (next, done): (StockTake, u64),
         fill: impl FnOnce(&mut ChangeSet),
     ) -> Result<bool, Error> {
         let take = &read.value;
-        let (job, done) = (run.job, next.run().map_or(run.done, |run| run.done));
+        let job = run.job;
         let progress = Progress {
             done,
             total: take.last_line(),

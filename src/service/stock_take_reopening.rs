@@ -90,9 +90,10 @@ impl Stocktake {
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
         next_run.done = run.done.saturating_add(looked_at);
+        let done = next_run.done;
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
         let check = run.stage == RunStage::ReverseCheck;
-        self.commit_chunk(stamp, read, run, next, |changes| {
+        self.commit_chunk(stamp, read, run, (next, done), |changes| {
             for line in lines.into_iter().filter(|_| !check) {
                 if let Some((before, level)) = line.level {
                     changes.update(before.version, level);
