@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use shop::{at, by, key, note, product, site};
 use stocktake::domain::{
     AdjustmentCost, AdjustmentRequest, AdjustmentType, ApprovalPolicy, CompletionOptions,
-    CountMoment, CountType, Found, InventoryCount, InventoryCountDetails, InventoryCountId,
-    InventoryCountItem, JobId, MovementPolicy, Quantity, Stamp, StockAdjustment, StockAdjustmentId,
-    StockAdjustmentState, StockEvent, StockEventId, StockLevel, Terms, Tolerance, TransitionError,
-    Value, Variance,
+    CountMoment, CountType, Found, IncomingCost, InventoryCount, InventoryCountDetails,
+    InventoryCountId, InventoryCountItem, JobId, MovementPolicy, Quantity, Stamp, StockAdjustment,
+    StockAdjustmentId, StockAdjustmentState, StockEvent, StockEventId, StockLevel, Terms,
+    Tolerance, TransitionError, Value, Variance,
 };
 use uuid::Uuid;
 
@@ -231,6 +231,23 @@ fn only_its_own_event_applies_an_adjustment() {
     let other = adjustment(request(AdjustmentType::Found, "4", "2"), &policy).unwrap();
     let event = event_of(&other, "1", &by(1, 0));
     assert_eq!(code(made.apply(&event)), "other_event");
+    let mut event = event_of(&made, "1", &by(1, 0));
+    event.key = key().at("A-01".parse().unwrap());
+    assert_eq!(code(made.apply(&event)), "other_event");
+}
+
+#[test]
+fn what_comes_in_costs_what_was_stated_or_what_the_book_says() {
+    let policy = ApprovalPolicy::default();
+    let mut found = request(AdjustmentType::Found, "3", "7");
+    let stated = adjustment(found.clone(), &policy).unwrap();
+    found.cost = AdjustmentCost::Book(Some("7".parse().unwrap()));
+    let by_the_book = adjustment(found, &policy).unwrap();
+    assert_eq!(stated.cost_impact(), by_the_book.cost_impact());
+    let change_of = |it: &StockAdjustment| it.ledger_change(StockEventId::new(Uuid::nil())).cost;
+    let seven = "7".parse().unwrap();
+    assert_eq!(change_of(&stated), IncomingCost::PerUnit(seven));
+    assert_eq!(change_of(&by_the_book), IncomingCost::Current);
 }
 
 #[test]
@@ -330,6 +347,17 @@ fn what_a_count_adjusts_is_approved_beforehand() {
     assert_eq!(adjustment.decided_by(), Some(&by(4, 2).actor.user));
     assert_eq!(adjustment.count(), Some(completing.id()));
     assert_eq!(adjustment.id(), made(&completing, &event).unwrap().id());
+
+    let mut nothing = event.clone();
+    nothing.change = Quantity::ZERO;
+    assert_eq!(code(made(&completing, &nothing)), "no_change");
+    let mut elsewhere = event.clone();
+    elsewhere.key = key().at("A-01".parse().unwrap());
+    assert_eq!(code(made(&completing, &elsewhere)), "other_event");
+    let mut foreign = item.clone();
+    foreign.count = InventoryCountId::new(Uuid::from_u128(88));
+    let foreign = StockAdjustment::of_count(&completing, &foreign, &event, note("March"), at(3));
+    assert_eq!(code(foreign), "other_event");
 }
 
 // ---- tolerance ---------------------------------------------------------------------------------

@@ -299,7 +299,10 @@ fn over_receipt_is_refused_beyond_the_tolerance() {
     let refused = |percent, quantity| receive(percent, quantity).unwrap_err().code();
     assert_eq!(refused("0", "10.000001"), "over_receipt");
     assert_eq!(refused("-5", "11"), "over_receipt");
-    assert!(receive("10", "11").is_ok());
+    assert!(receive("-5", "10").is_ok());
+    let over = receive("10", "11").unwrap();
+    // A new price does not ask for the quantity again.
+    assert!(over.after().update(ordered(10, 300), at(3)).is_ok());
     assert_eq!(refused("10", "11.000001"), "over_receipt");
     assert_eq!(refused("0", "0"), "invalid_quantity");
     assert_eq!(refused("0", "-10"), "invalid_quantity");
@@ -374,5 +377,84 @@ fn a_receipt_names_each_line_once() {
     assert_eq!(
         code(kept.order.receive(&[], &by(1, 3))),
         "nothing_to_receive"
+    );
+}
+
+#[test]
+fn lines_of_something_else_are_refused() {
+    let stamp = by(1, 3);
+    let mut kept = Kept::new(ReceiptPolicy::default());
+    assert!(kept.take(&Step::Add(ordered(10, 1))));
+    assert!(kept.take(&Step::Add(ordered(10, 1))));
+    assert!(kept.take(&Step::Submit));
+    let (order, first) = (&kept.order, &kept.items[0]);
+    let gbp = order.currency();
+    let some = |item: &InventoryOrderItem| {
+        let quantity = Some(Quantity::ONE);
+        item.receive(quantity, kept.policy, gbp, at(3)).unwrap()
+    };
+
+    let other = InventoryOrder::create(
+        InventoryOrderId::new(Uuid::from_u128(66)),
+        &site(),
+        &supplier(),
+        InventoryOrderDetails::default(),
+        &stamp,
+    );
+    let foreign = item(&other.unwrap(), ordered(10, 1)).unwrap();
+    assert_eq!(code(order.add_item(&foreign, &stamp)), "other_order");
+    let swapped = order.update_item(&foreign, first, &stamp);
+    assert_eq!(code(swapped), "other_order");
+    let swapped = order.update_item(first, &foreign, &stamp);
+    assert_eq!(code(swapped), "other_order");
+    assert_eq!(code(order.delete_item(&foreign, &stamp)), "other_order");
+    let receipts = [some(&foreign)];
+    assert_eq!(code(order.receive(&receipts, &stamp)), "other_order");
+
+    // A line is added once, in its turn; an edit never changes which line it is, nor what has come.
+    assert_eq!(code(order.add_item(first, &stamp)), "other_line");
+    let swapped = order.update_item(first, &kept.items[1], &stamp);
+    assert_eq!(code(swapped), "other_line");
+    let unreceived = order.update_item(first, some(first).after(), &stamp);
+    assert_eq!(code(unreceived), "other_line");
+}
+
+#[test]
+fn the_supplier_stays_while_there_are_lines() {
+    let stamp = by(1, 3);
+    let another = Supplier {
+        id: Uuid::from_u128(33).into(),
+        email: None,
+        ..supplier()
+    };
+    let details = InventoryOrderDetails {
+        purchase_order_number: Some("PO-1".parse().unwrap()),
+        supplier_email: None,
+    };
+    let moved = order().update(&another, details.clone(), &stamp).unwrap();
+    assert_eq!(
+        (moved.supplier().id, &moved.supplier().email),
+        (another.id, &None)
+    );
+    let mut kept = Kept::new(ReceiptPolicy::default());
+    assert!(kept.take(&Step::Add(ordered(10, 1))));
+    assert!(kept.take(&Step::Submit));
+    let refused = kept.order.update(&another, details.clone(), &stamp);
+    assert_eq!(code(refused), "supplier_has_lines");
+    let elsewhere = Supplier {
+        site: Uuid::from_u128(99).into(),
+        ..supplier()
+    };
+    let refused = kept.order.update(&elsewhere, details.clone(), &stamp);
+    assert_eq!(code(refused), "other_supplier");
+    // Other words make an edit; the same words don't.
+    let edited = kept.order.update(&supplier(), details.clone(), &stamp);
+    let edited = edited.unwrap();
+    assert!(edited.needs_submission());
+    assert_eq!(edited.supplier().email, supplier().email);
+    let sent = edited.submit(&stamp).unwrap();
+    assert_eq!(
+        sent.update(&supplier(), details, &by(1, 9)),
+        Ok(sent.clone())
     );
 }

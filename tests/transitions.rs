@@ -15,7 +15,7 @@ use stocktake::domain::{
     InventoryCountId, InventoryCountState, InventoryOrder, InventoryOrderCommand,
     InventoryOrderDetails, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
     InventoryOrderState, JobId, Label, Machine, MovementPolicy, Ordered, Population,
-    PopulationSource, PostingOptions, PostingResult, Quantity, ReceiptPolicy,
+    PopulationSource, PostingOptions, PostingResult, Quantity, ReceiptPolicy, Run,
     STOCK_ADJUSTMENT_TRANSITIONS, STOCK_IMPORT_TRANSITIONS, STOCK_TAKE_TRANSITIONS, Stamp,
     StockAdjustment, StockAdjustmentCommand, StockAdjustmentId, StockAdjustmentState, StockEvent,
     StockEventId, StockImport, StockImportCommand, StockImportId, StockImportState, StockLevel,
@@ -175,6 +175,12 @@ fn take(state: InitialState) -> StockTake {
     StockTake::create(StockTakeId::new(id(9)), place, details(), state, &by(1, 0))
 }
 
+fn run() -> Run {
+    let posting =
+        take(InitialState::Ongoing).begin_posting(PostingOptions::default(), job(), &by(1, 1));
+    posting.unwrap().run().unwrap().clone()
+}
+
 fn posted(unposted: u64) -> StockTake {
     let take = take(InitialState::Ongoing);
     let posting = take.begin_posting(PostingOptions::default(), job(), &by(1, 1));
@@ -184,7 +190,8 @@ fn posted(unposted: u64) -> StockTake {
         unposted,
         ..PostingResult::default()
     };
-    posting.advance(run, at(2)).complete_posting(at(3)).unwrap()
+    let posted = posting.advance(run, at(2)).unwrap();
+    posted.complete_posting(at(3)).unwrap()
 }
 
 fn takes_in(state: StockTakeState) -> Vec<StockTake> {
@@ -233,6 +240,7 @@ fn ask_take(take: &StockTake, command: StockTakeCommand) -> Result<StockTake, Tr
         }
         Command::Start => take.start(1, &stamp),
         Command::BeginPosting => take.begin_posting(PostingOptions::default(), job(), &stamp),
+        Command::Advance => take.advance(run(), stamp.at),
         Command::AbandonPosting => take.abandon_posting(stamp.at),
         Command::CompletePosting => take.complete_posting(stamp.at),
         Command::PostLeftOver => take.begin_left_over(job(), &stamp),

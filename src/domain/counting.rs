@@ -139,7 +139,9 @@ pub fn settle(
         });
     }
     let change = match policy {
-        MovementPolicy::RefuseMoved if !moves.is_empty() => return Ok(Settlement::Moved { moves }),
+        MovementPolicy::RefuseMoved if moves.iter().any(|it| !it.before_count) => {
+            return Ok(Settlement::Moved { moves });
+        }
         MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => {
             counted.checked_sub(expected)?
         }

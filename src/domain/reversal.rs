@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::{
-    Cause, Change, IncomingCost, Note, Pick, StockError, StockEvent, StockEventId, StockEventKind,
-    StockLevel, Terms,
+    Cause, Change, EventLink, IncomingCost, Known, Note, Pick, StockError, StockEvent,
+    StockEventId, StockEventKind, StockLevel, Terms,
 };
 
 /// The id of the event that takes another one back. It follows from that event, so that nothing is taken
@@ -61,29 +61,53 @@ impl StockLevel {
                 }
                 Posting::Event(reset) => event.id == reset.id,
             };
-            let absorbed = event.kind == StockEventKind::Absorption
-                && match posting {
-                    Posting::Count(cause) => event.cause == *cause,
-                    Posting::Event(reset) => {
-                        event.cause == reset.cause && event.occurred_at == reset.occurred_at
-                    }
+            let absorbed = event.absorbs.filter(|_| match posting {
+                Posting::Count(cause) => event.cause == *cause,
+                Posting::Event(reset) => {
+                    event.cause == reset.cause && event.occurred_at == reset.occurred_at
                 }
-                && !event.absorbs.is_some_and(|late| {
-                    level.known().is_some_and(|known| {
-                        if late.timed {
-                            late.occurred_at <= known.at
-                        } else {
-                            late.sequence <= known.sequence
-                        }
-                    })
-                });
-            if (posted || absorbed) && !taken(event.id, &made) {
-                let (next, events) = level.apply(reversal_of(event, reason.cloned()), terms)?;
-                level = next;
-                made.extend(events);
+            });
+            if taken(event.id, &made) || !(posted || absorbed.is_some()) {
+                continue;
             }
+            let change = reversal_of(event, reason.cloned());
+            let (next, events) = match absorbed {
+                Some(late) => level.release(change, late, terms)?,
+                None => level.apply(change, terms)?,
+            };
+            level = next;
+            made.extend(events);
         }
         Ok((level, made))
+    }
+
+    /// Takes an absorption back. When what is still known covers the late movement as well, it is absorbed
+    /// anew, for that: taking that back will find it.
+    fn release(
+        &self,
+        change: Change,
+        late: EventLink,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let covers = |known: &&Known| {
+            if late.timed {
+                late.occurred_at <= known.at
+            } else {
+                late.sequence <= known.sequence
+            }
+        };
+        let Some(known) = self.known().filter(covers) else {
+            let (next, event) = self.apply_plain(change, terms)?;
+            return Ok((next, vec![event]));
+        };
+        let (next, mut events) = self.absorb(change, *known, terms)?;
+        if let [taken, counter] = events.as_mut_slice() {
+            counter.absorbs = Some(EventLink {
+                event: taken.id,
+                ..late
+            });
+        }
+        Ok((next, events))
     }
 }
 

@@ -356,7 +356,7 @@ impl StockLevel {
             .map_or(at, |known| at.max(known.at.later_by(1)))
     }
 
-    fn apply_plain(
+    pub(super) fn apply_plain(
         &self,
         change: Change,
         terms: &Terms<'_>,
@@ -461,9 +461,9 @@ impl StockLevel {
         Ok((parts, value_change))
     }
 
-    /// Books a late movement on its date and balances it at the moment that knew better. The value stays:
-    /// what was counted then was costed then.
-    fn absorb(
+    /// Books a late movement on its date and balances it at the moment that knew better, or, when that is
+    /// closed, where the books open. The value stays: what was counted then was costed then.
+    pub(super) fn absorb(
         &self,
         change: Change,
         known: Known,
@@ -503,7 +503,9 @@ impl StockLevel {
             dated,
             terms,
         )?;
-        let moment = (known.at.max(occurred_at), true);
+        // Not when it is recorded: a count between the two knew as much, and must find the counter-event.
+        let open_from = terms.site.policy.closed_until.unwrap_or(known.at);
+        let moment = (known.at.max(open_from), true);
         let back = (parts, value_change.negated());
         let mut counter = event_of(balance, (&between, &next), back, moment, terms)?;
         counter.absorbs = Some(EventLink {

@@ -50,6 +50,8 @@ named_states! {
         Count = "count",
         /// Lock it and begin to post (S1.6, S1.7, S4.8).
         BeginPosting = "post",
+        /// A chunk of lines is done with.
+        Advance = "go on",
         /// Give up posting before anything was posted.
         AbandonPosting = "abandon posting",
         /// All lines are posted.
@@ -88,12 +90,14 @@ pub const STOCK_TAKE_TRANSITIONS: &[Edge<StockTakeState, StockTakeCommand>] = &[
     edge(State::Ongoing, Command::BeginPosting, State::Posting),
     edge(State::Ongoing, Command::Remove, State::Removed),
     edge(State::Posting, Command::Populate, State::Posting),
+    edge(State::Posting, Command::Advance, State::Posting),
     edge(State::Posting, Command::AbandonPosting, State::Ongoing),
     edge(State::Posting, Command::CompletePosting, State::Finished),
     edge(State::Finished, Command::PostLeftOver, State::Posting),
     edge(State::Finished, Command::DismissLeftOver, State::Finished),
     edge(State::Finished, Command::BeginReopening, State::Reopening),
     edge(State::Finished, Command::Remove, State::Removed),
+    edge(State::Reopening, Command::Advance, State::Reopening),
     edge(State::Reopening, Command::AbandonReopening, State::Finished),
     edge(State::Reopening, Command::CompleteReopening, State::Ongoing),
 ];
@@ -461,12 +465,16 @@ impl StockTake {
         population: Population,
         stamp: &Stamp,
     ) -> Result<Self, TransitionError> {
+        let next = self.take_step(
+            only(command, &[Command::AddItems, Command::Populate], self.state)?,
+            stamp.at,
+        )?;
         if self.population.is_some() {
             return Err(TransitionError::ItemsBeingAdded);
         }
         Ok(Self {
             population: Some(population),
-            ..self.take_step(command, stamp.at)?
+            ..next
         })
     }
 
@@ -501,7 +509,10 @@ impl StockTake {
     ) -> Result<Self, TransitionError> {
         Ok(Self {
             last_line,
-            ..self.take_step(command, stamp.at)?
+            ..self.take_step(
+                only(command, &[Command::AddItems, Command::AddFound], self.state)?,
+                stamp.at,
+            )?
         })
     }
 
@@ -580,13 +591,15 @@ impl StockTake {
     }
 
     /// A chunk of lines is done with.
-    #[must_use]
-    pub fn advance(&self, run: Run, at: Timestamp) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn advance(&self, run: Run, at: Timestamp) -> Result<Self, TransitionError> {
+        Ok(Self {
             run: Some(run),
-            updated_at: self.updated_at.max(at),
-            ..self.clone()
-        }
+            ..self.take_step(Command::Advance, at)?
+        })
     }
 
     /// All lines are posted. A repeated completion of left over lines keeps who posted first.
@@ -726,6 +739,19 @@ impl StockTake {
     pub fn remove(&self, stamp: &Stamp) -> Result<Self, TransitionError> {
         self.take_step(Command::Remove, stamp.at)
     }
+}
+
+/// Lets only some commands through: the right by which lines are added.
+fn only(command: Command, allowed: &[Command], state: State) -> Result<Command, TransitionError> {
+    if allowed.contains(&command) {
+        return Ok(command);
+    }
+    let (machine, state, command) = (Machine::StockTake, state.as_str(), command.as_str());
+    Err(TransitionError::State {
+        machine,
+        state,
+        command,
+    })
 }
 
 /// How a new take begins.

@@ -484,24 +484,24 @@ fn next_header(
     };
     match run.stage {
         RunStage::Check if over && run.refused_total > 0 => {
-            Ok(take.advance(run, stamp.at).abandon_posting(stamp.at)?)
+            Ok(take.advance(run, stamp.at)?.abandon_posting(stamp.at)?)
         }
-        RunStage::Check if over => Ok(take.advance(
-            Run {
+        RunStage::Check if over => {
+            let run = Run {
                 stage: RunStage::Apply,
                 done: 0,
                 ..run
-            },
-            stamp.at,
-        )),
+            };
+            Ok(take.advance(run, stamp.at)?)
+        }
         RunStage::Apply | RunStage::LeftOver if over => {
-            Ok(take.advance(run, stamp.at).complete_posting(stamp.at)?)
+            Ok(take.advance(run, stamp.at)?.complete_posting(stamp.at)?)
         }
         RunStage::Check
         | RunStage::Apply
         | RunStage::LeftOver
         | RunStage::ReverseCheck
-        | RunStage::Reverse => Ok(take.advance(run, stamp.at)),
+        | RunStage::Reverse => Ok(take.advance(run, stamp.at)?),
     }
 }
 

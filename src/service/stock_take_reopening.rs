@@ -168,20 +168,18 @@ fn next_header(
         ..run
     };
     if !over {
-        return Ok(take.advance(run, stamp.at));
+        return Ok(take.advance(run, stamp.at)?);
     }
     if run.stage == RunStage::Reverse {
-        return Ok(take.advance(run, stamp.at).complete_reopening(stamp.at)?);
+        return Ok(take.advance(run, stamp.at)?.complete_reopening(stamp.at)?);
     }
     if run.refused_total > 0 {
-        return Ok(take.advance(run, stamp.at).abandon_reopening(stamp.at)?);
+        return Ok(take.advance(run, stamp.at)?.abandon_reopening(stamp.at)?);
     }
-    Ok(take.advance(
-        Run {
-            stage: RunStage::Reverse,
-            done: 0,
-            ..run
-        },
-        stamp.at,
-    ))
+    let run = Run {
+        stage: RunStage::Reverse,
+        done: 0,
+        ..run
+    };
+    Ok(take.advance(run, stamp.at)?)
 }
