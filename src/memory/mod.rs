@@ -33,6 +33,8 @@
 mod catalogue;
 mod commands;
 mod commit;
+mod filters;
+mod groups;
 mod job_queue;
 mod lines;
 mod marks;

@@ -127,9 +127,7 @@ impl List {
             compare((&a.value, a.position), (&b.value, b.position))
         });
         let next = first
-            .len()
-            .checked_sub(end)
-            .filter(|beyond| *beyond > 0)
+            .get(end)
             .and_then(|_| first.get(end.saturating_sub(1)))
             .map(|row| {
                 let mut mark = Mark::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::catalogue::Catalogue;
 use super::commands::Commands;
-use super::lines::has_text;
+use super::filters::has_text;
 use super::pages::{List, Ranked};
 use super::queue::Queue;
 use super::stock::{Level, Stock, count};

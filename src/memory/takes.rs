@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::lines::{Line, Lines, Place};
+use super::groups::Slot;
+use super::lines::{Line, Lines};
 use super::pages::{List, Ranked};
 use super::stock::{Stock, count};
 use crate::domain::{
@@ -128,7 +129,7 @@ impl Takes {
         let page = if sort.column == ArticleColumn::Line {
             // Ties keep their order in both directions, so the direction says nothing here.
             let list = List::new("stock_take_items", scope, filter);
-            let after = list.after::<Place>(request, |_| true)?;
+            let after = list.after::<Slot>(request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
             list.page(request, lines.matching(filter, after), total)
         } else {

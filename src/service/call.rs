@@ -147,9 +147,9 @@ impl Call {
     }
 
     /// Goes on under another id of the same key, because what the key did first was refused in the end.
-    pub(crate) fn renew(&mut self, operation: &str, round: u32) {
+    pub(crate) fn renew(&mut self, operation: &str, epoch: u64) {
         let key = self.id.as_str().strip_prefix(operation).unwrap_or_default();
-        self.id = CommandId::new(operation, format_args!("again-{round}{key}"));
+        self.id = CommandId::new(operation, format_args!("again-{epoch}{key}"));
     }
 
     /// Refuses what the actor's role may not do. To be asked when it is clear that the actor can see the

@@ -199,6 +199,12 @@ impl<'a> Catalogue<'a> {
                 .repository
                 .supplier(call.organisation(), supplier.id)
                 .await?;
+            if read
+                .as_ref()
+                .is_some_and(|read| !call.stamp.actor.sees(read.value.site))
+            {
+                return Err(Error::not_found("supplier"));
+            }
             let step = library.commit(&mut call, Outcome::Done, |changes| {
                 changes.put(read.as_ref(), supplier.clone());
             });

@@ -15,6 +15,7 @@ mod catalogue;
 mod clock;
 mod error;
 mod movement;
+mod movement_batch;
 mod queued_jobs;
 mod stock;
 mod stock_take_articles;

@@ -11,7 +11,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::Step;
+use super::call::{Step, require};
 use super::stock_takes::StockTakes;
 use super::{Caller, Error};
 
@@ -149,6 +149,7 @@ impl StockTakes<'_> {
     ) -> Result<StockTakeItem, Error> {
         let stamp = self.library.stamp(caller)?;
         self.visible(&stamp, id).await?;
+        require(&stamp, Operation::CountItem)?;
         let filter = StockTakeItemFilter {
             article: Some(request.article),
             batch: request.batch,

@@ -387,7 +387,9 @@ impl StockTakes<'_> {
         let mut call = self.library.begin(caller, "delete_item", digest)?;
         let library = self.library;
         loop {
-            if library.replay(&call).await?.is_some() {
+            // What was deleted by this very command can't be seen any more.
+            let replayed = library.replay(&call).await;
+            if let Ok(Some(_)) = replayed {
                 return Ok(());
             }
             let take = self.visible(&call.stamp, id).await?;
@@ -397,6 +399,7 @@ impl StockTakes<'_> {
                 .await?;
             let line = line.ok_or(Error::not_found("stock take item"))?;
             call.require(Operation::DeleteStockTakeItem)?;
+            replayed?;
             take.value.allows(StockTakeCommand::DeleteItem)?;
             let step = library.commit(&mut call, Outcome::Done, |changes| {
                 changes.guard(Guard::Epoch {

@@ -120,7 +120,7 @@ impl StockTakes<'_> {
                     return Ok((job, call.stamp));
                 }
                 // That posting was refused, and a request that failed keeps no key.
-                call.renew(operation, read.value.round());
+                call.renew(operation, read.value.epoch());
             }
             let next = read.value.begin_posting(options, job, &call.stamp)?;
             let queued = job_of(

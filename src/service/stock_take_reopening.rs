@@ -37,7 +37,12 @@ impl StockTakes<'_> {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::ReopenStockTake)?;
             if library.replay(&call).await?.is_some() {
-                break;
+                if read.value.state() != StockTakeState::Finished || read.value.refusal().is_none()
+                {
+                    break;
+                }
+                // That reopening was refused, and a request that failed keeps no key.
+                call.renew("reopen_stock_take", read.value.epoch());
             }
             let next = read
                 .value

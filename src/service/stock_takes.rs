@@ -328,6 +328,7 @@ impl<'a> StockTakes<'a> {
             Digest::of("start_stock_take").field(id),
         )?;
         let take = self.visible(&call.stamp, id).await?.value;
+        call.require(Operation::StartStockTake)?;
         let lines = self.summary(take).await?.totals.items;
         self.change(call, id, Operation::StartStockTake, |take, stamp| {
             Ok(take.start(lines, stamp)?)
@@ -347,7 +348,8 @@ impl<'a> StockTakes<'a> {
             "remove_stock_take",
             Digest::of("remove_stock_take").field(id),
         )?;
-        if self.library.replay(&call).await?.is_some() {
+        // What was removed by this very command can't be seen any more.
+        if let Ok(Some(_)) = self.library.replay(&call).await {
             return Ok(());
         }
         self.change(call, id, Operation::RemoveStockTake, |take, stamp| {

@@ -47,8 +47,10 @@ impl PageRequest {
         }
     }
 
-    /// The numbered page; the first is 0.
+    /// The numbered page; the first is 0. A page begins where the one before ended, so the limit is cut to
+    /// its bounds here.
     pub fn numbered(page: u32, limit: u32) -> Self {
+        let limit = limit.clamp(1, MAX_PAGE);
         let skip = u64::from(page).saturating_mul(u64::from(limit));
         Self {
             start: PageStart::Skip(skip),

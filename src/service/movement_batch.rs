@@ -1,0 +1,575 @@
+//! How a batch of movements becomes one commit.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Cause, Change, IncomingCost, Note, OrganisationId, Pick, Posting, Product, ProductId, Quantity,
+    Site, Stamp, StockError, StockEvent, StockEventId, StockEventKind, StockKey, StockLevel, Terms,
+    TransitionError, UnitCost, reversal_id,
+};
+use crate::store::{ChangeSet, Versioned};
+
+use super::{Error, Movement, NewMovement, Stocktake};
+
+/// A batch on its way to one commit: levels as they were read, and as they become.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    site: &'a Site,
+    stamp: &'a Stamp,
+    levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
+    products: BTreeMap<ProductId, Arc<Product>>,
+    referred: BTreeMap<StockEventId, StockEvent>,
+    /// Events of the keys of reversed events, from those on.
+    later: BTreeMap<StockKey, Vec<StockEvent>>,
+    events: Vec<StockEvent>,
+}
+
+impl Stocktake {
+    /// Reads all that a batch of movements needs: a fixed number of reads, however long it is.
+    pub(super) async fn read_batch<'a>(
+        &self,
+        site: &'a Site,
+        stamp: &'a Stamp,
+        movements: &[NewMovement],
+    ) -> Result<Batch<'a>, Error> {
+        let organisation = stamp.actor.organisation;
+        let named: Vec<StockEventId> = movements
+            .iter()
+            .filter_map(NewMovement::refers_to)
+            .collect();
+        let referred = self.referred(site, organisation, &named).await?;
+        let mut keys: Vec<StockKey> = movements
+            .iter()
+            .flat_map(NewMovement::keys)
+            .cloned()
+            .collect();
+        keys.extend(referred.values().map(|event| event.key.clone()));
+        keys.sort();
+        keys.dedup();
+        // What a reversal must know: all that happened to the key since, from the earliest on.
+        let mut since: BTreeMap<StockKey, u64> = BTreeMap::new();
+        if movements
+            .iter()
+            .any(|new| matches!(new.movement, Movement::Reversal { .. }))
+        {
+            for event in referred.values() {
+                let before = event.sequence.saturating_sub(1);
+                let first = since.entry(event.key.clone()).or_insert(before);
+                *first = before.min(*first);
+            }
+        }
+        let after: Vec<(StockKey, u64)> = since.into_iter().collect();
+        let mut later: BTreeMap<StockKey, Vec<StockEvent>> = BTreeMap::new();
+        if !after.is_empty() {
+            for event in self.repository.events_after(organisation, &after).await? {
+                later.entry(event.key.clone()).or_default().push(event);
+            }
+        }
+        let products = self.products_of(organisation, keys.iter()).await?;
+        let read = self.repository.levels(organisation, &keys).await?;
+        let levels = keys
+            .into_iter()
+            .zip(read)
+            .map(|(key, read)| {
+                let level = read.as_ref().map_or_else(
+                    || StockLevel::new(key.clone(), stamp.at),
+                    |read| read.value.clone(),
+                );
+                (key, (read, level))
+            })
+            .collect();
+        Ok(Batch {
+            site,
+            stamp,
+            levels,
+            products,
+            referred,
+            later,
+            events: Vec::new(),
+        })
+    }
+
+    /// The events that some movements refer to, with what else became of them: the other half of a transfer,
+    /// what came back of an issue, what was taken back.
+    async fn referred(
+        &self,
+        site: &Site,
+        organisation: OrganisationId,
+        named: &[StockEventId],
+    ) -> Result<BTreeMap<StockEventId, StockEvent>, Error> {
+        let mut referred = BTreeMap::new();
+        let mut wanted: BTreeSet<StockEventId> = named.iter().copied().collect();
+        wanted.extend(named.iter().map(|id| transfer_in_id(*id)));
+        wanted.extend(named.iter().map(|id| reversal_id(*id)));
+        // Returns of an issue count 0, 1, 2 ...: they are read a few at a time until one is not there.
+        let mut first = 0_u32;
+        let mut returned: BTreeSet<StockEventId> = named.iter().copied().collect();
+        while !wanted.is_empty() || !returned.is_empty() {
+            let numbers = first..first.saturating_add(RETURNS_AT_ONCE);
+            let ids = returned
+                .iter()
+                .flat_map(|of| numbers.clone().map(|number| return_id(*of, number)));
+            wanted.extend(ids.flat_map(|id| [id, reversal_id(id)]));
+            let ids: Vec<StockEventId> = std::mem::take(&mut wanted).into_iter().collect();
+            let found = self.repository.events(organisation, &ids).await?;
+            let found = found
+                .into_iter()
+                .flatten()
+                .filter(|entry| entry.event.key.site == site.id);
+            referred.extend(found.map(|entry| (entry.event.id, entry.event)));
+            let last = numbers.end.saturating_sub(1);
+            returned.retain(|of| referred.contains_key(&return_id(*of, last)));
+            first = numbers.end;
+        }
+        Ok(referred)
+    }
+
+    /// The products of some keys, in one read.
+    pub(super) async fn products_of(
+        &self,
+        organisation: OrganisationId,
+        keys: impl Iterator<Item = &StockKey>,
+    ) -> Result<BTreeMap<ProductId, Arc<Product>>, Error> {
+        let mut ids: Vec<ProductId> = keys.map(|key| key.product).collect();
+        ids.sort();
+        ids.dedup();
+        let read = self.repository.products(organisation, &ids).await?;
+        Ok(ids
+            .into_iter()
+            .zip(read)
+            .filter_map(|(id, read)| read.map(|read| (id, read.value)))
+            .collect())
+    }
+}
+
+/// The id of a transfer's incoming event follows from its outgoing one.
+fn transfer_in_id(out: StockEventId) -> StockEventId {
+    StockEventId::new(Uuid::new_v5(&out.as_uuid(), b"transfer"))
+}
+
+/// The id of the next return of an issue follows from the issue and how many there were, so that two that come
+/// at once can't both be the same one.
+fn return_id(issue: StockEventId, number: u32) -> StockEventId {
+    StockEventId::new(Uuid::new_v5(
+        &issue.as_uuid(),
+        format!("return {number}").as_bytes(),
+    ))
+}
+
+/// How many returns of an issue are looked for in one read.
+const RETURNS_AT_ONCE: u32 = 8;
+
+impl Batch<'_> {
+    /// Applies one movement after the others. `id` is the id of its (first) event.
+    pub(super) fn apply(&mut self, new: &NewMovement, id: StockEventId) -> Result<(), Error> {
+        if new.occurred_at.is_some() && !new.may_be_dated() {
+            return Err(Error::invalid(
+                "occurred_at",
+                "time_not_allowed",
+                "this movement happens now",
+            ));
+        }
+        let plain = |kind, quantity, cost| change_of(new, id, kind, quantity, cost);
+        match &new.movement {
+            Movement::Receipt {
+                key,
+                quantity,
+                unit_cost,
+            } => {
+                let change = plain(
+                    StockEventKind::Receipt,
+                    above_zero(*quantity)?,
+                    cost_of(*unit_cost),
+                );
+                self.change(key, change)
+            }
+            Movement::Issue { key, quantity } => {
+                let out = above_zero(*quantity)?.negated();
+                self.change(
+                    key,
+                    plain(StockEventKind::Issue, out, IncomingCost::Current),
+                )
+            }
+            Movement::SupplierReturn {
+                key,
+                quantity,
+                receipt,
+            } => {
+                let out = above_zero(*quantity)?.negated();
+                let change = plain(StockEventKind::SupplierReturn, out, IncomingCost::Current);
+                self.change(
+                    key,
+                    Change {
+                        pick: receipt.map_or(Pick::Oldest, Pick::Layer),
+                        ..change
+                    },
+                )
+            }
+            Movement::Adjust {
+                key,
+                change,
+                unit_cost,
+            } => {
+                if change.is_zero() {
+                    return Err(Error::invalid(
+                        "change",
+                        "zero_quantity",
+                        "the change must not be zero",
+                    ));
+                }
+                self.change(
+                    key,
+                    plain(
+                        StockEventKind::ExternalAdjustment,
+                        *change,
+                        cost_of(*unit_cost),
+                    ),
+                )
+            }
+            Movement::Transfer { from, to, quantity } => {
+                self.transfer(from, to, above_zero(*quantity)?, plain)
+            }
+            Movement::CustomerReturn { key, quantity, of } => {
+                let quantity = above_zero(*quantity)?;
+                let (id, cost) = self.returned(key, quantity, *of)?;
+                let change = plain(StockEventKind::CustomerReturn, quantity, cost);
+                self.change(key, Change { id, ..change })
+            }
+            Movement::Reset {
+                key,
+                quantity,
+                unit_cost,
+                expected,
+            } => {
+                let change = plain(
+                    StockEventKind::ExternalReset,
+                    Quantity::ZERO,
+                    cost_of(*unit_cost),
+                );
+                self.reset(key, *quantity, *expected, change)
+            }
+            Movement::Remove { key } => {
+                let change = plain(
+                    StockEventKind::Removed,
+                    Quantity::ZERO,
+                    IncomingCost::Current,
+                );
+                self.remove(key, change)
+            }
+            Movement::Reversal { of } => self.reverse(*of, new.reason.as_ref()),
+        }
+    }
+
+    fn reset(
+        &mut self,
+        key: &StockKey,
+        quantity: Quantity,
+        expected: Option<Quantity>,
+        change: Change,
+    ) -> Result<(), Error> {
+        if quantity.is_negative() {
+            return Err(Error::invalid(
+                "quantity",
+                "negative_quantity",
+                "an absolute value is zero or more",
+            ));
+        }
+        let actual = self.level(key)?.quantity();
+        if let Some(expected) = expected
+            && expected != actual
+        {
+            return Err(Error::Expectation { expected, actual });
+        }
+        self.with_level(key, |level, terms| {
+            level
+                .reset(change, quantity, terms)
+                .map(|(level, event)| (level, vec![event]))
+        })
+    }
+
+    fn remove(&mut self, key: &StockKey, change: Change) -> Result<(), Error> {
+        if !self.level(key)?.is_stocked() {
+            return Err(Error::not_found("stock"));
+        }
+        self.with_level(key, |level, terms| {
+            level
+                .delist(change, terms)
+                .map(|(level, event)| (level, vec![event]))
+        })
+    }
+
+    fn transfer(
+        &mut self,
+        from: &StockKey,
+        to: &StockKey,
+        quantity: Quantity,
+        plain: impl Fn(StockEventKind, Quantity, IncomingCost) -> Change,
+    ) -> Result<(), Error> {
+        if from == to {
+            return Err(Error::invalid(
+                "to",
+                "same_key",
+                "a transfer needs two keys",
+            ));
+        }
+        let out = plain(
+            StockEventKind::TransferOut,
+            quantity.negated(),
+            IncomingCost::Current,
+        );
+        let id = out.id;
+        self.change(from, out)?;
+        let parts = self
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.id == id)
+            .map_or_else(Vec::new, |event| event.parts.clone());
+        let into = plain(
+            StockEventKind::TransferIn,
+            quantity,
+            IncomingCost::Parts(parts),
+        );
+        self.change(
+            to,
+            Change {
+                id: transfer_in_id(id),
+                ..into
+            },
+        )
+    }
+
+    /// What came back of an issue and was not taken back again; and how many returns there were.
+    fn came_back(&self, issue: StockEventId) -> Result<(Quantity, u32), StockError> {
+        let known = |id: StockEventId| {
+            self.referred
+                .get(&id)
+                .or_else(|| self.events.iter().find(|event| event.id == id))
+        };
+        let mut number = 0_u32;
+        let mut back = Quantity::ZERO;
+        while let Some(event) = known(return_id(issue, number)) {
+            if known(reversal_id(event.id)).is_none() {
+                back = back.checked_add(event.change)?;
+            }
+            number = number.saturating_add(1);
+        }
+        Ok((back, number))
+    }
+
+    /// The return of goods that left: its id, and what they cost, which is their share of what left.
+    fn returned(
+        &self,
+        key: &StockKey,
+        quantity: Quantity,
+        of: StockEventId,
+    ) -> Result<(StockEventId, IncomingCost), Error> {
+        let issue = self.referred.get(&of).ok_or(Error::not_found("event"))?;
+        if issue.kind != StockEventKind::Issue || issue.key.product != key.product {
+            return Err(Error::invalid(
+                "of",
+                "not_an_issue",
+                "only what left can come back",
+            ));
+        }
+        let in_range = |error| Error::stock(key, error);
+        let (back, number) = self.came_back(of).map_err(in_range)?;
+        let taken_back = self.is_taken_back(issue);
+        let left = issue.change.negated();
+        let all_back = back
+            .checked_add(quantity)
+            .map_err(|error| in_range(error.into()))?;
+        if taken_back || all_back > left {
+            return Err(Error::invalid(
+                "quantity",
+                "more_than_left",
+                "more than left can't come back",
+            ));
+        }
+        // The last one back takes what is left of the cost.
+        let cost = issue.value_change.negated();
+        let share = |part| cost.share(part, left, self.site.currency);
+        let cost = share(all_back)
+            .and_then(|all| share(back).and_then(|before| all.checked_sub(before)))
+            .map_err(|error| in_range(error.into()))?;
+        Ok((return_id(of, number), IncomingCost::Total(cost)))
+    }
+
+    fn is_taken_back(&self, event: &StockEvent) -> bool {
+        let id = reversal_id(event.id);
+        self.referred.contains_key(&id) || self.events.iter().any(|event| event.id == id)
+    }
+
+    fn reverse(&mut self, of: StockEventId, reason: Option<&Note>) -> Result<(), Error> {
+        let event = self
+            .referred
+            .get(&of)
+            .cloned()
+            .ok_or(Error::not_found("event"))?;
+        let refused =
+            |code, message| Err(Error::Transition(TransitionError::Rule { code, message }));
+        if event.cause != Cause::Movement {
+            return refused(
+                "posted_by_document",
+                "what a document posted is taken back with the document",
+            );
+        }
+        match event.kind {
+            StockEventKind::Reversal | StockEventKind::Absorption => {
+                return refused(
+                    "not_reversible",
+                    "a reversal or a counter-event can't be taken back",
+                );
+            }
+            StockEventKind::TransferIn => {
+                return refused(
+                    "not_reversible",
+                    "take the outgoing event of the transfer back",
+                );
+            }
+            StockEventKind::Receipt
+            | StockEventKind::Issue
+            | StockEventKind::TransferOut
+            | StockEventKind::CustomerReturn
+            | StockEventKind::SupplierReturn
+            | StockEventKind::CountVariance
+            | StockEventKind::Adjustment
+            | StockEventKind::ExternalReset
+            | StockEventKind::ExternalAdjustment
+            | StockEventKind::Removed => {}
+        }
+        let (back, _) = self
+            .came_back(of)
+            .map_err(|error| Error::stock(&event.key, error))?;
+        if !back.is_zero() {
+            return refused(
+                "returned",
+                "some of what left has come back; take the return back first",
+            );
+        }
+        // The goods of a transfer leave where they came to before they come back.
+        let incoming = self.referred.get(&transfer_in_id(of)).cloned();
+        for event in incoming.into_iter().chain([event]) {
+            let later = self.later.get(&event.key).cloned().unwrap_or_default();
+            if self.is_taken_back(&event) {
+                return refused("already_reversed", "the event has been taken back");
+            }
+            self.with_level(&event.key, |level, terms| {
+                level.take_back(&Posting::Event(&event), &later, reason, terms)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn level(&self, key: &StockKey) -> Result<&StockLevel, Error> {
+        if key.site != self.site.id {
+            return Err(Error::invalid(
+                "key",
+                "another_site",
+                "all keys of a batch are of its site",
+            ));
+        }
+        let product = self
+            .products
+            .get(&key.product)
+            .ok_or(Error::not_found("product"))?;
+        key.check(product).map_err(|problem| Error::Key {
+            key: Box::new(key.clone()),
+            problem,
+        })?;
+        self.levels
+            .get(key)
+            .map(|(_, level)| level)
+            .ok_or(Error::not_found("stock"))
+    }
+
+    /// Applies one change of a key that was read.
+    fn change(&mut self, key: &StockKey, change: Change) -> Result<(), Error> {
+        self.with_level(key, |level, terms| level.apply(change, terms))
+    }
+
+    fn with_level(
+        &mut self,
+        key: &StockKey,
+        f: impl FnOnce(&StockLevel, &Terms<'_>) -> Result<(StockLevel, Vec<StockEvent>), StockError>,
+    ) -> Result<(), Error> {
+        let terms = Terms {
+            site: self.site,
+            standard: self
+                .products
+                .get(&key.product)
+                .and_then(|product| product.unit_cost),
+            at: self.stamp.at,
+            by: self.stamp.actor.user.id,
+        };
+        let (level, events) =
+            f(self.level(key)?, &terms).map_err(|problem| Error::stock(key, problem))?;
+        if let Entry::Occupied(mut entry) = self.levels.entry(key.clone()) {
+            entry.get_mut().1 = level;
+        }
+        self.events.extend(events);
+        Ok(())
+    }
+
+    /// The events so far.
+    pub(super) fn events(&self) -> &[StockEvent] {
+        &self.events
+    }
+
+    /// Puts everything that changed into a change set.
+    pub(super) fn write(self, changes: &mut ChangeSet) {
+        let mut moved: Vec<&StockKey> = self.events.iter().map(|event| &event.key).collect();
+        moved.sort();
+        moved.dedup();
+        for key in moved {
+            if let Some((read, level)) = self.levels.get(key) {
+                changes.put(read.as_ref(), level.clone());
+            }
+        }
+        for event in self.events {
+            changes.event(event);
+        }
+    }
+}
+
+/// The change that a movement asks for; the goods that leave are the oldest.
+fn change_of(
+    new: &NewMovement,
+    id: StockEventId,
+    kind: StockEventKind,
+    quantity: Quantity,
+    cost: IncomingCost,
+) -> Change {
+    Change {
+        id,
+        kind,
+        quantity,
+        cost,
+        pick: Pick::Oldest,
+        occurred_at: new.occurred_at,
+        reason: new.reason.clone(),
+        reference: new.reference.clone(),
+        cause: Cause::Movement,
+        reverses: None,
+    }
+}
+
+fn above_zero(quantity: Quantity) -> Result<Quantity, Error> {
+    if quantity.is_positive() {
+        Ok(quantity)
+    } else {
+        Err(Error::invalid(
+            "quantity",
+            "invalid_quantity",
+            "the quantity must be above zero",
+        ))
+    }
+}
+
+fn cost_of(unit_cost: Option<UnitCost>) -> IncomingCost {
+    unit_cost.map_or(IncomingCost::Current, IncomingCost::PerUnit)
+}
