@@ -345,15 +345,10 @@ impl Batch<'_> {
 
     /// What came back of an issue and was not taken back again; and how many returns there were.
     fn came_back(&self, issue: StockEventId) -> Result<(Quantity, u32), StockError> {
-        let known = |id: StockEventId| {
-            self.referred
-                .get(&id)
-                .or_else(|| self.events.iter().find(|event| event.id == id))
-        };
         let mut number = 0_u32;
         let mut back = Quantity::ZERO;
-        while let Some(event) = known(return_id(issue, number)) {
-            if known(reversal_id(event.id)).is_none() {
+        while let Some(event) = self.event(return_id(issue, number)) {
+            if self.event(reversal_id(event.id)).is_none() {
                 back = back.checked_add(event.change)?;
             }
             number = number.saturating_add(1);
@@ -368,7 +363,7 @@ impl Batch<'_> {
         quantity: Quantity,
         of: StockEventId,
     ) -> Result<(StockEventId, IncomingCost), Error> {
-        let issue = self.referred.get(&of).ok_or(Error::not_found("event"))?;
+        let issue = self.event(of).ok_or(Error::not_found("event"))?;
         if issue.kind != StockEventKind::Issue || issue.key.product != key.product {
             return Err(Error::invalid(
                 "of",
@@ -399,9 +394,15 @@ impl Batch<'_> {
         Ok((return_id(of, number), IncomingCost::Total(cost)))
     }
 
+    /// An event that movements refer to, or that an earlier one of the batch made.
+    fn event(&self, id: StockEventId) -> Option<&StockEvent> {
+        self.referred
+            .get(&id)
+            .or_else(|| self.events.iter().find(|event| event.id == id))
+    }
+
     fn is_taken_back(&self, event: &StockEvent) -> bool {
-        let id = reversal_id(event.id);
-        self.referred.contains_key(&id) || self.events.iter().any(|event| event.id == id)
+        self.event(reversal_id(event.id)).is_some()
     }
 
     fn reverse(&mut self, of: StockEventId, reason: Option<&Note>) -> Result<(), Error> {
