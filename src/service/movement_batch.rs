@@ -26,6 +26,8 @@ pub(super) struct Batch<'a> {
     /// Events of the keys of reversed events, from those on.
     later: BTreeMap<StockKey, Vec<StockEvent>>,
     events: Vec<StockEvent>,
+    /// Where an event stands among them.
+    places: BTreeMap<StockEventId, usize>,
 }
 
 impl Stocktake {
@@ -90,6 +92,7 @@ impl Stocktake {
             referred,
             later,
             events: Vec::new(),
+            places: BTreeMap::new(),
         })
     }
 
@@ -324,10 +327,7 @@ impl Batch<'_> {
         let id = out.id;
         self.change(from, out)?;
         let parts = self
-            .events
-            .iter()
-            .rev()
-            .find(|event| event.id == id)
+            .event(id)
             .map_or_else(Vec::new, |event| event.parts.clone());
         let into = plain(
             StockEventKind::TransferIn,
@@ -396,9 +396,12 @@ impl Batch<'_> {
 
     /// An event that movements refer to, or that an earlier one of the batch made.
     fn event(&self, id: StockEventId) -> Option<&StockEvent> {
-        self.referred
-            .get(&id)
-            .or_else(|| self.events.iter().find(|event| event.id == id))
+        let made = || {
+            self.places
+                .get(&id)
+                .and_then(|place| self.events.get(*place))
+        };
+        self.referred.get(&id).or_else(made)
     }
 
     fn is_taken_back(&self, event: &StockEvent) -> bool {
@@ -512,7 +515,10 @@ impl Batch<'_> {
         if let Entry::Occupied(mut entry) = self.levels.entry(key.clone()) {
             entry.get_mut().1 = level;
         }
-        self.events.extend(events);
+        for event in events {
+            self.places.insert(event.id, self.events.len());
+            self.events.push(event);
+        }
         Ok(())
     }
 
