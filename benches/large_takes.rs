@@ -113,39 +113,7 @@ async fn measure(lines: usize) -> Result<Figures, Error> {
     let totals_median = median(&takes, &manager, take, &all).await?;
     let filtered_median = median(&takes, &manager, take, &brand).await?;
 
-    let started = Instant::now();
-    takes
-        .items(
-            &manager,
-            take,
-            &all,
-            ArticleSort::default(),
-            &PageRequest::first(25),
-        )
-        .await?;
-    let first_page = started.elapsed();
-    let before_last = takes
-        .items(
-            &manager,
-            take,
-            &all,
-            ArticleSort::default(),
-            &PageRequest::numbered(skipped_pages(lines), 25),
-        )
-        .await?;
-    let started = Instant::now();
-    if let Some(next) = before_last.next {
-        takes
-            .items(
-                &manager,
-                take,
-                &all,
-                ArticleSort::default(),
-                &PageRequest::after(next, 25),
-            )
-            .await?;
-    }
-    let last_page = started.elapsed();
+    let (first_page, last_page) = pages(&takes, &manager, take, lines).await?;
 
     let started = Instant::now();
     let posted = takes
@@ -167,6 +135,50 @@ async fn measure(lines: usize) -> Result<Figures, Error> {
         last_page,
         post,
     })
+}
+
+/// How long the first page takes, and one at the end.
+async fn pages(
+    takes: &stocktake::service::StockTakes<'_>,
+    manager: &Caller,
+    take: StockTakeId,
+    lines: usize,
+) -> Result<(Duration, Duration), Error> {
+    let all = StockTakeItemFilter::default();
+    let started = Instant::now();
+    takes
+        .items(
+            manager,
+            take,
+            &all,
+            ArticleSort::default(),
+            &PageRequest::first(25),
+        )
+        .await?;
+    let first_page = started.elapsed();
+    let before_last = takes
+        .items(
+            manager,
+            take,
+            &all,
+            ArticleSort::default(),
+            &PageRequest::numbered(skipped_pages(lines), 25),
+        )
+        .await?;
+    let started = Instant::now();
+    if let Some(next) = before_last.next {
+        takes
+            .items(
+                manager,
+                take,
+                &all,
+                ArticleSort::default(),
+                &PageRequest::after(next, 25),
+            )
+            .await?;
+    }
+    let last_page = started.elapsed();
+    Ok((first_page, last_page))
 }
 
 fn skipped_pages(lines: usize) -> u32 {

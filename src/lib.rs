@@ -82,6 +82,7 @@
 //! | [`service`] | the use cases: [`Stocktake`](service::Stocktake) and its parts | who adds the crate as a dependency |
 //! | [`domain`] | the rules, pure: values, levels, layers, state machines | who wants to know why |
 //! | [`store`] | the storage contract, clause by clause | who writes a backend |
+//! | [`documents`] | what comes in and goes out as a file | who reads or writes such files itself |
 //! | [`memory`] | the reference backend | tests, small applications |
 //! | [`jobs`] | the worker; the host owns the loop | who runs workers |
 #![cfg_attr(
@@ -139,6 +140,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod documents;
 pub mod domain;
 pub mod jobs;
 pub mod memory;

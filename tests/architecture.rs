@@ -73,6 +73,11 @@ fn backends_import_only_store_and_domain() -> io::Result<()> {
 }
 
 #[test]
+fn documents_import_only_store_and_domain() -> io::Result<()> {
+    hold_wall("documents", &Wall::Only(&["domain", "store", "documents"]))
+}
+
+#[test]
 fn service_knows_no_backend_no_jobs_and_no_testing() -> io::Result<()> {
     let refused = &["memory", "sqlite", "postgres", "jobs", "testing"];
     hold_wall("service", &Wall::AllBut(refused))

@@ -3,6 +3,7 @@
     clippy::too_many_lines,
     reason = "a test is one table of requests, read from top to bottom"
 )]
+#![allow(clippy::large_futures, reason = "a table asks everything of one world")]
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -2247,8 +2248,14 @@ async fn every_operation_is_for_the_roles_and_sites_of_the_table() {
     // Every right of the table is asked for by some operation, and every operation is in the table.
     let asked: BTreeSet<Operation> = rows.iter().map(|row| row.operation).collect();
     let listed: BTreeSet<Operation> = ACCESS.iter().map(|(operation, _)| *operation).collect();
-    assert_eq!(asked, listed);
     assert_eq!(ACCESS.len(), listed.len());
+    // Those of counts, adjustments, orders, imports and exports are in `document_permissions.rs`.
+    let of_documents = Operation::RunCount..=Operation::Export;
+    let here: BTreeSet<Operation> = listed
+        .into_iter()
+        .filter(|operation| !of_documents.contains(operation))
+        .collect();
+    assert_eq!(asked, here);
 }
 
 #[tokio::test]

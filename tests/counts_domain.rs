@@ -5,10 +5,10 @@ mod shop;
 use shop::{ORGANISATION, at, by, key, note, product, site};
 use stocktake::domain::{
     ApprovalPolicy, CompletionOptions, CompletionStage, CountEntryId, CountError, CountMoment,
-    CountResult, CountTotals, CountType, Found, ImportMode, InventoryCount, InventoryCountDetails,
-    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryCountState, JobId,
-    LineProblem, MovementPolicy, Quantity, RefusedCountItem, StockImport, StockImportId,
-    StockImportState, StockKey, TransitionError, Variance,
+    CountResult, CountTotals, CountType, Found, ImportMode, ImportProblem, InventoryCount,
+    InventoryCountDetails, InventoryCountId, InventoryCountItem, InventoryCountItemId,
+    InventoryCountState, JobId, LineProblem, MovementPolicy, Quantity, RefusedCountItem,
+    StockImport, StockImportId, StockImportState, StockKey, TransitionError, Variance,
 };
 use uuid::Uuid;
 
@@ -195,15 +195,30 @@ fn an_import_counts_its_values() {
     let id = StockImportId::new(Uuid::from_u128(5));
     let new = StockImport::create(id, ORGANISATION, ImportMode::Adjustment, 3, &by(1, 0));
     assert_eq!(code(new.apply(at(1))), "values_left");
-    assert_eq!(code(new.advance(3, 1, at(1))), "too_many_values");
-    let half = new.advance(1, 0, at(1)).unwrap();
+    assert_eq!(code(new.advance(3, problems(1), at(1))), "too_many_values");
+    let half = new.advance(1, problems(0), at(1)).unwrap();
     let report = half
         .reject(note("no such place"), at(2))
         .unwrap()
         .report()
         .clone();
     assert_eq!((report.applied, report.failed), (1, 2));
-    let done = half.advance(1, 1, at(2)).unwrap().apply(at(3)).unwrap();
+    let done = half
+        .advance(1, problems(1), at(2))
+        .unwrap()
+        .apply(at(3))
+        .unwrap();
     assert_eq!(done.state(), StockImportState::Applied);
     assert_eq!(done.finished_at(), Some(at(3)));
+}
+
+/// So many values that can't be applied.
+fn problems(number: u64) -> Vec<ImportProblem> {
+    let problem = |row| ImportProblem {
+        row,
+        place: "store-1/SKU-1".to_owned(),
+        code: "out_of_range".to_owned(),
+        message: "out of range".to_owned(),
+    };
+    (0..number).map(problem).collect()
 }

@@ -11,11 +11,11 @@ use shop::{at, by, key, note, product, site, supplier};
 use stocktake::domain::{
     AdjustmentCost, AdjustmentRequest, AdjustmentType, ApprovalPolicy, CompletionOptions,
     CompletionStage, CountType, Edge, INVENTORY_COUNT_TRANSITIONS, INVENTORY_ORDER_TRANSITIONS,
-    ImportMode, InitialState, InventoryCount, InventoryCountCommand, InventoryCountDetails,
-    InventoryCountId, InventoryCountState, InventoryOrder, InventoryOrderCommand,
-    InventoryOrderDetails, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
-    InventoryOrderState, JobId, Label, Machine, MovementPolicy, Ordered, Population,
-    PopulationSource, PostingOptions, PostingResult, Quantity, ReceiptPolicy, Run,
+    ImportMode, ImportProblem, InitialState, InventoryCount, InventoryCountCommand,
+    InventoryCountDetails, InventoryCountId, InventoryCountState, InventoryOrder,
+    InventoryOrderCommand, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderItemId, InventoryOrderState, JobId, Label, Machine, MovementPolicy, Ordered,
+    Population, PopulationSource, PostingOptions, PostingResult, Quantity, ReceiptPolicy, Run,
     STOCK_ADJUSTMENT_TRANSITIONS, STOCK_IMPORT_TRANSITIONS, STOCK_TAKE_TRANSITIONS, Stamp,
     StockAdjustment, StockAdjustmentCommand, StockAdjustmentId, StockAdjustmentState, StockEvent,
     StockEventId, StockImport, StockImportCommand, StockImportId, StockImportState, StockLevel,
@@ -575,7 +575,7 @@ fn imports_in(state: StockImportState) -> Vec<StockImport> {
     let mode = ImportMode::Absolute;
     let import_id = StockImportId::new(id(5));
     let new = StockImport::create(import_id, shop::ORGANISATION, mode, 2, &by(1, 0));
-    let taken_in = new.advance(1, 1, at(1)).unwrap();
+    let taken_in = new.advance(1, problems(1), at(1)).unwrap();
     match state {
         StockImportState::Pending => vec![new, taken_in],
         StockImportState::Applied => vec![taken_in.apply(at(2)).unwrap()],
@@ -588,8 +588,19 @@ fn ask_import(
     command: StockImportCommand,
 ) -> Result<StockImport, TransitionError> {
     match command {
-        StockImportCommand::Advance => import.advance(1, 0, at(3)),
+        StockImportCommand::Advance => import.advance(1, Vec::new(), at(3)),
         StockImportCommand::Apply => import.apply(at(3)),
         StockImportCommand::Reject => import.reject(note("no such place"), at(3)),
     }
+}
+
+/// So many values that can't be applied.
+fn problems(number: u64) -> Vec<ImportProblem> {
+    let problem = |row| ImportProblem {
+        row,
+        place: "store-1/SKU-1".to_owned(),
+        code: "out_of_range".to_owned(),
+        message: "out of range".to_owned(),
+    };
+    (0..number).map(problem).collect()
 }

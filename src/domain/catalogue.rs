@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrandId, CategoryId, Code, Currency, Label, Note, OrganisationId, ProductId, Quantity, SiteId,
-    SupplierId, Timestamp, UnitCost, UnitId,
+    ApprovalPolicy, BrandId, CategoryId, Code, Currency, Label, Note, OrganisationId, ProductId,
+    Quantity, ReceiptPolicy, SiteId, SupplierId, Timestamp, UnitCost, UnitId,
 };
 
 /// One shop or warehouse.
@@ -35,6 +35,10 @@ pub struct SitePolicy {
     pub allow_zero_cost: bool,
     /// Nothing may happen before this moment: the books are closed up to it.
     pub closed_until: Option<Timestamp>,
+    /// Which adjustments need a manager's approval, and which discrepancies are flagged.
+    pub approval: ApprovalPolicy,
+    /// What is taken in beyond what was ordered.
+    pub receipts: ReceiptPolicy,
 }
 
 /// How what leaves a stock key is costed.

@@ -45,7 +45,9 @@ impl CountMoment {
                 book: Quantity::ZERO,
             },
             |level| Self {
-                at: level.known().map_or(now, |known| now.max(known.at)),
+                at: level
+                    .known()
+                    .map_or(now, |known| now.max(known.at.later_by(1))),
                 sequence: level.sequence(),
                 book: level.quantity(),
             },
@@ -54,11 +56,8 @@ impl CountMoment {
 
     /// Whether an event that is recorded after this moment had happened by then.
     fn includes(&self, moment: EventLink) -> bool {
-        if moment.timed {
-            moment.occurred_at <= self.at
-        } else {
-            moment.sequence <= self.sequence
-        }
+        // What the book had, its reversal takes out of the book, whenever that is dated.
+        moment.sequence <= self.sequence || (moment.timed && moment.occurred_at <= self.at)
     }
 }
 

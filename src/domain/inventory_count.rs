@@ -136,6 +136,8 @@ pub struct Completion {
     pub after: Option<String>,
     /// How many lines it is done with.
     pub done: u64,
+    /// How many lines there are; nothing before the first chunk.
+    pub total: u64,
     /// The job that finishes it whatever happens.
     pub job: JobId,
     /// When it began.
@@ -521,6 +523,7 @@ impl InventoryCount {
                 stage,
                 after: None,
                 done: 0,
+                total: 0,
                 job,
                 at: stamp.at,
                 by: stamp.actor.user.clone(),

@@ -32,7 +32,8 @@ pub struct InventoryCountItem {
     pub product: Arc<Product>,
     /// What was counted last, and when the book said what.
     pub counted: Count,
-    /// What was counted against what the book said, and what that is worth.
+    /// What was counted against what the book said, and what that is worth. Once it is posted, what had happened
+    /// by the count but was recorded later is part of what the book said.
     pub variance: Variance,
     /// Whether the variance is over the limits of the approval policy: flagged for review.
     pub significant: bool,
@@ -164,9 +165,42 @@ impl InventoryCountItem {
         })
     }
 
-    /// What the book said when it was counted.
+    /// What completing its count made of it. The flag for review stays as it was set when it was counted.
+    ///
+    /// # Errors
+    ///
+    /// [`CountError::OutOfRange`].
+    pub fn posted(
+        &self,
+        posting: CountItemPosting,
+        currency: Currency,
+        at: Timestamp,
+    ) -> Result<Self, CountError> {
+        let Count {
+            quantity,
+            unit_cost,
+            ..
+        } = self.counted;
+        let variance = match posting.outcome {
+            LineOutcome::Adjusted | LineOutcome::Confirmed => {
+                Variance::of(posting.expected, quantity, unit_cost, currency)?
+            }
+            LineOutcome::Uncounted
+            | LineOutcome::Superseded { .. }
+            | LineOutcome::Unposted { .. }
+            | LineOutcome::Dismissed => self.variance,
+        };
+        Ok(Self {
+            variance,
+            posting: Some(posting),
+            updated_at: self.updated_at.max(at),
+            ..self.clone()
+        })
+    }
+
+    /// What the book said when it was counted; once it is posted, late records included.
     pub const fn system_quantity(&self) -> Quantity {
-        self.counted.moment.book
+        self.variance.expected()
     }
 
     /// The act of counting that made the line what it is, to be kept.

@@ -70,8 +70,8 @@ pub use stock_adjustment::{
 };
 pub use stock_event::{Cause, EventLink, LedgerEntry, StockEvent, StockEventKind};
 pub use stock_import::{
-    ImportMode, ImportReport, STOCK_IMPORT_TRANSITIONS, StockImport, StockImportCommand,
-    StockImportState,
+    IMPORT_PROBLEMS_TOLD, ImportMode, ImportProblem, ImportReport, STOCK_IMPORT_TRANSITIONS,
+    StockImport, StockImportCommand, StockImportState,
 };
 pub use stock_key::{KeyError, StockKey};
 pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, Terms};

@@ -20,13 +20,17 @@ pub fn reversal_of(event: &StockEvent, reason: Option<Note>) -> Change {
         id: reversal_id(event.id),
         kind: StockEventKind::Reversal,
         quantity: event.change.negated(),
-        cost: IncomingCost::Parts(event.parts.clone()),
+        cost: IncomingCost::Parts(event.parts.clone(), event.value_change.negated()),
         pick: Pick::Oldest,
-        occurred_at: None,
+        occurred_at: event.timed.then_some(event.occurred_at),
         reason,
         reference: event.reference.clone(),
         cause: event.cause,
-        reverses: Some(event.link()),
+        // Of an absorption, where the late movement belongs that it balances.
+        reverses: Some(EventLink {
+            event: event.id,
+            ..event.moment()
+        }),
     }
 }
 
@@ -45,38 +49,57 @@ impl StockLevel {
         reason: Option<&Note>,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
-        let mut level = self.forget(|known| match posting {
+        let of_posting = |known: &Known| match posting {
             Posting::Count(cause) => known.cause == *cause,
             Posting::Event(event) => !known.timed && known.sequence == event.sequence,
-        });
-        let mut made = Vec::new();
-        let taken = |id: StockEventId, made: &[StockEvent]| {
-            let id = reversal_id(id);
-            events.iter().chain(made).any(|event| event.id == id)
         };
-        for event in events {
-            let posted = match posting {
-                Posting::Count(cause) => {
-                    event.cause == *cause && event.kind == StockEventKind::CountVariance
+        // What was known last knew more than what was known before, also of the same instant.
+        let was_last = self.known().is_some_and(of_posting);
+        let mut level = self.forget(of_posting);
+        let mut made: Vec<StockEvent> = Vec::new();
+        let is_taken_back = |event: &StockEvent| {
+            let id = reversal_id(event.id);
+            events.iter().any(|event| event.id == id)
+        };
+        let mut left: Vec<(&StockEvent, Part)> = events
+            .iter()
+            .filter(|event| !is_taken_back(event))
+            .filter_map(|event| posting.part(event).map(|part| (event, part)))
+            .collect();
+        // One after the other, but what the key can't hold yet waits: on the way to what is left it must not
+        // fall below zero, nor hold a serial number twice.
+        while !left.is_empty() {
+            let mut refused = None;
+            let mut taken = None;
+            for (index, (event, part)) in left.iter().enumerate() {
+                let change = reversal_of(event, reason.cloned());
+                let known = level.known().filter(|_| !was_last).copied();
+                let step = match (part, known) {
+                    (Part::Absorption(late), _) => level.release(change, *late, terms),
+                    (Part::Posted { knew: false }, _) => level.apply(change, terms),
+                    (Part::Posted { knew: true }, Some(known)) => {
+                        level.absorb(change, known, terms)
+                    }
+                    (Part::Posted { knew: true }, None) => level
+                        .apply_plain(change, terms)
+                        .map(|(next, event)| (next, vec![event])),
+                };
+                match step {
+                    Ok(step) => {
+                        taken = Some((index, step));
+                        break;
+                    }
+                    Err(error) => refused = refused.or(Some(error)),
                 }
-                Posting::Event(reset) => event.id == reset.id,
-            };
-            let absorbed = event.absorbs.filter(|_| match posting {
-                Posting::Count(cause) => event.cause == *cause,
-                Posting::Event(reset) => {
-                    event.cause == reset.cause && event.occurred_at == reset.occurred_at
-                }
-            });
-            if taken(event.id, &made) || !(posted || absorbed.is_some()) {
-                continue;
             }
-            let change = reversal_of(event, reason.cloned());
-            let (next, events) = match absorbed {
-                Some(late) => level.release(change, late, terms)?,
-                None => level.apply(change, terms)?,
-            };
-            level = next;
-            made.extend(events);
+            match (taken, refused) {
+                (Some((index, (next, events))), _) => {
+                    left.remove(index);
+                    level = next;
+                    made.extend(events);
+                }
+                (None, refused) => return Err(refused.unwrap_or(StockError::OutOfRange)),
+            }
         }
         Ok((level, made))
     }
@@ -89,14 +112,7 @@ impl StockLevel {
         late: EventLink,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
-        let covers = |known: &&Known| {
-            if late.timed {
-                late.occurred_at <= known.at
-            } else {
-                late.sequence <= known.sequence
-            }
-        };
-        let Some(known) = self.known().filter(covers) else {
+        let Some(known) = self.known().filter(|known| known.covers(late)) else {
             let (next, event) = self.apply_plain(change, terms)?;
             return Ok((next, vec![event]));
         };
@@ -108,6 +124,43 @@ impl StockLevel {
             });
         }
         Ok((next, events))
+    }
+}
+
+/// What an event is to what is taken back.
+enum Part {
+    /// It was posted.
+    Posted {
+        /// Whether the truth was known with it.
+        knew: bool,
+    },
+    /// It balances this late movement, because the truth was known.
+    Absorption(EventLink),
+}
+
+impl Posting<'_> {
+    /// What an event is to this posting, if anything.
+    fn part(&self, event: &StockEvent) -> Option<Part> {
+        let (posted, knew, cause) = match self {
+            Posting::Count(cause) => {
+                let posted = event.cause == *cause && event.kind == StockEventKind::CountVariance;
+                (posted, true, *cause)
+            }
+            Posting::Event(reset) => {
+                let knew = matches!(
+                    reset.kind,
+                    StockEventKind::ExternalReset | StockEventKind::Removed
+                );
+                (event.id == reset.id, knew, reset.cause)
+            }
+        };
+        if posted {
+            return Some(Part::Posted { knew });
+        }
+        event
+            .absorbs
+            .filter(|_| knew && event.cause == cause)
+            .map(Part::Absorption)
     }
 }
 

@@ -69,7 +69,7 @@ impl StockEvent {
     /// Where the event belongs in the key's history: a reversal belongs where the event belongs that it
     /// takes back.
     pub fn moment(&self) -> EventLink {
-        self.reverses.unwrap_or(self.link())
+        self.absorbs.or(self.reverses).unwrap_or(self.link())
     }
 }
 

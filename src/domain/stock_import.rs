@@ -61,6 +61,8 @@ pub struct StockImport {
     organisation: OrganisationId,
     mode: ImportMode,
     values: u64,
+    skip_bad: bool,
+    checked: u64,
     state: StockImportState,
     report: ImportReport,
     created_by: UserSummary,
@@ -78,6 +80,39 @@ pub struct ImportReport {
     pub failed: u64,
     /// What there is to say about it.
     pub message: Option<Note>,
+    /// Values that can't be applied: the first ones.
+    pub problems: Vec<ImportProblem>,
+    /// How many values can't be applied.
+    pub problems_total: u64,
+}
+
+/// The most problems of an import that are told one by one.
+pub const IMPORT_PROBLEMS_TOLD: usize = 100;
+
+/// A value that can't be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportProblem {
+    /// Which value: the first of the body is 0.
+    pub row: u64,
+    /// Where it stands: site, article and variant.
+    pub place: String,
+    /// The stable code.
+    pub code: String,
+    /// The same in words.
+    pub message: String,
+}
+
+impl ImportReport {
+    /// The report with more problems.
+    fn with(&self, problems: Vec<ImportProblem>) -> Self {
+        let mut next = self.clone();
+        next.problems_total = next
+            .problems_total
+            .saturating_add(u64::try_from(problems.len()).unwrap_or(u64::MAX));
+        let room = IMPORT_PROBLEMS_TOLD.saturating_sub(next.problems.len());
+        next.problems.extend(problems.into_iter().take(room));
+        next
+    }
 }
 
 impl StockImport {
@@ -94,6 +129,8 @@ impl StockImport {
             organisation,
             mode,
             values,
+            skip_bad: false,
+            checked: 0,
             state: State::Pending,
             report: ImportReport::default(),
             created_by: stamp.actor.user.clone(),
@@ -101,6 +138,53 @@ impl StockImport {
             updated_at: stamp.at,
             finished_at: None,
         }
+    }
+
+    /// The same import, which leaves values out that can't be applied instead of refusing all of them.
+    #[must_use]
+    pub fn skipping_bad(mut self) -> Self {
+        self.skip_bad = true;
+        self
+    }
+
+    /// Whether values that can't be applied are left out; otherwise they refuse the whole import.
+    pub const fn skips_bad(&self) -> bool {
+        self.skip_bad
+    }
+
+    /// How many values have been looked at before anything is applied.
+    pub const fn checked(&self) -> u64 {
+        self.checked
+    }
+
+    /// Whether values are still looked at: an import that is all or nothing looks at all of them first.
+    pub const fn is_checking(&self) -> bool {
+        !self.skip_bad && self.checked < self.values
+    }
+
+    /// How many values have been applied or left out.
+    pub const fn done(&self) -> u64 {
+        self.report.applied.saturating_add(self.report.failed)
+    }
+
+    /// A chunk of values has been looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn check(
+        &self,
+        values: u64,
+        problems: Vec<ImportProblem>,
+        at: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::Advance, at)?;
+        let checked = self.checked.saturating_add(values);
+        Ok(Self {
+            checked,
+            report: self.report.with(problems),
+            ..next
+        })
     }
 
     /// Its id.
@@ -179,7 +263,7 @@ impl StockImport {
         })
     }
 
-    /// A chunk of values is taken in: so many more were applied, so many more were not.
+    /// A chunk of values is taken in: so many more were applied, and these were not.
     ///
     /// # Errors
     ///
@@ -187,14 +271,15 @@ impl StockImport {
     pub fn advance(
         &self,
         applied: u64,
-        failed: u64,
+        problems: Vec<ImportProblem>,
         at: Timestamp,
     ) -> Result<Self, TransitionError> {
         let next = self.take_step(Command::Advance, at)?;
+        let failed = u64::try_from(problems.len()).unwrap_or(u64::MAX);
         let report = ImportReport {
             applied: self.report.applied.saturating_add(applied),
             failed: self.report.failed.saturating_add(failed),
-            message: self.report.message.clone(),
+            ..self.report.with(problems)
         };
         if report.applied.saturating_add(report.failed) > self.values {
             return Err(TransitionError::Rule {
@@ -235,6 +320,7 @@ impl StockImport {
             applied: self.report.applied,
             failed: self.values.saturating_sub(self.report.applied),
             message: Some(message),
+            ..self.report.clone()
         };
         Ok(Self {
             report,

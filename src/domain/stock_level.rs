@@ -39,6 +39,13 @@ pub struct Known {
     pub cause: Cause,
 }
 
+impl Known {
+    /// Whether what belongs there had happened by then: it was in the book already, or is dated so.
+    pub(super) fn covers(&self, moment: EventLink) -> bool {
+        moment.sequence <= self.sequence || (moment.timed && moment.occurred_at <= self.at)
+    }
+}
+
 /// How many moments of knowledge a key remembers. Only the newest counts; the older ones serve to go
 /// back when a posting is reversed.
 const REMEMBERED: usize = 16;
@@ -80,8 +87,8 @@ pub enum IncomingCost {
     PerUnit(UnitCost),
     /// So much together.
     Total(Value),
-    /// The very parts that left elsewhere.
-    Parts(Vec<CostPart>),
+    /// The very parts that left elsewhere, and what they were worth there under the site's method.
+    Parts(Vec<CostPart>, Value),
 }
 
 /// What a change must know from outside.
@@ -241,19 +248,16 @@ impl StockLevel {
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
         if let Some(occurred_at) = change.occurred_at
+            && change.reverses.is_none()
             && occurred_at > terms.at.later_by(FUTURE_TOLERANCE_MICROS)
         {
             return Err(StockError::FutureDated { occurred_at });
         }
-        let stated = change.reverses.map_or(change.occurred_at, |link| {
+        let known_since = self.known().copied().filter(|known| match change.reverses {
             // A reversal belongs where the event that it takes back belongs.
-            link.timed.then_some(link.occurred_at)
+            Some(link) => known.covers(link),
+            None => change.occurred_at.is_some_and(|at| at <= known.at),
         });
-        let known_since = match (stated, change.reverses, self.known()) {
-            (Some(at), _, Some(known)) if at <= known.at => Some(*known),
-            (None, Some(link), Some(known)) if link.sequence <= known.sequence => Some(*known),
-            (Some(_) | None, _, _) => None,
-        };
         match known_since {
             Some(known) => self.absorb(change, known, terms),
             None => self
@@ -364,7 +368,7 @@ impl StockLevel {
         let occurred_at = match (change.reverses, change.occurred_at) {
             (None, None) => self.now(terms.at),
             (None, Some(at)) => at,
-            (Some(link), _) => self.reversal_date(link, terms),
+            (Some(_), at) => self.reversal_date(at, terms),
         };
         let timed = change
             .reverses
@@ -398,15 +402,14 @@ impl StockLevel {
     }
 
     /// A reversal is dated where the reversed event is, or, when that is closed, where the books open.
-    fn reversal_date(&self, link: EventLink, terms: &Terms<'_>) -> Timestamp {
-        if link.timed {
-            terms
+    fn reversal_date(&self, reversed: Option<Timestamp>, terms: &Terms<'_>) -> Timestamp {
+        match reversed {
+            Some(at) => terms
                 .site
                 .policy
                 .closed_until
-                .map_or(link.occurred_at, |closed| link.occurred_at.max(closed))
-        } else {
-            self.now(terms.at)
+                .map_or(at, |closed| at.max(closed)),
+            None => self.now(terms.at),
         }
     }
 
@@ -440,7 +443,7 @@ impl StockLevel {
             )?);
         }
         let parts = match &change.cost {
-            IncomingCost::Parts(parts) => parts.clone(),
+            IncomingCost::Parts(parts, _) => parts.clone(),
             IncomingCost::Total(value) => {
                 let unit_cost = value.per_unit(change.quantity)?;
                 vec![CostPart {
@@ -457,7 +460,13 @@ impl StockLevel {
                 vec![costed(&blank, cost, terms)?]
             }
         };
-        let value_change = self.valuation.put_in(self.quantity, &parts, costing)?;
+        let worth = match &change.cost {
+            IncomingCost::Parts(_, worth) => Some(*worth),
+            IncomingCost::Current | IncomingCost::PerUnit(_) | IncomingCost::Total(_) => None,
+        };
+        let value_change = self
+            .valuation
+            .put_in(self.quantity, &parts, worth, costing)?;
         Ok((parts, value_change))
     }
 
@@ -470,8 +479,8 @@ impl StockLevel {
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
         let link = change.reverses;
-        let occurred_at = link.map_or(change.occurred_at.unwrap_or(terms.at), |l| {
-            self.reversal_date(l, terms)
+        let occurred_at = link.map_or(change.occurred_at.unwrap_or(terms.at), |_| {
+            self.reversal_date(change.occurred_at, terms)
         });
         let timed = link.map_or(change.occurred_at.is_some(), |link| link.timed);
         check_date(occurred_at, terms)?;
@@ -503,9 +512,7 @@ impl StockLevel {
             dated,
             terms,
         )?;
-        // Not when it is recorded: a count between the two knew as much, and must find the counter-event.
-        let open_from = terms.site.policy.closed_until.unwrap_or(known.at);
-        let moment = (known.at.max(open_from), true);
+        let moment = (known.at.max(occurred_at), true);
         let back = (parts, value_change.negated());
         let mut counter = event_of(balance, (&between, &next), back, moment, terms)?;
         counter.absorbs = Some(EventLink {

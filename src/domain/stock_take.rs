@@ -226,7 +226,7 @@ pub struct PostingResult {
     pub adjusted: u64,
     /// Lines that were right.
     pub confirmed: u64,
-    /// Lines that nobody counted.
+    /// Lines that nobody counted, or that were given up.
     pub uncounted: u64,
     /// Lines whose count was older than what was known.
     pub superseded: u64,
@@ -245,6 +245,8 @@ pub struct PostingResult {
 /// A posting that was refused because of lines that can't be posted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
+    /// The job of the posting that was refused.
+    pub job: JobId,
     /// When.
     pub at: Timestamp,
     /// How many lines.
@@ -496,6 +498,15 @@ impl StockTake {
         })
     }
 
+    /// Lines were removed before the start.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`].
+    pub fn remove_lines(&self, stamp: &Stamp) -> Result<Self, TransitionError> {
+        self.take_step(Command::RemoveItems, stamp.at)
+    }
+
     /// Lines were added one by one: by hand before the start, or found while counting.
     ///
     /// # Errors
@@ -580,6 +591,7 @@ impl StockTake {
             .as_ref()
             .filter(|run| run.stage == stage)
             .map(|run| Refusal {
+                job: run.job,
                 at,
                 total: run.refused_total,
                 lines: run.refused.clone(),
@@ -620,6 +632,7 @@ impl StockTake {
             posted_by: self.posted_by.clone().or(Some(run.by)),
             posted_at: self.posted_at.or(Some(at)),
             result: Some(run.tally),
+            refusal: None,
             ..next
         })
     }
@@ -633,7 +646,7 @@ impl StockTake {
         let next = self.take_step(Command::PostLeftOver, stamp.at)?;
         let result = self.left_over()?;
         let options = PostingOptions {
-            zero_uncounted: false,
+            zero_uncounted: true,
             skip_unpostable: true,
         };
         let mut run = Run::begin(RunStage::LeftOver, job, options, None, stamp);
@@ -656,8 +669,10 @@ impl StockTake {
         let next = self.take_step(Command::DismissLeftOver, stamp.at)?;
         let result = self.left_over()?;
         let unposted = result.unposted.saturating_sub(1);
+        let uncounted = result.uncounted.saturating_add(1);
         Ok(Self {
             result: Some(PostingResult {
+                uncounted,
                 unposted,
                 ..result.clone()
             }),
@@ -725,6 +740,7 @@ impl StockTake {
         Ok(Self {
             run: None,
             result: None,
+            refusal: None,
             posted_by: None,
             posted_at: None,
             ..next

@@ -97,7 +97,8 @@ impl Valuation {
         }
     }
 
-    /// Puts goods in. Returns by how much the value changed.
+    /// Puts goods in: their parts and, where the site's method valued them otherwise when they left elsewhere, what
+    /// they were worth. Returns by how much the value changed.
     ///
     /// # Errors
     ///
@@ -106,6 +107,7 @@ impl Valuation {
         &mut self,
         on_hand: Quantity,
         parts: &[CostPart],
+        worth: Option<Value>,
         costing: Costing,
     ) -> Result<Value, DecimalError> {
         let before = self.value;
@@ -115,6 +117,7 @@ impl Valuation {
             cost = cost.checked_add(part.value)?;
             self.last_cost = Some(part.unit_cost);
         }
+        cost = worth.unwrap_or(cost);
         if costing.method == CostingMethod::Standard
             && let Some(standard) = costing.standard
         {
@@ -162,14 +165,19 @@ impl Valuation {
             if left.is_positive() {
                 let value = part.value.share(left, part.quantity, currency)?;
                 self.fifo_value = self.fifo_value.checked_add(value)?;
-                self.layers.push(CostLayer {
+                // What is told late, or comes back, or from elsewhere, stands where it was received.
+                let place = self
+                    .layers
+                    .partition_point(|layer| layer.left.received_at <= part.received_at);
+                let layer = CostLayer {
                     received: part.quantity,
                     left: CostPart {
                         quantity: left,
                         value,
                         ..part.clone()
                     },
-                });
+                };
+                self.layers.insert(place, layer);
             }
         }
         Ok(())

@@ -17,4 +17,4 @@
 
 mod worker;
 
-pub use worker::{Ran, Worker};
+pub use worker::{Courier, Ran, Worker};

@@ -1,8 +1,13 @@
 //! One worker.
 
-use crate::domain::{JobId, Stamp, StockTakeId, Timestamp};
-use crate::service::{Error, Stocktake};
-use crate::store::{Job, JobTask, Lease, LeaseError, StoreError};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
+use crate::service::{Error, OrderLetter, Stocktake};
+use crate::store::{Job, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
 
 /// How long a lease lasts; a running job keeps extending it.
 const LEASE_MICROS: i64 = 60 * 1_000_000;
@@ -14,6 +19,21 @@ const MAX_BACKOFF_SECONDS: i64 = 60 * 60;
 pub struct Worker {
     stocktake: Stocktake,
     name: String,
+    courier: Option<Arc<dyn Courier>>,
+}
+
+/// Brings orders to suppliers: the host's mail, or whatever it uses (S3.5).
+#[async_trait]
+pub trait Courier: Debug + Send + Sync + 'static {
+    /// Sends an order. It may be asked to send the same one again: when a worker died after sending.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong; the job is tried again later.
+    async fn send_order(
+        &self,
+        letter: &OrderLetter,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// What one turn came to.
@@ -37,7 +57,16 @@ impl Worker {
         Self {
             stocktake: stocktake.clone(),
             name: name.into(),
+            courier: None,
         }
+    }
+
+    /// The same worker with somebody who brings orders to suppliers. Without one, such jobs end dead, and can
+    /// be queued again.
+    #[must_use]
+    pub fn with_courier(mut self, courier: Arc<dyn Courier>) -> Self {
+        self.courier = Some(courier);
+        self
     }
 
     /// Does the job that is due longest, if there is one. A job that is refused by its state or its object
@@ -89,8 +118,54 @@ impl Worker {
             JobTask::PostStockTake { take } | JobTask::ReopenStockTake { take } => {
                 self.run_take(lease, &stamp, take).await?;
             }
+            JobTask::CompleteInventoryCount { count } => {
+                while self.stocktake.step_inventory_count(&stamp, count).await? {
+                    self.keep(lease).await?;
+                }
+            }
+            JobTask::ImportStock { import } => {
+                while self.stocktake.step_stock_import(&stamp, import).await? {
+                    self.keep(lease).await?;
+                }
+            }
+            JobTask::Export => {
+                while self.stocktake.step_export(&stamp, lease.job.id).await? {
+                    self.keep(lease).await?;
+                }
+            }
+            JobTask::SendInventoryOrder { order } => {
+                self.send_order(&stamp, order, lease.job.id).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Hands an order to the host's courier.
+    async fn send_order(
+        &self,
+        stamp: &Stamp,
+        order: InventoryOrderId,
+        job: JobId,
+    ) -> Result<(), Interrupted> {
+        let organisation = stamp.actor.organisation;
+        let letter = self
+            .stocktake
+            .order_letter(organisation, order, job)
+            .await?;
+        let Some(letter) = letter else {
+            return Ok(());
+        };
+        let Some(courier) = &self.courier else {
+            return Err(Interrupted::Failed(Error::invalid(
+                "courier",
+                "no_courier",
+                "the worker has no courier",
+            )));
+        };
+        courier.send_order(&letter).await.map_err(|error| {
+            let failed = StoreError::new(StoreErrorKind::Unavailable, "send_order").because(error);
+            Interrupted::Failed(Error::Store(failed))
+        })
     }
 
     async fn run_take(

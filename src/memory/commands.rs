@@ -1,6 +1,6 @@
 //! What is remembered of commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::Timestamp;
 use crate::store::{Command, CommandId, Outcome};
@@ -8,7 +8,7 @@ use crate::store::{Command, CommandId, Outcome};
 /// The commands of an organisation.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    known: BTreeMap<CommandId, Known>,
+    known: HashMap<CommandId, Known>,
     by_time: BTreeMap<Timestamp, Vec<CommandId>>,
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::catalogue::UniqueName;
 use super::commands::Known;
 use super::queue::Queue;
 use super::state::{Organisation, State};
-use crate::domain::{Code, OrganisationId, StockEvent, StockKey};
+use crate::domain::{OrganisationId, StockEvent, StockKey, Timestamp};
 use crate::store::{
-    ChangeSet, ChangeSetParts, CommitError, CommitOutcome, Conflict, Guard, JobAck, Record,
-    RecordKey, StoreError, StoreErrorKind, Write,
+    ChangeSet, ChangeSetParts, CommitError, CommitOutcome, Conflict, Entry, Guard, JobAck,
+    JobProgress, JobState, NewJob, RecordKey, StoreError, StoreErrorKind, Write,
 };
 
 /// Applies a change set, or nothing of it.
@@ -44,15 +45,14 @@ fn check(
     parts: &ChangeSetParts<'_>,
 ) -> Result<(), CommitError> {
     let is_delete = |write: &Write| matches!(write, Write::Delete { .. });
-    let is_line = |key: &RecordKey| matches!(key, RecordKey::StockTakeItem(..));
     if parts
         .writes
         .iter()
-        .any(|(key, write)| is_delete(write) && !is_line(key))
+        .any(|(key, write)| is_delete(write) && !Organisation::is_ever_deleted(key))
     {
         let error = StoreError::new(StoreErrorKind::Corrupt, "commit");
         return Err(error
-            .because("only lines of a take are ever deleted")
+            .because("records of this kind are never deleted")
             .into());
     }
     for ack in parts.acks {
@@ -82,38 +82,53 @@ fn check_guards(
     conflicts: &mut Vec<Conflict>,
 ) {
     for guard in parts.guards {
-        let Guard::Epoch { take, epoch } = *guard;
-        let actual = organisation
-            .takes
-            .get(take)
-            .map(|take| take.header.value.epoch());
-        if actual != Some(epoch) {
-            conflicts.push(Conflict::Epoch { take, actual });
+        match *guard {
+            Guard::Epoch { take, epoch } => {
+                let header = organisation.takes.headers.get(take);
+                let actual = header.map(|header| header.value.epoch());
+                if actual != Some(epoch) {
+                    conflicts.push(Conflict::Epoch { take, actual });
+                }
+            }
+            Guard::Site { site, version } => {
+                let key = RecordKey::Site(site);
+                match organisation.version(&key) {
+                    Some(actual) if actual == version => {}
+                    Some(actual) => conflicts.push(Conflict::Stale { key, actual }),
+                    None => conflicts.push(Conflict::Missing(key)),
+                }
+            }
+            Guard::CountEpoch { count, epoch } => {
+                let header = organisation.counts.headers.get(count);
+                let actual = header.map(|header| header.value.epoch());
+                if actual != Some(epoch) {
+                    conflicts.push(Conflict::CountEpoch { count, actual });
+                }
+            }
         }
     }
 }
 
-/// R2 and R3, and that lines and entries have a take.
+/// R2 and R3, and that lines and entries have a document.
 fn check_writes(
     organisation: &Organisation,
     parts: &ChangeSetParts<'_>,
     conflicts: &mut Vec<Conflict>,
 ) {
-    let mut without_take = BTreeSet::new();
-    let mut has_take = |id, conflicts: &mut Vec<Conflict>| {
-        let key = RecordKey::StockTake(id);
-        let is_there = organisation.takes.get(id).is_some() || parts.writes.contains_key(&key);
-        if !is_there && without_take.insert(id) {
-            conflicts.push(Conflict::Missing(key));
+    let mut told = BTreeSet::new();
+    let mut must_be_there = |document: RecordKey, conflicts: &mut Vec<Conflict>| {
+        let is_there =
+            organisation.version(&document).is_some() || parts.writes.contains_key(&document);
+        if !is_there && told.insert(document.clone()) {
+            conflicts.push(Conflict::Missing(document));
         }
-        is_there
     };
     for (key, write) in parts.writes {
         let actual = organisation.version(key);
         match (write, actual) {
-            (Write::Insert(record), None) => {
-                if let Record::StockTakeItem(item) = record {
-                    has_take(item.take, conflicts);
+            (Write::Insert(_), None) => {
+                if let Some(document) = document_of(key) {
+                    must_be_there(document, conflicts);
                 }
             }
             (Write::Insert(_), Some(_)) => conflicts.push(Conflict::Exists(key.clone())),
@@ -129,7 +144,33 @@ fn check_writes(
         }
     }
     for entry in parts.entries {
-        has_take(entry.take, conflicts);
+        let document = match entry {
+            Entry::StockTake(entry) => RecordKey::StockTake(entry.take),
+            Entry::InventoryCount(entry) => RecordKey::InventoryCount(entry.count),
+        };
+        must_be_there(document, conflicts);
+    }
+}
+
+/// The document that a record is a line of.
+const fn document_of(key: &RecordKey) -> Option<RecordKey> {
+    match key {
+        RecordKey::StockTakeItem(take, _) => Some(RecordKey::StockTake(*take)),
+        RecordKey::InventoryCountItem(count, _) => Some(RecordKey::InventoryCount(*count)),
+        RecordKey::InventoryOrderItem(order, _) => Some(RecordKey::InventoryOrder(*order)),
+        RecordKey::Site(_)
+        | RecordKey::Product(_)
+        | RecordKey::Supplier(_)
+        | RecordKey::StockTake(_)
+        | RecordKey::InventoryCount(_)
+        | RecordKey::OpenCount(_)
+        | RecordKey::StockAdjustment(_)
+        | RecordKey::InventoryOrder(_)
+        | RecordKey::StockImport(_)
+        | RecordKey::ImportChunk(..)
+        | RecordKey::Export(_)
+        | RecordKey::ExportChunk(..)
+        | RecordKey::StockLevel(_) => None,
     }
 }
 
@@ -141,37 +182,27 @@ fn check_names(
 ) {
     let mut claimed = BTreeSet::new();
     for (key, write) in parts.writes {
-        let Some((record, name)) = named(write) else {
+        let Some(name) = named(write) else {
             continue;
         };
         let keeps_it = |holder: &RecordKey| {
             let written = parts.writes.get(holder).and_then(named);
-            written.is_none_or(|(_, its)| its == name)
+            written.is_none_or(|its| its == name)
         };
-        let holder = organisation.catalogue.holder_of_name(record);
+        let holder = organisation.catalogue.holder_of_name(name);
         let is_kept = holder.is_some_and(|holder| holder != *key && keeps_it(&holder));
-        let is_site = matches!(record, Record::Site(_));
-        if is_kept || !claimed.insert((is_site, name)) {
+        if is_kept || !claimed.insert(name) {
             conflicts.push(Conflict::Taken(key.clone()));
         }
     }
 }
 
-/// What a write leaves behind that has a unique name.
-fn named(write: &Write) -> Option<(&Record, &Code)> {
-    let record = match write {
-        Write::Insert(record) | Write::Update { record, .. } => record,
-        Write::Delete { .. } => return None,
-    };
-    let name = match record {
-        Record::Site(site) => &site.external_id,
-        Record::Product(product) => &product.article_id,
-        Record::Supplier(_)
-        | Record::StockTake(_)
-        | Record::StockTakeItem(_)
-        | Record::StockLevel(_) => return None,
-    };
-    Some((record, name))
+/// The unique name that a write leaves behind.
+fn named(write: &Write) -> Option<UniqueName<'_>> {
+    match write {
+        Write::Insert(record) | Write::Update { record, .. } => UniqueName::of(record),
+        Write::Delete { .. } => None,
+    }
 }
 
 /// R7.
@@ -220,8 +251,9 @@ fn apply(state: &mut State, parts: &ChangeSetParts<'_>) {
         organisation.stock.append(event);
     }
     for entry in entries {
-        if let Some(take) = organisation.takes.get_mut(entry.take) {
-            take.lines.add_entry(entry);
+        match entry {
+            Entry::StockTake(entry) => organisation.takes.lines_mut(entry.take).add_entry(entry),
+            Entry::InventoryCount(entry) => organisation.counts.add_entry(entry),
         }
     }
     organisation.commands.remember(command);
@@ -237,12 +269,8 @@ fn apply(state: &mut State, parts: &ChangeSetParts<'_>) {
 fn settle_jobs(
     queue: &mut Queue,
     organisation: OrganisationId,
-    at: crate::domain::Timestamp,
-    (jobs, progress, acks): (
-        &[crate::store::NewJob],
-        &[crate::store::JobProgress],
-        &[JobAck],
-    ),
+    at: Timestamp,
+    (jobs, progress, acks): (&[NewJob], &[JobProgress], &[JobAck]),
 ) {
     for job in jobs {
         queue.add(organisation, job, at);
@@ -251,9 +279,11 @@ fn settle_jobs(
         queue.progress(organisation, step);
     }
     for ack in acks {
-        match ack {
-            JobAck::Leased(token) => queue.succeed(organisation, token.job, at),
-            JobAck::Settled(job) => queue.succeed(organisation, *job, at),
-        }
+        let (job, state) = match ack {
+            JobAck::Leased(token) => (token.job, JobState::Succeeded),
+            JobAck::Settled(job) => (*job, JobState::Succeeded),
+            JobAck::Refused(job) => (*job, JobState::Refused),
+        };
+        queue.end(organisation, job, state, at);
     }
 }

@@ -1,46 +1,149 @@
 //! The lines of one take, with the indexes that lists and totals go by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::filters::{is_left_over, lets_through};
-use super::groups::{Groups, Merged, Slot};
+use super::marks::{Mark, Position, Tokens};
+use super::merged::Merged;
 use super::sums::Sums;
+use super::table::Row;
 use crate::domain::{
-    BrandId, CategoryId, Code, CountEntry, Product, StockTakeItem, StockTakeItemId, SupplierId,
+    BrandId, CategoryId, Code, CountEntry, CountStatus, LineOutcome, Product, StockTakeItem,
+    StockTakeItemId, SupplierId,
 };
 use crate::store::{StockTakeItemFilter, Version, Versioned};
 
 /// A line as it is read.
-pub(super) type Line = Versioned<Arc<StockTakeItem>>;
+pub(super) type Line = Row<StockTakeItem>;
 
-/// A line and its slot.
-pub(super) type Slotted<'a> = (&'a Slot, &'a Line);
+/// A line and its place.
+pub(super) type Placed<'a> = (&'a Place, &'a Line);
+
+/// Where a line stands in its take. Lines have numbers of their own; the id makes the order total whatever
+/// is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    line: u64,
+    id: StockTakeItemId,
+}
+
+impl Place {
+    const FIRST: Self = Self {
+        line: 0,
+        id: StockTakeItemId::new(uuid::Uuid::nil()),
+    };
+
+    fn of(item: &StockTakeItem) -> Self {
+        Self {
+            line: item.line,
+            id: item.id,
+        }
+    }
+}
+
+impl Position for Place {
+    fn write(&self, mark: &mut Mark) {
+        mark.plain(self.line);
+        mark.plain(self.id);
+    }
+
+    fn read(tokens: &mut Tokens<'_>) -> Option<Self> {
+        Some(Self {
+            line: tokens.plain()?,
+            id: tokens.plain()?,
+        })
+    }
+}
 
 /// The lines of a take.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    rows: BTreeMap<Slot, Line>,
-    numbers: BTreeMap<StockTakeItemId, u64>,
+    rows: BTreeMap<Place, Line>,
+    numbers: HashMap<StockTakeItemId, u64>,
     /// The last versions of lines that were deleted (R3).
-    gone: BTreeMap<StockTakeItemId, Version>,
+    gone: HashMap<StockTakeItemId, Version>,
     /// Kept for good, also of lines that were deleted (R7).
-    entries: BTreeMap<StockTakeItemId, Vec<Arc<CountEntry>>>,
+    entries: HashMap<StockTakeItemId, Vec<Arc<CountEntry>>>,
     sums: Sums,
     brands: Groups<BrandId>,
     categories: Groups<CategoryId>,
     suppliers: Groups<SupplierId>,
     /// By article id; there are about as many articles as lines, so these have no totals.
-    articles: BTreeSet<(Code, Slot)>,
+    articles: BTreeSet<(Code, Place)>,
     /// Lines that wait to be posted again or dismissed.
-    left_over: BTreeSet<Slot>,
+    left_over: BTreeSet<Place>,
+}
+
+/// Lines by something of their product.
+#[derive(Debug)]
+struct Groups<Id>(BTreeMap<Id, Group>);
+
+#[derive(Debug, Default)]
+struct Group {
+    places: BTreeSet<Place>,
+    sums: Sums,
+}
+
+impl<Id> Default for Groups<Id> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<Id: Ord> Groups<Id> {
+    fn add(&mut self, id: Id, place: Place, line: &Line) {
+        let group = self.0.entry(id).or_default();
+        if group.places.insert(place) {
+            group.sums.add(line);
+        }
+    }
+
+    fn remove(&mut self, id: &Id, place: &Place, line: &Line) {
+        let Some(group) = self.0.get_mut(id) else {
+            return;
+        };
+        if group.places.remove(place) {
+            group.sums.remove(line);
+        }
+        if group.places.is_empty() {
+            self.0.remove(id);
+        }
+    }
+
+    fn replace(&mut self, id: &Id, before: &Line, after: &Line) {
+        if let Some(group) = self.0.get_mut(id) {
+            group.sums.replace(before, after);
+        }
+    }
+
+    fn of<'a>(&'a self, ids: &'a BTreeSet<Id>) -> impl Iterator<Item = &'a Group> {
+        ids.iter().filter_map(|id| self.0.get(id))
+    }
+
+    fn sums(&self, ids: &BTreeSet<Id>) -> Sums {
+        self.of(ids)
+            .fold(Sums::default(), |sums, group| sums.and(&group.sums))
+    }
+
+    fn narrowed<'a>(&'a self, ids: &'a BTreeSet<Id>) -> Option<Narrowed<'a>> {
+        (!ids.is_empty()).then(|| Narrowed {
+            lines: self.sums(ids).lines(),
+            groups: self.of(ids).map(|group| &group.places).collect(),
+        })
+    }
+}
+
+/// What a set of ids leaves to look at.
+struct Narrowed<'a> {
+    lines: u64,
+    groups: Vec<&'a BTreeSet<Place>>,
 }
 
 impl Lines {
     pub(super) fn get(&self, id: StockTakeItemId) -> Option<&Line> {
         let line = *self.numbers.get(&id)?;
-        self.rows.get(&Slot { line, id })
+        self.rows.get(&Place { line, id })
     }
 
     pub(super) fn entries(&self, id: StockTakeItemId) -> &[Arc<CountEntry>] {
@@ -56,29 +159,30 @@ impl Lines {
 
     /// Creates or replaces a line.
     pub(super) fn put(&mut self, item: &StockTakeItem) {
-        let slot = Slot::of(item);
+        let place = Place::of(item);
         let item = Arc::new(item.clone());
-        if let Some(row) = self.rows.get_mut(&slot)
+        if let Some(row) = self.rows.get_mut(&place)
             && is_grouped_alike(&row.value.product, &item.product)
         {
-            row.version = row.version.next();
-            let before = std::mem::replace(&mut row.value, Arc::clone(&item));
-            self.recount(slot, &before, &item);
+            let after = Versioned {
+                version: row.version.next(),
+                value: item,
+            };
+            let before = std::mem::replace(row, after.clone());
+            self.recount(place, &before, &after);
             return;
         }
         let before = self.take_out(item.id).map(|row| row.version);
         let version = before
             .or(self.gone.remove(&item.id))
             .map_or(Version::FIRST, Version::next);
-        self.index(slot, &item);
         self.numbers.insert(item.id, item.line);
-        self.rows.insert(
-            slot,
-            Versioned {
-                version,
-                value: item,
-            },
-        );
+        let line = Versioned {
+            version,
+            value: item,
+        };
+        self.index(place, &line);
+        self.rows.insert(place, line);
     }
 
     /// Deletes a line, and remembers its version.
@@ -89,46 +193,45 @@ impl Lines {
     }
 
     fn take_out(&mut self, id: StockTakeItemId) -> Option<Line> {
-        let line = self.numbers.remove(&id)?;
-        let slot = Slot { line, id };
-        let row = self.rows.remove(&slot)?;
-        let item = &row.value;
-        self.sums.remove(item);
-        let product = item.product.as_ref();
+        let number = self.numbers.remove(&id)?;
+        let place = Place { line: number, id };
+        let line = self.rows.remove(&place)?;
+        self.sums.remove(&line);
+        let product = line.value.product.as_ref();
         if let Some(brand) = &product.brand {
-            self.brands.remove(&brand.id, &slot, item);
+            self.brands.remove(&brand.id, &place, &line);
         }
         if let Some(category) = &product.category {
-            self.categories.remove(&category.id, &slot, item);
+            self.categories.remove(&category.id, &place, &line);
         }
         for supplier in suppliers(product) {
-            self.suppliers.remove(&supplier, &slot, item);
+            self.suppliers.remove(&supplier, &place, &line);
         }
-        self.articles.remove(&(product.article_id.clone(), slot));
-        self.left_over.remove(&slot);
-        Some(row)
+        self.articles.remove(&(product.article_id.clone(), place));
+        self.left_over.remove(&place);
+        Some(line)
     }
 
-    fn index(&mut self, slot: Slot, item: &StockTakeItem) {
-        self.sums.add(item);
-        let product = item.product.as_ref();
+    fn index(&mut self, place: Place, line: &Line) {
+        self.sums.add(line);
+        let product = line.value.product.as_ref();
         if let Some(brand) = &product.brand {
-            self.brands.add(brand.id, slot, item);
+            self.brands.add(brand.id, place, line);
         }
         if let Some(category) = &product.category {
-            self.categories.add(category.id, slot, item);
+            self.categories.add(category.id, place, line);
         }
         for supplier in suppliers(product) {
-            self.suppliers.add(supplier, slot, item);
+            self.suppliers.add(supplier, place, line);
         }
-        self.articles.insert((product.article_id.clone(), slot));
-        self.mark_left_over(slot, item);
+        self.articles.insert((product.article_id.clone(), place));
+        self.mark_left_over(place, &line.value);
     }
 
-    /// A line changed, but not its slot or its product's groups.
-    fn recount(&mut self, slot: Slot, before: &StockTakeItem, after: &StockTakeItem) {
+    /// A line changed, but not its place or its product's groups.
+    fn recount(&mut self, place: Place, before: &Line, after: &Line) {
         self.sums.replace(before, after);
-        let product = after.product.as_ref();
+        let product = after.value.product.as_ref();
         if let Some(brand) = &product.brand {
             self.brands.replace(&brand.id, before, after);
         }
@@ -138,48 +241,48 @@ impl Lines {
         for supplier in suppliers(product) {
             self.suppliers.replace(&supplier, before, after);
         }
-        if is_left_over(before) != is_left_over(after) {
-            self.mark_left_over(slot, after);
+        if is_left_over(&before.value) != is_left_over(&after.value) {
+            self.mark_left_over(place, &after.value);
         }
     }
 
-    fn mark_left_over(&mut self, slot: Slot, item: &StockTakeItem) {
+    fn mark_left_over(&mut self, place: Place, item: &StockTakeItem) {
         if is_left_over(item) {
-            self.left_over.insert(slot);
+            self.left_over.insert(place);
         } else {
-            self.left_over.remove(&slot);
+            self.left_over.remove(&place);
         }
     }
 
-    /// The lines that a filter lets through, after a slot, in the order of slots.
+    /// The lines that a filter lets through, after a place, in the order of places.
     pub(super) fn matching<'a>(
         &'a self,
         filter: &'a StockTakeItemFilter,
-        after: Option<Slot>,
-    ) -> impl Iterator<Item = Slotted<'a>> {
+        after: Option<Place>,
+    ) -> impl Iterator<Item = Placed<'a>> {
         self.candidates(filter, after)
-            .filter(|(_, line)| lets_through(filter, &line.value))
+            .filter(|(_, line)| matches(filter, &line.value))
     }
 
-    /// The lines that the best index for a filter leaves to look at, in the order of slots.
+    /// The lines that the best index for a filter leaves to look at, in the order of places.
     fn candidates<'a>(
         &'a self,
         filter: &'a StockTakeItemFilter,
-        after: Option<Slot>,
-    ) -> Box<dyn Iterator<Item = Slotted<'a>> + 'a> {
-        let begin = after.map_or(Bound::Included(Slot::FIRST), Bound::Excluded);
+        after: Option<Place>,
+    ) -> Box<dyn Iterator<Item = Placed<'a>> + 'a> {
+        let begin = after.map_or(Bound::Included(Place::FIRST), Bound::Excluded);
         if let Some(article) = &filter.article {
-            let begin = begin.map(|slot| (article.clone(), slot));
-            let slots = self
+            let begin = begin.map(|place| (article.clone(), place));
+            let places = self
                 .articles
                 .range((begin, Bound::Unbounded))
                 .take_while(move |(code, _)| code == article)
-                .map(|(_, slot)| slot);
-            return Box::new(self.at(slots));
+                .map(|(_, place)| place);
+            return Box::new(self.at(places));
         }
         if filter.left_over {
-            let slots = self.left_over.range((begin, Bound::Unbounded));
-            return Box::new(self.at(slots));
+            let places = self.left_over.range((begin, Bound::Unbounded));
+            return Box::new(self.at(places));
         }
         let narrowed = [
             self.brands.narrowed(&filter.brands),
@@ -188,16 +291,16 @@ impl Lines {
         ];
         let smallest = narrowed.into_iter().flatten().min_by_key(|it| it.lines);
         match smallest {
-            Some(narrowed) => Box::new(self.at(Merged::of(narrowed.groups, begin))),
+            Some(narrowed) => Box::new(self.at(Merged::of(narrowed.groups, begin.as_ref()))),
             None => Box::new(self.rows.range((begin, Bound::Unbounded))),
         }
     }
 
     fn at<'a>(
         &'a self,
-        slots: impl Iterator<Item = &'a Slot> + 'a,
-    ) -> impl Iterator<Item = Slotted<'a>> + 'a {
-        slots.filter_map(|slot| self.rows.get_key_value(slot))
+        places: impl Iterator<Item = &'a Place> + 'a,
+    ) -> impl Iterator<Item = Placed<'a>> + 'a {
+        places.filter_map(|place| self.rows.get_key_value(place))
     }
 
     /// The totals of the lines that a filter lets through (R11).
@@ -205,7 +308,7 @@ impl Lines {
         self.kept_sums(filter).unwrap_or_else(|| {
             let mut sums = Sums::default();
             for (_, line) in self.matching(filter, None) {
-                sums.add(&line.value);
+                sums.add(line);
             }
             sums
         })
@@ -264,4 +367,72 @@ fn is_grouped_alike(a: &Arc<Product>, b: &Arc<Product>) -> bool {
             && a.category.as_ref().map(|category| category.id)
                 == b.category.as_ref().map(|category| category.id)
             && suppliers(a).eq(suppliers(b))
+}
+
+fn is_left_over(item: &StockTakeItem) -> bool {
+    item.posting
+        .as_ref()
+        .is_some_and(|posting| matches!(posting.outcome, LineOutcome::Unposted { .. }))
+}
+
+/// Whether any of these is wanted, or anything is.
+pub(super) fn among<Id: Ord>(wanted: &BTreeSet<Id>, mut ids: impl Iterator<Item = Id>) -> bool {
+    wanted.is_empty() || ids.any(|id| wanted.contains(&id))
+}
+
+/// Whether a filter lets a line through.
+fn matches(filter: &StockTakeItemFilter, item: &StockTakeItem) -> bool {
+    let StockTakeItemFilter {
+        brands,
+        categories,
+        suppliers,
+        name,
+        name_or_barcode,
+        status,
+        changed_after,
+        place,
+        article,
+        batch,
+        serial,
+        left_over,
+    } = filter;
+    let equal = |wanted: &Option<Code>, actual: &Option<Code>| wanted.is_none() || wanted == actual;
+    let product = item.product.as_ref();
+    // The cheap conditions first.
+    (match status {
+        CountStatus::All => true,
+        CountStatus::Counted => item.count.is_some(),
+        CountStatus::Uncounted => item.count.is_none(),
+    }) && (!left_over || is_left_over(item))
+        && changed_after.is_none_or(|moment| item.updated_at > moment)
+        && equal(place, &item.key.place)
+        && equal(batch, &item.key.batch)
+        && equal(serial, &item.key.serial)
+        && article
+            .as_ref()
+            .is_none_or(|article| product.article_id == *article)
+        && among(brands, product.brand.iter().map(|brand| brand.id))
+        && among(
+            categories,
+            product.category.iter().map(|category| category.id),
+        )
+        && among(
+            suppliers,
+            product.suppliers.iter().map(|supplier| supplier.id),
+        )
+        && name
+            .as_ref()
+            .is_none_or(|text| text.is_in(product.name.as_str()))
+        && name_or_barcode
+            .as_ref()
+            .is_none_or(|text| has_text(text, product))
+}
+
+/// Whether a text stands in a product's name or in one of its barcodes.
+pub(super) fn has_text(text: &crate::domain::SearchText, product: &Product) -> bool {
+    text.is_in(product.name.as_str())
+        || product
+            .barcodes
+            .iter()
+            .any(|barcode| text.is_in(barcode.value.as_str()))
 }

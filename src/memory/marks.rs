@@ -181,7 +181,7 @@ impl Position for StockKey {
     }
 }
 
-/// What is listed by age: when it was created, and its id.
+/// What is listed by age: when it began, and its id.
 impl<Id: Ord + Display + FromStr> Position for (Timestamp, Id) {
     fn write(&self, mark: &mut Mark) {
         mark.plain(self.0.micros());
@@ -191,6 +191,18 @@ impl<Id: Ord + Display + FromStr> Position for (Timestamp, Id) {
     fn read(tokens: &mut Tokens<'_>) -> Option<Self> {
         let at = Timestamp::from_micros(tokens.plain()?).ok()?;
         Some((at, tokens.plain()?))
+    }
+}
+
+/// A line of a document: its number, and its id.
+impl<Id: Ord + Display + FromStr> Position for (u64, Id) {
+    fn write(&self, mark: &mut Mark) {
+        mark.plain(self.0);
+        mark.plain(&self.1);
+    }
+
+    fn read(tokens: &mut Tokens<'_>) -> Option<Self> {
+        Some((tokens.plain()?, tokens.plain()?))
     }
 }
 

@@ -7,17 +7,18 @@
 //!
 //! It is meant for tests, for trying things out and for small shops that keep their data elsewhere. It is not
 //! durable (R18): what it holds is gone with its last handle. Beyond that it takes no short cuts: counting a
-//! line costs O(log n), the totals of a take are kept up to date as it is counted, lists walk the best index
-//! for their filter and never sort more rows than they give.
+//! line costs O(log n), the totals of a take and of an inventory count are kept up to date as they are counted,
+//! lists walk the best index for their filter and never sort more rows than they give.
 //!
 //! # What the contract leaves open
 //!
-//! - A removed take is on no list unless asked for, but can still be read by its id, with its lines; so can the
-//!   lines of any take. Who may see what is for the service to decide.
-//! - A line, or a count entry, whose take does not exist is [`Conflict::Missing`](crate::store::Conflict) of the
-//!   take. Anything else needs no other record: the caller has read what it refers to.
+//! - A removed take or order is on no list unless asked for, but can still be read by its id, with its lines; so
+//!   can the lines of any document. Who may see what is for the service to decide.
+//! - A line, or a count entry, whose document does not exist is [`Conflict::Missing`](crate::store::Conflict) of
+//!   the document. Anything else needs no other record, not even a part of an import or of a file: the caller
+//!   has read what it refers to.
 //! - Unique names (R17) are judged as they will be after the commit, so two products may swap theirs.
-//! - Only lines are ever deleted; a commit that deletes anything else is refused as a whole.
+//! - A commit that deletes a record of a kind that is never deleted is refused as a whole.
 //! - A stocked key whose product is unknown is not an article.
 //! - A lease has expired at the end that it was given, not after it. Of jobs that are due equally long, the one
 //!   with the smaller id comes first. What died with its worker keeps the error of the attempt before.
@@ -30,20 +31,24 @@
 //!
 //! [`purge_commands`]: crate::store::Repository::purge_commands
 
+mod adjustments;
 mod catalogue;
 mod commands;
 mod commit;
-mod filters;
-mod groups;
+mod counts;
+mod documents;
 mod job_queue;
 mod lines;
 mod marks;
+mod merged;
+mod orders;
 mod pages;
 mod queue;
 mod repository;
 mod state;
 mod stock;
 mod sums;
+mod table;
 mod takes;
 
 use std::fmt;

@@ -127,7 +127,9 @@ impl List {
             compare((&a.value, a.position), (&b.value, b.position))
         });
         let next = first
-            .get(end)
+            .len()
+            .checked_sub(end)
+            .filter(|beyond| *beyond > 0)
             .and_then(|_| first.get(end.saturating_sub(1)))
             .map(|row| {
                 let mut mark = Mark::default();

@@ -1,6 +1,6 @@
 //! The queue of jobs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use super::pages::List;
@@ -16,7 +16,7 @@ const MOST_ERROR_BYTES: usize = 2_000;
 /// The jobs of all organisations.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    jobs: BTreeMap<JobKey, Kept>,
+    jobs: HashMap<JobKey, Kept>,
     /// What can be leased, by since when: queued jobs by their time, running ones by the end of their
     /// lease.
     due: BTreeSet<(Timestamp, JobKey)>,
@@ -25,7 +25,7 @@ pub(super) struct Queue {
 }
 
 /// Job ids are unique within an organisation only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct JobKey {
     job: JobId,
     organisation: OrganisationId,
@@ -64,7 +64,7 @@ impl Listing {
             JobState::Queued => Self::Due(job.run_at),
             JobState::Running { until, .. } => Self::Due(*until),
             JobState::Dead => Self::Dead(job.created_at),
-            JobState::Succeeded => Self::Nowhere,
+            JobState::Succeeded | JobState::Refused => Self::Nowhere,
         }
     }
 }
@@ -236,11 +236,17 @@ impl Queue {
         })
     }
 
-    /// Ends a job well, unless it has ended.
-    pub(super) fn succeed(&mut self, organisation: OrganisationId, job: JobId, at: Timestamp) {
+    /// Ends a job as succeeded or refused, unless it has ended.
+    pub(super) fn end(
+        &mut self,
+        organisation: OrganisationId,
+        job: JobId,
+        state: JobState,
+        at: Timestamp,
+    ) {
         self.change(JobKey { job, organisation }, |kept| match kept.job.state {
-            JobState::Queued | JobState::Running { .. } => kept.end(JobState::Succeeded, at),
-            JobState::Succeeded | JobState::Dead => {}
+            JobState::Queued | JobState::Running { .. } => kept.end(state, at),
+            JobState::Succeeded | JobState::Refused | JobState::Dead => {}
         });
     }
 

@@ -9,15 +9,18 @@ use super::MemoryStore;
 use super::commands::Known;
 use super::commit::commit;
 use crate::domain::{
-    Code, CountEntry, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId, StockEvent,
-    StockEventId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier,
-    SupplierId, Timestamp,
+    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
+    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
+    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountingView, LevelFilter, Outcome, Page, PageRequest, Repository,
-    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
-    Versioned,
+    CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
+    OpenCount, Outcome, Page, PageRequest, Repository, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Versioned,
 };
 
 #[async_trait]
@@ -151,9 +154,7 @@ impl Repository for MemoryStore {
         organisation: OrganisationId,
         id: StockTakeId,
     ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-        let header = self.read_of(organisation, |it| {
-            it.takes.get(id).map(|take| take.header.clone())
-        });
+        let header = self.read_of(organisation, |it| it.takes.headers.get(id).cloned());
         Ok(header.map(copied))
     }
 
@@ -165,7 +166,7 @@ impl Repository for MemoryStore {
         page: &PageRequest,
     ) -> Result<Page<Versioned<StockTake>>, StoreError> {
         self.read_of(organisation, |it| {
-            it.takes.page(organisation, site, filter, page)
+            it.takes.of_site(organisation, site, filter, page)
         })
         .map(|page| page.map(copied))
     }
@@ -192,8 +193,8 @@ impl Repository for MemoryStore {
     ) -> Result<StockTakeTotals, StoreError> {
         self.read_of(organisation, |it| {
             it.takes
-                .get(take)
-                .map(|take| take.lines.sums(filter))
+                .lines(take)
+                .map(|lines| lines.sums(filter))
                 .unwrap_or_default()
         })
         .totals()
@@ -230,11 +231,192 @@ impl Repository for MemoryStore {
     ) -> Result<Vec<CountEntry>, StoreError> {
         let entries = self.read_of(organisation, |it| {
             it.takes
-                .get(take)
-                .map(|take| take.lines.entries(item).to_vec())
+                .lines(take)
+                .map(|lines| lines.entries(item).to_vec())
                 .unwrap_or_default()
         });
         Ok(entries.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    async fn inventory_count(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryCountId,
+    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.counts.headers.get(id).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn open_count(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.counts.open.get(site).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn inventory_counts(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryCountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
+        self.read_of(organisation, |it| {
+            it.counts.of_site(organisation, site, filter, page)
+        })
+        .map(|page| page.map(copied))
+    }
+
+    async fn inventory_count_item(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.counts.line(count, item).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn inventory_count_items(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        filter: &InventoryCountItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
+        self.read_of(organisation, |it| {
+            it.counts.lines_page(organisation, count, *filter, page)
+        })
+        .map(|page| page.map(copied))
+    }
+
+    async fn inventory_count_totals(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+    ) -> Result<CountTotals, StoreError> {
+        self.read_of(organisation, |it| it.counts.totals(count))
+    }
+
+    async fn inventory_count_entries(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Vec<InventoryCountEntry>, StoreError> {
+        let entries = self.read_of(organisation, |it| it.counts.entries(count, item).to_vec());
+        Ok(entries.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    async fn stock_adjustment(
+        &self,
+        organisation: OrganisationId,
+        id: StockAdjustmentId,
+    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.adjustments.get(id).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn stock_adjustments(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockAdjustmentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
+        self.read_of(organisation, |it| {
+            it.adjustments.of_site(organisation, site, filter, page)
+        })
+        .map(|page| page.map(copied))
+    }
+
+    async fn inventory_order(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryOrderId,
+    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.orders.headers.get(id).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn inventory_orders(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryOrderFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrder>>, StoreError> {
+        self.read_of(organisation, |it| {
+            it.orders.of_site(organisation, site, filter, page)
+        })
+        .map(|page| page.map(copied))
+    }
+
+    async fn inventory_order_item(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        item: InventoryOrderItemId,
+    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.orders.line(order, item).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn inventory_order_items(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        filter: &InventoryOrderItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
+        self.read_of(organisation, |it| {
+            it.orders.lines_page(organisation, order, filter, page)
+        })
+        .map(|page| page.map(copied))
+    }
+
+    async fn stock_import(
+        &self,
+        organisation: OrganisationId,
+        id: StockImportId,
+    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.imports.get(id).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn import_chunk(
+        &self,
+        organisation: OrganisationId,
+        import: StockImportId,
+        number: u32,
+    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
+        let row = self.read_of(organisation, |it| {
+            it.import_chunks.get((import, number)).cloned()
+        });
+        Ok(row.map(copied))
+    }
+
+    async fn export(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+    ) -> Result<Option<Versioned<Export>>, StoreError> {
+        let row = self.read_of(organisation, |it| it.exports.get(job).cloned());
+        Ok(row.map(copied))
+    }
+
+    async fn export_chunk(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+        number: u32,
+    ) -> Result<Option<ExportChunk>, StoreError> {
+        let row = self.read_of(organisation, |it| {
+            it.export_chunks.get((job, number)).cloned()
+        });
+        Ok(row.map(|row| copied(row).value))
     }
 
     async fn command(

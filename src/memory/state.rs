@@ -3,17 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::adjustments::Adjustments;
 use super::catalogue::Catalogue;
 use super::commands::Commands;
-use super::filters::has_text;
+use super::counts::Counts;
+use super::lines::has_text;
+use super::orders::Orders;
 use super::pages::{List, Ranked};
 use super::queue::Queue;
 use super::stock::{Level, Stock, count};
+use super::table::Table;
 use super::takes::Takes;
-use crate::domain::{OrganisationId, Product, ProductId, SiteId, StockKey};
+use crate::domain::{
+    JobId, OrganisationId, Product, ProductId, SiteId, StockImport, StockImportId, StockKey,
+};
 use crate::store::{
-    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, ArticleView, Page, PageRequest, Record,
-    RecordKey, StoreError, Version,
+    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, ArticleView, Export, ExportChunk,
+    ImportChunk, Page, PageRequest, Record, RecordKey, StoreError, Version,
 };
 
 /// The state behind the lock.
@@ -29,6 +35,13 @@ pub(super) struct Organisation {
     pub(super) catalogue: Catalogue,
     pub(super) stock: Stock,
     pub(super) takes: Takes,
+    pub(super) counts: Counts,
+    pub(super) adjustments: Adjustments,
+    pub(super) orders: Orders,
+    pub(super) imports: Table<StockImportId, StockImport>,
+    pub(super) import_chunks: Table<(StockImportId, u32), ImportChunk>,
+    pub(super) exports: Table<JobId, Export>,
+    pub(super) export_chunks: Table<(JobId, u32), ExportChunk>,
     pub(super) commands: Commands,
 }
 
@@ -39,37 +52,111 @@ impl Organisation {
             RecordKey::Site(id) => self.catalogue.site(*id).map(|row| row.version),
             RecordKey::Product(id) => self.catalogue.product(*id).map(|row| row.version),
             RecordKey::Supplier(id) => self.catalogue.supplier(*id).map(|row| row.version),
-            RecordKey::StockTake(id) => self.takes.get(*id).map(|take| take.header.version),
+            RecordKey::StockTake(id) => self.takes.headers.version(*id),
             RecordKey::StockTakeItem(take, id) => {
                 self.takes.line(*take, *id).map(|row| row.version)
             }
+            RecordKey::InventoryCount(id) => self.counts.headers.version(*id),
+            RecordKey::OpenCount(site) => self.counts.open.version(*site),
+            RecordKey::InventoryCountItem(count, id) => {
+                self.counts.line(*count, *id).map(|row| row.version)
+            }
+            RecordKey::StockAdjustment(id) => self.adjustments.version(*id),
+            RecordKey::InventoryOrder(id) => self.orders.headers.version(*id),
+            RecordKey::InventoryOrderItem(order, id) => {
+                self.orders.line(*order, *id).map(|row| row.version)
+            }
+            RecordKey::StockImport(id) => self.imports.version(*id),
+            RecordKey::ImportChunk(import, number) => {
+                self.import_chunks.version((*import, *number))
+            }
+            RecordKey::Export(job) => self.exports.version(*job),
+            RecordKey::ExportChunk(job, number) => self.export_chunks.version((*job, *number)),
             RecordKey::StockLevel(key) => self.stock.level(key).map(|row| row.version),
         }
     }
 
-    /// Creates or replaces a record. A line whose take is not there is dropped: the check before it refuses
-    /// such a commit.
+    /// Creates or replaces a record. The check before it refuses a line whose document is not there.
     pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::Site(site) => self.catalogue.put_site(site),
             Record::Product(product) => self.catalogue.put_product(product),
             Record::Supplier(supplier) => self.catalogue.put_supplier(supplier),
-            Record::StockTake(take) => self.takes.put(take),
-            Record::StockTakeItem(item) => {
-                if let Some(take) = self.takes.get_mut(item.take) {
-                    take.lines.put(item);
-                }
+            Record::StockTake(take) => self.takes.headers.put(take),
+            Record::StockTakeItem(item) => self.takes.lines_mut(item.take).put(item),
+            Record::InventoryCount(count) => self.counts.headers.put(count),
+            Record::OpenCount(open) => {
+                self.counts.open.put(open.site, Arc::new(*open));
+            }
+            Record::InventoryCountItem(item) => self.counts.put_line(item),
+            Record::StockAdjustment(adjustment) => self.adjustments.put(adjustment),
+            Record::InventoryOrder(order) => self.orders.headers.put(order),
+            Record::InventoryOrderItem(item) => self.orders.put_line(item),
+            Record::StockImport(import) => {
+                let value = Arc::new(StockImport::clone(import));
+                self.imports.put(import.id(), value);
+            }
+            Record::ImportChunk(chunk) => {
+                let value = Arc::new(chunk.clone());
+                self.import_chunks.put((chunk.import, chunk.number), value);
+            }
+            Record::Export(export) => {
+                let value = Arc::new(Export::clone(export));
+                self.exports.put(export.job, value);
+            }
+            Record::ExportChunk(chunk) => {
+                let value = Arc::new(chunk.clone());
+                self.export_chunks.put((chunk.job, chunk.number), value);
             }
             Record::StockLevel(level) => self.stock.put_level(level),
         }
     }
 
-    /// Deletes a line; nothing else is ever deleted.
+    /// Whether a record of this kind is ever deleted.
+    pub(super) const fn is_ever_deleted(key: &RecordKey) -> bool {
+        match key {
+            RecordKey::StockTakeItem(..)
+            | RecordKey::OpenCount(_)
+            | RecordKey::InventoryOrderItem(..)
+            | RecordKey::ImportChunk(..) => true,
+            RecordKey::Site(_)
+            | RecordKey::Product(_)
+            | RecordKey::Supplier(_)
+            | RecordKey::StockTake(_)
+            | RecordKey::InventoryCount(_)
+            | RecordKey::InventoryCountItem(..)
+            | RecordKey::StockAdjustment(_)
+            | RecordKey::InventoryOrder(_)
+            | RecordKey::StockImport(_)
+            | RecordKey::Export(_)
+            | RecordKey::ExportChunk(..)
+            | RecordKey::StockLevel(_) => false,
+        }
+    }
+
+    /// Deletes a record; one of a kind that is never deleted stays, and the check refuses such a commit.
     pub(super) fn delete(&mut self, key: &RecordKey) {
-        if let RecordKey::StockTakeItem(take, id) = key
-            && let Some(take) = self.takes.get_mut(*take)
-        {
-            take.lines.delete(*id);
+        match key {
+            RecordKey::StockTakeItem(take, id) => self.takes.lines_mut(*take).delete(*id),
+            RecordKey::OpenCount(site) => {
+                self.counts.open.delete(*site);
+            }
+            RecordKey::InventoryOrderItem(order, id) => self.orders.delete_line(*order, *id),
+            RecordKey::ImportChunk(import, number) => {
+                self.import_chunks.delete((*import, *number));
+            }
+            RecordKey::Site(_)
+            | RecordKey::Product(_)
+            | RecordKey::Supplier(_)
+            | RecordKey::StockTake(_)
+            | RecordKey::InventoryCount(_)
+            | RecordKey::InventoryCountItem(..)
+            | RecordKey::StockAdjustment(_)
+            | RecordKey::InventoryOrder(_)
+            | RecordKey::StockImport(_)
+            | RecordKey::Export(_)
+            | RecordKey::ExportChunk(..)
+            | RecordKey::StockLevel(_) => {}
         }
     }
 

@@ -1,17 +1,18 @@
 //! Levels and the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::pages::List;
+use super::table::Row;
 use crate::domain::{
     LedgerEntry, OrganisationId, ProductId, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
 };
 use crate::store::{LevelFilter, Page, PageRequest, StoreError, Version, Versioned};
 
 /// A level as it is read.
-pub(super) type Level = Versioned<Arc<StockLevel>>;
+pub(super) type Level = Row<StockLevel>;
 
 /// The stock of an organisation.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(super) struct Stock {
     /// By site; the event at index 0 has position 1.
     ledgers: BTreeMap<SiteId, Vec<Arc<StockEvent>>>,
     /// By id, with the position.
-    events: BTreeMap<StockEventId, (u64, Arc<StockEvent>)>,
+    events: HashMap<StockEventId, (u64, Arc<StockEvent>)>,
 }
 
 /// What is kept of a key.

@@ -1,5 +1,6 @@
 //! Running totals of lines.
 
+use super::lines::Line;
 use crate::domain::{CountStatus, StockTakeItem};
 use crate::store::{StockTakeTotals, StoreError, StoreErrorKind};
 
@@ -13,8 +14,9 @@ pub(super) struct Sums {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Part {
     lines: u64,
-    /// Wide enough for the sum of 2^64 lines.
+    /// Wide enough for the sum of 2^64 lines; so are the versions.
     adjustment_minor: i128,
+    versions: u128,
 }
 
 impl Sums {
@@ -26,22 +28,26 @@ impl Sums {
         }
     }
 
-    pub(super) fn add(&mut self, item: &StockTakeItem) {
-        let adjustment = i128::from(item.adjustment_minor());
-        let part = self.part(item);
+    pub(super) fn add(&mut self, line: &Line) {
+        let adjustment = i128::from(line.value.adjustment_minor());
+        let version = u128::from(line.version.get());
+        let part = self.part(&line.value);
         part.lines = part.lines.saturating_add(1);
         part.adjustment_minor = part.adjustment_minor.saturating_add(adjustment);
+        part.versions = part.versions.saturating_add(version);
     }
 
-    pub(super) fn remove(&mut self, item: &StockTakeItem) {
-        let adjustment = i128::from(item.adjustment_minor());
-        let part = self.part(item);
+    pub(super) fn remove(&mut self, line: &Line) {
+        let adjustment = i128::from(line.value.adjustment_minor());
+        let version = u128::from(line.version.get());
+        let part = self.part(&line.value);
         part.lines = part.lines.saturating_sub(1);
         part.adjustment_minor = part.adjustment_minor.saturating_sub(adjustment);
+        part.versions = part.versions.saturating_sub(version);
     }
 
     /// One line is replaced by another.
-    pub(super) fn replace(&mut self, before: &StockTakeItem, after: &StockTakeItem) {
+    pub(super) fn replace(&mut self, before: &Line, after: &Line) {
         self.remove(before);
         self.add(after);
     }
@@ -54,6 +60,7 @@ impl Sums {
         ] {
             part.lines = part.lines.saturating_add(more.lines);
             part.adjustment_minor = part.adjustment_minor.saturating_add(more.adjustment_minor);
+            part.versions = part.versions.saturating_add(more.versions);
         }
         self
     }
@@ -79,19 +86,21 @@ impl Sums {
         self.counted.lines.saturating_add(self.uncounted.lines)
     }
 
-    /// The totals to hand out, unless the sum of the adjustments does not fit.
+    /// The totals to hand out, unless a sum does not fit.
     pub(super) fn totals(&self) -> Result<StockTakeTotals, StoreError> {
-        let adjustment = self
-            .counted
-            .adjustment_minor
-            .saturating_add(self.uncounted.adjustment_minor);
-        let adjustment_minor = i64::try_from(adjustment).map_err(|cause| {
+        let corrupt = |cause: std::num::TryFromIntError| {
             StoreError::new(StoreErrorKind::Corrupt, "stock_take_totals").because(cause)
-        })?;
+        };
+        let Self { counted, uncounted } = self;
+        let adjustment = counted
+            .adjustment_minor
+            .saturating_add(uncounted.adjustment_minor);
+        let versions = counted.versions.saturating_add(uncounted.versions);
         Ok(StockTakeTotals {
             items: self.lines(),
-            counted: self.counted.lines,
-            adjustment_minor,
+            counted: counted.lines,
+            adjustment_minor: i64::try_from(adjustment).map_err(corrupt)?,
+            versions: u64::try_from(versions).map_err(corrupt)?,
         })
     }
 }

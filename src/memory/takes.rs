@@ -1,102 +1,80 @@
 //! Stock takes: headers, lists of them, and what is asked of their lines.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use super::groups::Slot;
-use super::lines::{Line, Lines};
+use super::documents::{Document, Documents, Wanted, states_asked_for};
+use super::lines::{Line, Lines, Place};
 use super::pages::{List, Ranked};
-use super::stock::{Stock, count};
+use super::stock::Stock;
+use super::table::Row;
 use crate::domain::{
     OrganisationId, Quantity, SiteId, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, Timestamp,
+    StockTakeItemId, StockTakeState, Timestamp,
 };
 use crate::store::{
     ArticleColumn, ArticleRow, ArticleSort, CountingView, Page, PageRequest, SortValue,
-    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError, Version, Versioned,
+    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError,
 };
-
-/// A header as it is read.
-pub(super) type Header = Versioned<Arc<StockTake>>;
 
 /// The takes of an organisation.
 #[derive(Debug, Default)]
 pub(super) struct Takes {
-    takes: BTreeMap<StockTakeId, Take>,
-    /// Each site's, the oldest first.
-    by_age: BTreeMap<SiteId, BTreeSet<(Timestamp, StockTakeId)>>,
+    pub(super) headers: Documents<StockTake>,
+    lines: HashMap<StockTakeId, Lines>,
 }
 
-/// A take and its lines.
-#[derive(Debug)]
-pub(super) struct Take {
-    pub(super) header: Header,
-    pub(super) lines: Lines,
+impl Document for StockTake {
+    type Id = StockTakeId;
+    type Scope = (SiteId, StockTakeState);
+
+    fn id(&self) -> StockTakeId {
+        Self::id(self)
+    }
+
+    fn began_at(&self) -> Timestamp {
+        self.created_at()
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = Self::Scope> {
+        std::iter::once((self.site(), self.state()))
+    }
 }
 
 impl Takes {
-    pub(super) fn get(&self, id: StockTakeId) -> Option<&Take> {
-        self.takes.get(&id)
+    /// A take's lines; `None` if it never had any.
+    pub(super) fn lines(&self, id: StockTakeId) -> Option<&Lines> {
+        self.lines.get(&id)
     }
 
-    pub(super) fn get_mut(&mut self, id: StockTakeId) -> Option<&mut Take> {
-        self.takes.get_mut(&id)
+    /// A take's lines, to be written.
+    pub(super) fn lines_mut(&mut self, id: StockTakeId) -> &mut Lines {
+        self.lines.entry(id).or_default()
     }
 
     pub(super) fn line(&self, take: StockTakeId, item: StockTakeItemId) -> Option<&Line> {
-        self.get(take)?.lines.get(item)
+        self.lines(take)?.get(item)
     }
 
-    /// Creates or replaces a header.
-    pub(super) fn put(&mut self, take: &StockTake) {
-        let value = Arc::new(take.clone());
-        let age = (take.created_at(), take.id());
-        let before = if let Some(known) = self.takes.get_mut(&take.id()) {
-            known.header.version = known.header.version.next();
-            Some(std::mem::replace(&mut known.header.value, value))
-        } else {
-            let header = Versioned {
-                version: Version::FIRST,
-                value,
-            };
-            let lines = Lines::default();
-            self.takes.insert(take.id(), Take { header, lines });
-            None
-        };
-        let before = before.map(|before| (before.site(), (before.created_at(), before.id())));
-        if before == Some((take.site(), age)) {
-            return;
-        }
-        if let Some((site, age)) = before
-            && let Some(ages) = self.by_age.get_mut(&site)
-        {
-            ages.remove(&age);
-        }
-        self.by_age.entry(take.site()).or_default().insert(age);
-    }
-
-    pub(super) fn page(
+    /// A page of a site's takes; removed ones only when they are asked for.
+    pub(super) fn of_site(
         &self,
         organisation: OrganisationId,
         site: SiteId,
         filter: &StockTakeFilter,
         request: &PageRequest,
-    ) -> Result<Page<Header>, StoreError> {
+    ) -> Result<Page<Row<StockTake>>, StoreError> {
         let list = List::new("stock_takes", format_args!("{organisation}/{site}"), filter);
-        let after = list.after::<(Timestamp, StockTakeId)>(request, |_| true)?;
-        let rows = |after: Bound<(Timestamp, StockTakeId)>| {
-            self.by_age
-                .get(&site)
-                .into_iter()
-                .flat_map(move |ages| ages.range((after, Bound::Unbounded)))
-                .filter_map(|age| self.get(age.1).map(|take| (age, &take.header)))
-                .filter(|(_, header)| filter.matches(header.value.state()))
+        let StockTakeFilter { states } = filter;
+        let states = states_asked_for(states, StockTakeState::ALL, |state| {
+            state == StockTakeState::Removed
+        });
+        let wanted = Wanted {
+            scopes: states.into_iter().map(|state| (site, state)).collect(),
+            from: None,
+            to: None,
+            keep: None,
         };
-        let total = request.with_total.then(|| count(rows(Bound::Unbounded)));
-        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let page = list.page(request, rows(begin), total);
-        Ok(page.map(Clone::clone))
+        self.headers.page(list, &wanted, request)
     }
 
     pub(super) fn counting_view(
@@ -105,10 +83,10 @@ impl Takes {
         item: StockTakeItemId,
         stock: &Stock,
     ) -> Option<CountingView> {
-        let take = self.get(take)?;
-        let item = take.lines.get(item)?;
+        let header = self.headers.get(take)?;
+        let item = self.line(take, item)?;
         Some(CountingView {
-            take: take.header.clone(),
+            take: header.clone(),
             level: stock.level(&item.value.key).cloned(),
             item: item.clone(),
         })
@@ -125,11 +103,11 @@ impl Takes {
     ) -> Result<Page<StockTakeItemView>, StoreError> {
         let scope = format_args!("{organisation}/{id}");
         let none = Lines::default();
-        let lines = self.get(id).map_or(&none, |take| &take.lines);
+        let lines = self.lines(id).unwrap_or(&none);
         let page = if sort.column == ArticleColumn::Line {
             // Ties keep their order in both directions, so the direction says nothing here.
             let list = List::new("stock_take_items", scope, filter);
-            let after = list.after::<Slot>(request, |_| true)?;
+            let after = list.after::<Place>(request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
             list.page(request, lines.matching(filter, after), total)
         } else {

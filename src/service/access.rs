@@ -33,6 +33,24 @@ pub enum Operation {
     PostStockTake,
     /// Reopen a stock take (S4.9).
     ReopenStockTake,
+    /// Start, complete or cancel an inventory count (S2.2, S2.5, S2.6).
+    RunCount,
+    /// Count on an inventory count (S2.3).
+    CountInventory,
+    /// Ask for a stock adjustment (S2.9).
+    CreateAdjustment,
+    /// Approve or reject a stock adjustment (S2.10).
+    DecideAdjustment,
+    /// Create, update or delete an inventory order, and its lines (S3.2 to S3.4).
+    EditOrder,
+    /// Submit an inventory order, close it short (S3.5, S3.6).
+    SubmitOrder,
+    /// Receive an inventory order (S3.6).
+    ReceiveOrder,
+    /// Import stock (S5).
+    ImportStock,
+    /// Export a take or an order (S1.12, S3.7).
+    Export,
     /// See dead jobs and queue them again.
     ManageJobs,
 }
@@ -56,6 +74,15 @@ pub const ACCESS: &[(Operation, [bool; 4])] = &[
     (Operation::DeleteStockTakeItem, [false, false, true, false]),
     (Operation::PostStockTake, [false, false, true, false]),
     (Operation::ReopenStockTake, [false, false, true, false]),
+    (Operation::RunCount, [false, false, true, false]),
+    (Operation::CountInventory, [false, true, true, true]),
+    (Operation::CreateAdjustment, [false, true, true, true]),
+    (Operation::DecideAdjustment, [false, false, true, false]),
+    (Operation::EditOrder, [false, false, true, true]),
+    (Operation::SubmitOrder, [false, false, true, false]),
+    (Operation::ReceiveOrder, [false, true, true, true]),
+    (Operation::ImportStock, [false, false, true, true]),
+    (Operation::Export, [true, true, true, true]),
     (Operation::ManageJobs, [false, false, true, false]),
 ];
 

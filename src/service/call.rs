@@ -19,7 +19,7 @@ const MAX_CONFLICTS: u32 = 200;
 const MAX_RESENDS: u32 = 5;
 
 /// A command under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) stamp: Stamp,
     id: CommandId,
@@ -94,6 +94,18 @@ impl Stocktake {
             Some(command) if command.digest == call.digest => Ok(Some(command.outcome)),
             Some(_) => Err(Error::KeyReused),
             None => Ok(None),
+        }
+    }
+
+    /// What a command removed it can't see any more when it is sent again: then it is done.
+    pub(crate) async fn done_if_gone(
+        &self,
+        call: &Call,
+        result: Result<(), Error>,
+    ) -> Result<(), Error> {
+        match result {
+            Err(Error::NotFound { .. }) if matches!(self.replay(call).await, Ok(Some(_))) => Ok(()),
+            result => result,
         }
     }
 

@@ -66,7 +66,10 @@ impl<'a> Catalogue<'a> {
     /// [`Error::NotFound`]; failures of the store.
     pub async fn site(&self, caller: &Caller, id: SiteId) -> Result<Site, Error> {
         let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake.visible_site(&stamp, id).await
+        self.stocktake
+            .visible_site(&stamp, id)
+            .await
+            .map(|read| read.value)
     }
 
     /// The site with an external id.

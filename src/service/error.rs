@@ -1,8 +1,10 @@
 //! What a call can answer instead of a result.
 
+use std::borrow::Cow;
+
 use crate::domain::{
-    CountError, DecimalError, KeyError, Quantity, Refusal, StockError, StockKey, TextError,
-    TransitionError,
+    CountError, CountRefusal, DecimalError, KeyError, Quantity, Refusal, StockError, StockKey,
+    TextError, TransitionError,
 };
 use crate::store::{InvalidKey, StoreError, StoreErrorKind};
 
@@ -64,6 +66,13 @@ pub enum Error {
     /// them, or post with `skip_unpostable`.
     #[error("{} lines can't be posted", .0.total)]
     Refused(Box<Refusal>),
+    /// Lines of an inventory count can't be posted; nothing was, and it is in progress again. Mend or recount them,
+    /// or complete with `skip_unpostable`.
+    #[error("{} lines can't be posted", .0.total)]
+    CountRefused(Box<CountRefusal>),
+    /// Nobody approves their own adjustment, unless the site's policy says so. Ask another manager.
+    #[error("nobody approves their own adjustment")]
+    SelfApproval,
     /// Somebody else changed it meanwhile. Read it again, and ask again if it still makes sense.
     #[error("changed by somebody else meanwhile")]
     Conflict,
@@ -94,8 +103,8 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct FieldError {
-    /// The field, as the Rust API names it.
-    pub field: &'static str,
+    /// The field, as the Rust API names it; of a body, the path inside it.
+    pub field: Cow<'static, str>,
     /// The stable code.
     pub code: &'static str,
     /// The same in words.
@@ -143,12 +152,12 @@ impl ErrorKind {
 impl Error {
     /// One wrong field.
     pub fn invalid(
-        field: &'static str,
+        field: impl Into<Cow<'static, str>>,
         code: &'static str,
         message: impl std::fmt::Display,
     ) -> Self {
         Self::Invalid(vec![FieldError {
-            field,
+            field: field.into(),
             code,
             message: message.to_string(),
         }])
@@ -170,7 +179,7 @@ impl Error {
         match self {
             Self::Unauthenticated => ErrorKind::Unauthenticated,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Forbidden { .. } | Self::SelfApproval => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::Count(_) | Self::Key { .. } | Self::Taken { .. } => {
                 ErrorKind::Invalid
             }
@@ -186,6 +195,7 @@ impl Error {
             Self::Transition(_)
             | Self::Expectation { .. }
             | Self::Refused(_)
+            | Self::CountRefused(_)
             | Self::Conflict
             | Self::KeyReused => ErrorKind::Conflict,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
@@ -233,7 +243,8 @@ impl Error {
                 KeyError::SerialRequired => "serial_required",
             },
             Self::Expectation { .. } => "expectation_failed",
-            Self::Refused(_) => "lines_refused",
+            Self::Refused(_) | Self::CountRefused(_) => "lines_refused",
+            Self::SelfApproval => "self_approval",
             Self::Conflict => "conflict",
             Self::Taken { .. } => "taken",
             Self::KeyReused => "idempotency_key_reused",
@@ -263,6 +274,8 @@ impl Error {
             | Self::Key { .. }
             | Self::Expectation { .. }
             | Self::Refused(_)
+            | Self::CountRefused(_)
+            | Self::SelfApproval
             | Self::Taken { .. }
             | Self::KeyReused
             | Self::TooLarge { .. } => false,

@@ -14,10 +14,24 @@ mod caller;
 mod catalogue;
 mod clock;
 mod error;
+mod export_writing;
+mod exports;
+mod inventory_count_completing;
+mod inventory_count_items;
+mod inventory_count_posting;
+mod inventory_counts;
+mod inventory_order_items;
+mod inventory_order_receiving;
+mod inventory_orders;
 mod movement;
 mod movement_batch;
+mod order_keys;
 mod queued_jobs;
 mod stock;
+mod stock_adjustments;
+mod stock_import_applying;
+mod stock_imports;
+mod stock_key_lookup;
 mod stock_take_articles;
 mod stock_take_counting;
 mod stock_take_items;
@@ -30,14 +44,23 @@ mod verification;
 use std::sync::Arc;
 
 use crate::domain::{OrganisationId, Site, SiteId, Stamp};
-use crate::store::{JobQueue, Repository};
+use crate::store::{JobQueue, Repository, Versioned};
 
 pub use caller::Caller;
 pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
 pub use error::{Error, ErrorKind, FieldError};
+pub use exports::{ExportFile, ExportStatus, Exports};
+pub use inventory_count_items::NewCountItem;
+pub use inventory_counts::{CountingSummary, InventoryCountSummary, InventoryCounts};
+pub use inventory_order_items::{NewOrderItem, OrderItemUpdate};
+pub use inventory_order_receiving::{ReceiptLine, ReceiveRequest};
+pub use inventory_orders::{InventoryOrderUpdate, InventoryOrders, NewInventoryOrder, OrderLetter};
 pub use movement::{Movement, NewMovement};
 pub use stock::Stock;
+pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
+pub use stock_imports::{ImportStarted, StockImports};
+pub use stock_key_lookup::{StockChoice, StockName};
 pub use stock_take_articles::FoundArticle;
 pub use stock_take_counting::{CountRequest, InventoryRequest};
 pub(crate) use stock_take_posting::Pace;
@@ -108,8 +131,37 @@ impl Stocktake {
         StockTakes::of(self)
     }
 
+    /// Inventory counts (S2.1 to S2.7).
+    pub const fn inventory_counts(&self) -> InventoryCounts<'_> {
+        InventoryCounts::of(self)
+    }
+
+    /// Stock adjustments (S2.8 to S2.10).
+    pub const fn stock_adjustments(&self) -> StockAdjustments<'_> {
+        StockAdjustments::of(self)
+    }
+
+    /// Inventory orders (S3).
+    pub const fn inventory_orders(&self) -> InventoryOrders<'_> {
+        InventoryOrders::of(self)
+    }
+
+    /// Stock imports (S5).
+    pub const fn stock_imports(&self) -> StockImports<'_> {
+        StockImports::of(self)
+    }
+
+    /// Exports (S1.12, S3.7).
+    pub const fn exports(&self) -> Exports<'_> {
+        Exports::of(self)
+    }
+
     /// A site that the actor can see.
-    pub(crate) async fn visible_site(&self, stamp: &Stamp, id: SiteId) -> Result<Site, Error> {
+    pub(crate) async fn visible_site(
+        &self,
+        stamp: &Stamp,
+        id: SiteId,
+    ) -> Result<Versioned<Site>, Error> {
         if !stamp.actor.sees(id) {
             return Err(Error::not_found("site"));
         }
@@ -121,8 +173,8 @@ impl Stocktake {
         &self,
         organisation: OrganisationId,
         id: SiteId,
-    ) -> Result<Site, Error> {
+    ) -> Result<Versioned<Site>, Error> {
         let site = self.repository.site(organisation, id).await?;
-        site.map(|site| site.value).ok_or(Error::not_found("site"))
+        site.ok_or(Error::not_found("site"))
     }
 }

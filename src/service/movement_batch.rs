@@ -25,6 +25,8 @@ pub(super) struct Batch<'a> {
     referred: BTreeMap<StockEventId, StockEvent>,
     /// Events of the keys of reversed events, from those on.
     later: BTreeMap<StockKey, Vec<StockEvent>>,
+    /// Keys whose levels are written though nothing moves: so that whoever decides by their events notices.
+    touched: BTreeSet<StockKey>,
     events: Vec<StockEvent>,
     /// Where an event stands among them.
     places: BTreeMap<StockEventId, usize>,
@@ -43,7 +45,9 @@ impl Stocktake {
             .iter()
             .filter_map(NewMovement::refers_to)
             .collect();
-        let referred = self.referred(site, organisation, &named).await?;
+        // A transfer is taken back with both of its events.
+        let halves = named.iter().flat_map(|id| [*id, transfer_in_id(*id)]);
+        let mut referred = self.events_at(site, organisation, halves.collect()).await?;
         let mut keys: Vec<StockKey> = movements
             .iter()
             .flat_map(NewMovement::keys)
@@ -52,6 +56,12 @@ impl Stocktake {
         keys.extend(referred.values().map(|event| event.key.clone()));
         keys.sort();
         keys.dedup();
+        let products = self.products_of(organisation, keys.iter()).await?;
+        // Levels before what became of events: whatever happens to a key after this changes its level, and
+        // the commit finds that out.
+        let read = self.repository.levels(organisation, &keys).await?;
+        self.follow_up(site, organisation, &named, &mut referred)
+            .await?;
         // What a reversal must know: all that happened to the key since, from the earliest on.
         let mut since: BTreeMap<StockKey, u64> = BTreeMap::new();
         if movements
@@ -71,8 +81,6 @@ impl Stocktake {
                 later.entry(event.key.clone()).or_default().push(event);
             }
         }
-        let products = self.products_of(organisation, keys.iter()).await?;
-        let read = self.repository.levels(organisation, &keys).await?;
         let levels = keys
             .into_iter()
             .zip(read)
@@ -91,44 +99,57 @@ impl Stocktake {
             products,
             referred,
             later,
+            touched: BTreeSet::new(),
             events: Vec::new(),
             places: BTreeMap::new(),
         })
     }
 
-    /// The events that some movements refer to, with what else became of them: the other half of a transfer,
-    /// what came back of an issue, what was taken back.
-    async fn referred(
+    /// Events of a site.
+    async fn events_at(
+        &self,
+        site: &Site,
+        organisation: OrganisationId,
+        ids: Vec<StockEventId>,
+    ) -> Result<BTreeMap<StockEventId, StockEvent>, Error> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.repository.events(organisation, &ids).await?;
+        let found = found
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.event.key.site == site.id);
+        Ok(found.map(|entry| (entry.event.id, entry.event)).collect())
+    }
+
+    /// Adds what became of the events that movements name: what came back of an issue, what was taken back.
+    async fn follow_up(
         &self,
         site: &Site,
         organisation: OrganisationId,
         named: &[StockEventId],
-    ) -> Result<BTreeMap<StockEventId, StockEvent>, Error> {
-        let mut referred = BTreeMap::new();
-        let mut wanted: BTreeSet<StockEventId> = named.iter().copied().collect();
-        wanted.extend(named.iter().map(|id| transfer_in_id(*id)));
-        wanted.extend(named.iter().map(|id| reversal_id(*id)));
+        referred: &mut BTreeMap<StockEventId, StockEvent>,
+    ) -> Result<(), Error> {
+        let mut wanted: Vec<StockEventId> = named.iter().map(|id| reversal_id(*id)).collect();
         // Returns of an issue count 0, 1, 2 ...: they are read a few at a time until one is not there.
         let mut first = 0_u32;
         let mut returned: BTreeSet<StockEventId> = named.iter().copied().collect();
-        while !wanted.is_empty() || !returned.is_empty() {
+        while !returned.is_empty() {
             let numbers = first..first.saturating_add(RETURNS_AT_ONCE);
             let ids = returned
                 .iter()
                 .flat_map(|of| numbers.clone().map(|number| return_id(*of, number)));
             wanted.extend(ids.flat_map(|id| [id, reversal_id(id)]));
-            let ids: Vec<StockEventId> = std::mem::take(&mut wanted).into_iter().collect();
-            let found = self.repository.events(organisation, &ids).await?;
-            let found = found
-                .into_iter()
-                .flatten()
-                .filter(|entry| entry.event.key.site == site.id);
-            referred.extend(found.map(|entry| (entry.event.id, entry.event)));
+            referred.extend(
+                self.events_at(site, organisation, std::mem::take(&mut wanted))
+                    .await?,
+            );
             let last = numbers.end.saturating_sub(1);
             returned.retain(|of| referred.contains_key(&return_id(*of, last)));
             first = numbers.end;
         }
-        Ok(referred)
+        Ok(())
     }
 
     /// The products of some keys, in one read.
@@ -239,6 +260,8 @@ impl Batch<'_> {
             Movement::CustomerReturn { key, quantity, of } => {
                 let quantity = above_zero(*quantity)?;
                 let (id, cost) = self.returned(key, quantity, *of)?;
+                let left_from = self.event(*of).map(|issue| issue.key.clone());
+                self.touched.extend(left_from);
                 let change = plain(StockEventKind::CustomerReturn, quantity, cost);
                 self.change(key, Change { id, ..change })
             }
@@ -326,13 +349,13 @@ impl Batch<'_> {
         );
         let id = out.id;
         self.change(from, out)?;
-        let parts = self
-            .event(id)
-            .map_or_else(Vec::new, |event| event.parts.clone());
+        let (parts, worth) = self.event(id).map_or_else(Default::default, |event| {
+            (event.parts.clone(), event.value_change.negated())
+        });
         let into = plain(
             StockEventKind::TransferIn,
             quantity,
-            IncomingCost::Parts(parts),
+            IncomingCost::Parts(parts, worth),
         );
         self.change(
             to,
@@ -458,8 +481,15 @@ impl Batch<'_> {
         // The goods of a transfer leave where they came to before they come back.
         let incoming = self.referred.get(&transfer_in_id(of)).cloned();
         for event in incoming.into_iter().chain([event]) {
-            let later = self.later.get(&event.key).cloned().unwrap_or_default();
-            if self.is_taken_back(&event) {
+            let mut later = self.later.get(&event.key).cloned().unwrap_or_default();
+            later.extend(
+                self.events
+                    .iter()
+                    .filter(|made| made.key == event.key)
+                    .cloned(),
+            );
+            let taken_back = reversal_id(event.id);
+            if self.is_taken_back(&event) || later.iter().any(|event| event.id == taken_back) {
                 return refused("already_reversed", "the event has been taken back");
             }
             self.with_level(&event.key, |level, terms| {
@@ -491,8 +521,8 @@ impl Batch<'_> {
             .ok_or(Error::not_found("stock"))
     }
 
-    /// Applies one change of a key that was read.
-    fn change(&mut self, key: &StockKey, change: Change) -> Result<(), Error> {
+    /// Applies one change of a key that was read, whatever document is behind it.
+    pub(super) fn change(&mut self, key: &StockKey, change: Change) -> Result<(), Error> {
         self.with_level(key, |level, terms| level.apply(change, terms))
     }
 
@@ -529,9 +559,8 @@ impl Batch<'_> {
 
     /// Puts everything that changed into a change set.
     pub(super) fn write(self, changes: &mut ChangeSet) {
-        let mut moved: Vec<&StockKey> = self.events.iter().map(|event| &event.key).collect();
-        moved.sort();
-        moved.dedup();
+        let mut moved: BTreeSet<&StockKey> = self.events.iter().map(|event| &event.key).collect();
+        moved.extend(&self.touched);
         for key in moved {
             if let Some((read, level)) = self.levels.get(key) {
                 changes.put(read.as_ref(), level.clone());

@@ -3,7 +3,7 @@
 use crate::domain::{
     Code, LedgerEntry, ProductId, Quantity, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
 };
-use crate::store::{Digest, LevelFilter, Outcome, Page, PageRequest, Versioned};
+use crate::store::{Digest, Guard, LevelFilter, Outcome, Page, PageRequest, Versioned};
 
 use super::access::Operation;
 use super::call::{Step, require};
@@ -55,7 +55,10 @@ impl<'a> Stock<'a> {
         if movements.is_empty() {
             return Ok(Vec::new());
         }
+        let id = site.value.id;
         loop {
+            // Closing a period holds for what is recorded after it.
+            let site = library.visible_site(&call.stamp, id).await?;
             let stamp = call.stamp.clone();
             let mut batch = library.read_batch(&site, &stamp, movements).await?;
             for movement in movements {
@@ -63,7 +66,10 @@ impl<'a> Stock<'a> {
             }
             let outcome = Outcome::Events(batch.events().into());
             if let Step::Done(outcome) = library
-                .commit(&mut call, outcome, |changes| batch.write(changes))
+                .commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::site(&site));
+                    batch.write(changes);
+                })
                 .await?
             {
                 return Ok(events_of(outcome));
@@ -225,12 +231,8 @@ impl<'a> Stock<'a> {
 }
 
 fn events_of(outcome: Outcome) -> Vec<StockEvent> {
-    match outcome {
-        Outcome::Events(events) => events.to_vec(),
-        Outcome::Done
-        | Outcome::StockTake(_)
-        | Outcome::StockTakeItem(_)
-        | Outcome::Number(_)
-        | Outcome::Job(_) => Vec::new(),
-    }
+    outcome
+        .events()
+        .map(|events| events.to_vec())
+        .unwrap_or_default()
 }

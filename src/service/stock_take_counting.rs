@@ -249,12 +249,8 @@ fn counted(
 }
 
 fn item_of(outcome: Outcome) -> Result<StockTakeItem, Error> {
-    match outcome {
-        Outcome::StockTakeItem(item) => Ok(Arc::unwrap_or_clone(item)),
-        Outcome::Done
-        | Outcome::StockTake(_)
-        | Outcome::Events(_)
-        | Outcome::Number(_)
-        | Outcome::Job(_) => Err(Error::KeyReused),
-    }
+    outcome
+        .stock_take_item()
+        .map(Arc::unwrap_or_clone)
+        .ok_or(Error::KeyReused)
 }

@@ -49,7 +49,7 @@ impl StockTakes<'_> {
             });
         }
         if let Some(outcome) = self.library.replay(&call).await? {
-            return Ok(number(&outcome));
+            return Ok(number(outcome));
         }
         take.value.allows(StockTakeCommand::AddItems)?;
         let keys = self.keys_of_articles(&take.value, articles).await?;
@@ -162,7 +162,7 @@ impl StockTakes<'_> {
                 }
             });
             match step.await? {
-                Step::Done(outcome) => return Ok(number(&outcome)),
+                Step::Done(outcome) => return Ok(number(outcome)),
                 Step::Again(conflicts) => there.extend(conflicts.iter().filter_map(existing_line)),
             }
         }
@@ -298,9 +298,10 @@ impl StockTakes<'_> {
             let take = self.visible(&call.stamp, id).await?;
             call.require(Operation::EditStockTakeItems)?;
             if let Some(outcome) = library.replay(&call).await? {
-                return Ok(number(&outcome));
+                return Ok(number(outcome));
             }
-            take.value.allows(StockTakeCommand::RemoveItems)?;
+            // The header is written, so that a start which has seen these lines notices.
+            let next = take.value.remove_lines(&call.stamp)?;
             let organisation = call.organisation();
             let sort = ArticleSort::default();
             let lines = library
@@ -317,10 +318,7 @@ impl StockTakes<'_> {
             }
             let outcome = Outcome::Number(u64::try_from(lines.items.len()).unwrap_or(u64::MAX));
             let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::Epoch {
-                    take: id,
-                    epoch: take.value.epoch(),
-                });
+                changes.update(take.version, next);
                 for line in &lines.items {
                     changes.delete(
                         line.item.version,
@@ -329,7 +327,7 @@ impl StockTakes<'_> {
                 }
             });
             if let Step::Done(outcome) = step.await? {
-                return Ok(number(&outcome));
+                return Ok(number(outcome));
             }
         }
     }
@@ -384,29 +382,36 @@ impl StockTakes<'_> {
         item: StockTakeItemId,
     ) -> Result<(), Error> {
         let digest = Digest::of("delete_item").field(id).field(item);
-        let mut call = self.library.begin(caller, "delete_item", digest)?;
+        let call = self.library.begin(caller, "delete_item", digest)?;
+        let deleted = self.delete_line(call.clone(), id, item).await;
+        self.library.done_if_gone(&call, deleted).await
+    }
+
+    async fn delete_line(
+        &self,
+        mut call: Call,
+        id: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<(), Error> {
         let library = self.library;
         loop {
-            // What was deleted by this very command can't be seen any more.
-            let replayed = library.replay(&call).await;
-            if let Ok(Some(_)) = replayed {
-                return Ok(());
-            }
             let take = self.visible(&call.stamp, id).await?;
-            let line = library
+            let view = library
                 .repository
                 .counting_view(call.organisation(), id, item)
                 .await?;
-            let line = line.ok_or(Error::not_found("stock take item"))?;
+            let line = view.ok_or(Error::not_found("stock take item"))?.item;
             call.require(Operation::DeleteStockTakeItem)?;
-            replayed?;
+            if library.replay(&call).await?.is_some() {
+                return Ok(());
+            }
             take.value.allows(StockTakeCommand::DeleteItem)?;
             let step = library.commit(&mut call, Outcome::Done, |changes| {
                 changes.guard(Guard::Epoch {
                     take: id,
                     epoch: take.value.epoch(),
                 });
-                changes.delete(line.item.version, RecordKey::StockTakeItem(id, item));
+                changes.delete(line.version, RecordKey::StockTakeItem(id, item));
             });
             if let Step::Done(_) = step.await? {
                 return Ok(());
@@ -415,13 +420,6 @@ impl StockTakes<'_> {
     }
 }
 
-fn number(outcome: &Outcome) -> u64 {
-    match outcome {
-        Outcome::Number(number) => *number,
-        Outcome::Done
-        | Outcome::StockTake(_)
-        | Outcome::StockTakeItem(_)
-        | Outcome::Events(_)
-        | Outcome::Job(_) => 0,
-    }
+fn number(outcome: Outcome) -> u64 {
+    outcome.number().unwrap_or(0)
 }

@@ -19,8 +19,9 @@ use crate::domain::{
 };
 use crate::domain::{CountMoment, CountStatus, DecimalError, MovementPolicy, Product};
 use crate::store::{
-    ArticleSort, ChangeSet, CommandId, Cursor, Digest, JobAck, JobProgress, JobTask, Outcome, Page,
-    PageRequest, PageStart, Progress, StockTakeItemFilter, StockTakeItemView, Versioned,
+    ArticleSort, ChangeSet, CommandId, Cursor, Digest, Guard, JobAck, JobProgress, JobTask,
+    Outcome, Page, PageRequest, PageStart, Progress, StockTakeItemFilter, StockTakeItemView,
+    Versioned,
 };
 
 use super::access::Operation;
@@ -47,7 +48,12 @@ impl Default for Pace {
 }
 
 impl Pace {
-    fn note(&mut self, applied: bool) {
+    /// How many lines the next chunk may have.
+    pub(super) const fn limit(self) -> u32 {
+        self.limit
+    }
+
+    pub(super) fn note(&mut self, applied: bool) {
         if applied {
             *self = Self::default();
             return;
@@ -116,7 +122,11 @@ impl StockTakes<'_> {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::PostStockTake)?;
             if let Some(Outcome::Job(job)) = library.replay(&call).await? {
-                if read.value.state() != StockTakeState::Ongoing || read.value.refusal().is_none() {
+                let refused = read
+                    .value
+                    .refusal()
+                    .is_some_and(|refusal| refusal.job == job);
+                if read.value.state() != StockTakeState::Ongoing || !refused {
                     return Ok((job, call.stamp));
                 }
                 // That posting was refused, and a request that failed keeps no key.
@@ -384,7 +394,7 @@ impl Stocktake {
     async fn post_chunk(
         &self,
         stamp: &Stamp,
-        site: &Site,
+        site: &Versioned<Site>,
         read: &Versioned<StockTake>,
         run: &Run,
         chunk: &Chunk,
@@ -415,6 +425,7 @@ impl Stocktake {
         let done = next_run.done;
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
         self.commit_chunk(stamp, read, run, (next, done), |changes| {
+            changes.guard(Guard::site(site));
             for (version, line) in decided {
                 if let Some(level) = line.level {
                     changes.put(chunk.levels.get(&line.item.key), level);
@@ -443,7 +454,11 @@ impl Stocktake {
             done,
             total: take.last_line(),
         };
-        let over = next.run().is_none();
+        let ended = match (next.run(), next.refusal()) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(JobAck::Refused(job)),
+            (None, None) => Some(JobAck::Settled(job)),
+        };
         let tells = matches!(
             run.stage,
             RunStage::Apply | RunStage::LeftOver | RunStage::Reverse
@@ -457,8 +472,8 @@ impl Stocktake {
             if tells {
                 changes.progress(JobProgress { job, progress });
             }
-            if over {
-                changes.ack(JobAck::Settled(job));
+            if let Some(ended) = ended {
+                changes.ack(ended);
             }
             fill(changes);
         });

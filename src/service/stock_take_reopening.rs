@@ -4,7 +4,7 @@ use crate::domain::{
     Cause, JobId, LineProblem, Note, Posting, Run, RunStage, Site, Stamp, StockEvent, StockLevel,
     StockTake, StockTakeId, StockTakeItem, StockTakeState, Terms,
 };
-use crate::store::{Cursor, Digest, JobTask, Outcome, Version, Versioned};
+use crate::store::{Cursor, Digest, Guard, JobTask, Outcome, Version, Versioned};
 
 use super::access::Operation;
 use super::call::Step;
@@ -36,9 +36,12 @@ impl StockTakes<'_> {
         loop {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::ReopenStockTake)?;
-            if library.replay(&call).await?.is_some() {
-                if read.value.state() != StockTakeState::Finished || read.value.refusal().is_none()
-                {
+            if let Some(outcome) = library.replay(&call).await? {
+                let refused = read
+                    .value
+                    .refusal()
+                    .is_some_and(|refusal| outcome == Outcome::Job(refusal.job));
+                if read.value.state() != StockTakeState::Finished || !refused {
                     break;
                 }
                 // That reopening was refused, and a request that failed keeps no key.
@@ -49,7 +52,7 @@ impl StockTakes<'_> {
                 .begin_reopening(job, reason.clone(), &call.stamp)?;
             let task = JobTask::ReopenStockTake { take: id };
             let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
+            let step = library.commit(&mut call, Outcome::Job(job), |changes| {
                 changes.update(read.version, next);
                 changes.job(queued);
             });
@@ -78,7 +81,7 @@ impl Stocktake {
     pub(super) async fn reverse_chunk(
         &self,
         stamp: &Stamp,
-        site: &Site,
+        site: &Versioned<Site>,
         read: &Versioned<StockTake>,
         run: &Run,
         chunk: &Chunk,
@@ -99,6 +102,7 @@ impl Stocktake {
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
         let check = run.stage == RunStage::ReverseCheck;
         self.commit_chunk(stamp, read, run, (next, done), |changes| {
+            changes.guard(Guard::site(site));
             for line in lines.into_iter().filter(|_| !check) {
                 if let Some((before, level)) = line.level {
                     changes.update(before.version, level);

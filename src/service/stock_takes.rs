@@ -18,7 +18,7 @@ use super::call::{Call, Step};
 use super::{Caller, Error, Stocktake};
 
 /// How often a job is tried before it ends dead.
-const JOB_ATTEMPTS: u32 = 10;
+pub(super) const JOB_ATTEMPTS: u32 = 10;
 /// A job that only steps in when the call that does the work dies: it waits so long.
 const STEP_IN_AFTER_MICROS: i64 = 60 * 1_000_000;
 
@@ -258,16 +258,24 @@ impl<'a> StockTakes<'a> {
         &self,
         caller: &Caller,
         site: SiteId,
-        states: &[StockTakeState],
+        asked: &[StockTakeState],
         page: &PageRequest,
     ) -> Result<Page<StockTakeSummary>, Error> {
         let stamp = self.library.stamp(caller)?;
         self.library.visible_site(&stamp, site).await?;
-        let states: BTreeSet<_> = states
+        let states: BTreeSet<_> = asked
             .iter()
             .copied()
             .filter(|s| *s != StockTakeState::Removed)
             .collect();
+        if states.is_empty() && !asked.is_empty() {
+            // Removed takes are on no list.
+            return Ok(Page {
+                items: Vec::new(),
+                total: page.with_total.then_some(0),
+                next: None,
+            });
+        }
         let filter = StockTakeFilter { states };
         let found = self
             .library
@@ -322,18 +330,25 @@ impl<'a> StockTakes<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line; failures of the store.
     pub async fn start(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
-        let call = self.library.begin(
-            caller,
-            "start_stock_take",
-            Digest::of("start_stock_take").field(id),
-        )?;
-        let take = self.visible(&call.stamp, id).await?.value;
-        call.require(Operation::StartStockTake)?;
-        let lines = self.summary(take).await?.totals.items;
-        self.change(call, id, Operation::StartStockTake, |take, stamp| {
-            Ok(take.start(lines, stamp)?)
-        })
-        .await
+        let digest = Digest::of("start_stock_take").field(id);
+        let mut call = self.library.begin(caller, "start_stock_take", digest)?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::StartStockTake)?;
+            if let Some(outcome) = self.library.replay(&call).await? {
+                return take_of(outcome);
+            }
+            // The lines after the header: whoever removes one writes it.
+            let lines = self.summary(read.value.clone()).await?.totals.items;
+            let next = read.value.start(lines, &call.stamp)?;
+            let outcome = Outcome::StockTake(Arc::new(next.clone()));
+            let step = self.library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return take_of(outcome);
+            }
+        }
     }
 
     /// Removes a take, posted or not (S1.5, S4.4): it is on no list any more. Its entries and events stay.
@@ -348,15 +363,16 @@ impl<'a> StockTakes<'a> {
             "remove_stock_take",
             Digest::of("remove_stock_take").field(id),
         )?;
-        // What was removed by this very command can't be seen any more.
-        if let Ok(Some(_)) = self.library.replay(&call).await {
-            return Ok(());
-        }
-        self.change(call, id, Operation::RemoveStockTake, |take, stamp| {
-            Ok(take.remove(stamp)?)
-        })
-        .await
-        .map(drop)
+        let removed = self
+            .change(
+                call.clone(),
+                id,
+                Operation::RemoveStockTake,
+                |take, stamp| Ok(take.remove(stamp)?),
+            )
+            .await
+            .map(drop);
+        self.library.done_if_gone(&call, removed).await
     }
 
     /// One transition of the header.
@@ -403,14 +419,10 @@ impl<'a> StockTakes<'a> {
 }
 
 pub(super) fn take_of(outcome: Outcome) -> Result<StockTake, Error> {
-    match outcome {
-        Outcome::StockTake(take) => Ok(Arc::unwrap_or_clone(take)),
-        Outcome::Done
-        | Outcome::StockTakeItem(_)
-        | Outcome::Events(_)
-        | Outcome::Number(_)
-        | Outcome::Job(_) => Err(Error::KeyReused),
-    }
+    outcome
+        .stock_take()
+        .map(Arc::unwrap_or_clone)
+        .ok_or(Error::KeyReused)
 }
 
 /// A job of a take. A step-in job waits for the call that does the work itself.

@@ -1,10 +1,13 @@
 //! Everything that one commit changes.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map;
 
 use super::{Command, JobAck, JobProgress, NewJob, Record, RecordKey, Version, Versioned, Write};
-use crate::domain::{CountEntry, OrganisationId, StockEvent, StockTakeId};
+use crate::domain::{
+    CountEntry, InventoryCountEntry, InventoryCountId, OrganisationId, Site, SiteId, StockEvent,
+    StockTakeId,
+};
 
 /// One atomic write: all of it is applied, or nothing (clause R1).
 ///
@@ -35,7 +38,7 @@ pub struct ChangeSet {
     guards: Vec<Guard>,
     writes: BTreeMap<RecordKey, Write>,
     events: Vec<StockEvent>,
-    entries: Vec<CountEntry>,
+    entries: Vec<Entry>,
     jobs: Vec<NewJob>,
     progress: Vec<JobProgress>,
     acks: Vec<JobAck>,
@@ -51,6 +54,52 @@ pub enum Guard {
         /// The epoch.
         epoch: u64,
     },
+    /// The site still has this version: its policy and its closing date hold for what is recorded under them
+    /// (clause R8).
+    Site {
+        /// The site.
+        site: SiteId,
+        /// The version.
+        version: Version,
+    },
+    /// The count's epoch is still this one (clause R8).
+    CountEpoch {
+        /// The inventory count.
+        count: InventoryCountId,
+        /// The epoch.
+        epoch: u64,
+    },
+}
+
+impl Guard {
+    /// The site is still as it was read.
+    pub fn site(read: &Versioned<Site>) -> Self {
+        Self::Site {
+            site: read.value.id,
+            version: read.version,
+        }
+    }
+}
+
+/// An act of counting, to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// On a line of a stock take.
+    StockTake(CountEntry),
+    /// On a line of an inventory count.
+    InventoryCount(InventoryCountEntry),
+}
+
+impl From<CountEntry> for Entry {
+    fn from(entry: CountEntry) -> Self {
+        Self::StockTake(entry)
+    }
+}
+
+impl From<InventoryCountEntry> for Entry {
+    fn from(entry: InventoryCountEntry) -> Self {
+        Self::InventoryCount(entry)
+    }
 }
 
 /// A change set, taken apart.
@@ -67,7 +116,7 @@ pub struct ChangeSetParts<'a> {
     /// New ledger lines, in order; each gets the next position of its site.
     pub events: &'a [StockEvent],
     /// New count entries, in order.
-    pub entries: &'a [CountEntry],
+    pub entries: &'a [Entry],
     /// Jobs that are born.
     pub jobs: &'a [NewJob],
     /// Steps of jobs.
@@ -111,10 +160,10 @@ impl ChangeSet {
     pub fn update(&mut self, expected: Version, record: impl Into<Record>) {
         let record = record.into();
         match self.writes.entry(record.key()) {
-            Entry::Vacant(vacant) => {
+            btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(Write::Update { expected, record });
             }
-            Entry::Occupied(mut occupied) => match occupied.get_mut() {
+            btree_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
                 Write::Insert(earlier)
                 | Write::Update {
                     record: earlier, ..
@@ -146,8 +195,8 @@ impl ChangeSet {
     }
 
     /// Keeps an act of counting.
-    pub fn entry(&mut self, entry: CountEntry) {
-        self.entries.push(entry);
+    pub fn entry(&mut self, entry: impl Into<Entry>) {
+        self.entries.push(entry.into());
     }
 
     /// Queues a job.

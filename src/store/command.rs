@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{JobId, StockEvent, StockTake, StockTakeItem, Timestamp};
+use crate::domain::{
+    InventoryCount, InventoryCountItem, InventoryOrder, InventoryOrderItem, JobId, StockAdjustment,
+    StockEvent, StockImport, StockTake, StockTakeItem, Timestamp,
+};
 
 /// The key under which a commit is remembered: unique within the organisation (clause R12).
 ///
@@ -160,10 +163,61 @@ pub enum Outcome {
     StockTake(Arc<StockTake>),
     /// A line of a stock take.
     StockTakeItem(Arc<StockTakeItem>),
+    /// An inventory count.
+    InventoryCount(Arc<InventoryCount>),
+    /// A line of an inventory count.
+    InventoryCountItem(Arc<InventoryCountItem>),
+    /// A stock adjustment.
+    StockAdjustment(Arc<StockAdjustment>),
+    /// An inventory order.
+    InventoryOrder(Arc<InventoryOrder>),
+    /// A line of an inventory order.
+    InventoryOrderItem(Arc<InventoryOrderItem>),
+    /// A stock import.
+    StockImport(Arc<StockImport>),
     /// Ledger events.
     Events(Arc<[StockEvent]>),
     /// So many records.
     Number(u64),
     /// A job.
     Job(JobId),
+}
+
+/// Gives each outcome that holds something a way to take it out.
+macro_rules! outcomes {
+    ($($(#[$doc:meta])* $method:ident: $variant:ident($type:ty)),+ $(,)?) => {
+        impl Outcome {
+            $(
+                $(#[$doc])*
+                pub fn $method(self) -> Option<$type> {
+                    if let Self::$variant(value) = self { Some(value) } else { None }
+                }
+            )+
+        }
+    };
+}
+
+outcomes! {
+    /// The stock take, if it is one.
+    stock_take: StockTake(Arc<StockTake>),
+    /// The line of a stock take, if it is one.
+    stock_take_item: StockTakeItem(Arc<StockTakeItem>),
+    /// The inventory count, if it is one.
+    inventory_count: InventoryCount(Arc<InventoryCount>),
+    /// The line of an inventory count, if it is one.
+    inventory_count_item: InventoryCountItem(Arc<InventoryCountItem>),
+    /// The stock adjustment, if it is one.
+    stock_adjustment: StockAdjustment(Arc<StockAdjustment>),
+    /// The inventory order, if it is one.
+    inventory_order: InventoryOrder(Arc<InventoryOrder>),
+    /// The line of an inventory order, if it is one.
+    inventory_order_item: InventoryOrderItem(Arc<InventoryOrderItem>),
+    /// The stock import, if it is one.
+    stock_import: StockImport(Arc<StockImport>),
+    /// The events, if it is some.
+    events: Events(Arc<[StockEvent]>),
+    /// The number, if it is one.
+    number: Number(u64),
+    /// The job, if it is one.
+    job: Job(JobId),
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in a store.
 
-use crate::domain::{JobId, StockEventId, StockTakeId};
+use crate::domain::{InventoryCountId, JobId, StockEventId, StockTakeId};
 
 use super::{RecordKey, Version};
 
@@ -99,7 +99,7 @@ pub enum CommitError {
 pub enum Conflict {
     /// A record to be created exists.
     Exists(RecordKey),
-    /// A record to be changed does not exist.
+    /// A record to be changed does not exist; or the document of a line or a count entry to be created.
     Missing(RecordKey),
     /// A record has another version.
     Stale {
@@ -112,6 +112,13 @@ pub enum Conflict {
     Epoch {
         /// Which.
         take: StockTakeId,
+        /// The epoch it has.
+        actual: Option<u64>,
+    },
+    /// An inventory count's state has changed, or the count is not there.
+    CountEpoch {
+        /// Which.
+        count: InventoryCountId,
         /// The epoch it has.
         actual: Option<u64>,
     },

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    BrandId, CategoryId, Code, CountStatus, Product, ProductId, Quantity, SearchText, StockKey,
-    StockTakeState, SupplierId, Timestamp, fold,
+    BrandId, CategoryId, Code, CountStatus, InventoryCountState, InventoryOrderState, Product,
+    ProductId, Quantity, SearchText, StockAdjustmentState, StockKey, StockTakeState, SupplierId,
+    Timestamp, fold,
 };
 
 /// Which stock takes.
@@ -85,6 +86,57 @@ pub struct ArticleFilter {
     pub supplier: Option<SupplierId>,
     /// Changed after this moment.
     pub changed_after: Option<Timestamp>,
+}
+
+/// Which inventory counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryCountFilter {
+    /// In any of these states; empty: in any.
+    pub states: BTreeSet<InventoryCountState>,
+    /// Started at or after this moment.
+    pub from: Option<Timestamp>,
+    /// Started before this moment.
+    pub to: Option<Timestamp>,
+}
+
+/// Which lines of an inventory count (S2.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InventoryCountItemFilter {
+    /// Only those with a variance.
+    pub discrepancies: bool,
+    /// Only those that are flagged for review.
+    pub significant: bool,
+}
+
+/// Which stock adjustments (S2.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StockAdjustmentFilter {
+    /// In any of these states; empty: in any.
+    pub states: BTreeSet<StockAdjustmentState>,
+    /// Created at or after this moment.
+    pub from: Option<Timestamp>,
+    /// Created before this moment.
+    pub to: Option<Timestamp>,
+    /// Of this product.
+    pub product: Option<ProductId>,
+}
+
+/// Which inventory orders (S3.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryOrderFilter {
+    /// In any of these states; empty: in any but removed.
+    pub states: BTreeSet<InventoryOrderState>,
+    /// With this in the purchase order number.
+    pub purchase_order_number: Option<SearchText>,
+}
+
+/// Which lines of an inventory order (S3.4): both conditions hold; within each of the sets, any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryOrderItemFilter {
+    /// Of any of these brands.
+    pub brands: BTreeSet<BrandId>,
+    /// Of any of these categories.
+    pub categories: BTreeSet<CategoryId>,
 }
 
 /// Columns that articles and lines can be sorted by: those of the document.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, JobId, OrganisationId, SiteId, StockTakeId, Timestamp};
+use crate::domain::{
+    Actor, InventoryCountId, InventoryOrderId, JobId, OrganisationId, SiteId, StockImportId,
+    StockTakeId, Timestamp,
+};
 
 /// What is to be done. It holds ids only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +27,23 @@ pub enum JobTask {
         /// The take.
         take: StockTakeId,
     },
+    /// Complete an inventory count (S2.5).
+    CompleteInventoryCount {
+        /// The count.
+        count: InventoryCountId,
+    },
+    /// Send an inventory order to its supplier (S3.5).
+    SendInventoryOrder {
+        /// The order.
+        order: InventoryOrderId,
+    },
+    /// Take in a stock import (S5.5).
+    ImportStock {
+        /// The import.
+        import: StockImportId,
+    },
+    /// Make the file of an export (S1.12, S3.7); what it is of is kept under the job's id.
+    Export,
 }
 
 impl JobTask {
@@ -33,6 +53,10 @@ impl JobTask {
             Self::PopulateStockTake { .. } => "populate_stock_take",
             Self::PostStockTake { .. } => "post_stock_take",
             Self::ReopenStockTake { .. } => "reopen_stock_take",
+            Self::CompleteInventoryCount { .. } => "complete_inventory_count",
+            Self::SendInventoryOrder { .. } => "send_inventory_order",
+            Self::ImportStock { .. } => "import_stock",
+            Self::Export => "export",
         }
     }
 }
@@ -100,6 +124,8 @@ pub enum JobState {
     },
     /// Done.
     Succeeded,
+    /// It ended because what it was for was refused; the document tells why.
+    Refused,
     /// Every attempt failed: it stays listed until it is queued again.
     Dead,
 }
@@ -140,6 +166,9 @@ pub enum JobAck {
     Leased(LeaseToken),
     /// What the job was for is done, by whomever: the job has succeeded, and a lease on it is lost.
     Settled(JobId),
+    /// What the job was for was refused, and its document tells why: the job ends, is not tried again, and a
+    /// lease on it is lost.
+    Refused(JobId),
 }
 
 /// A step of a job, told in the commit that made it.

@@ -16,7 +16,7 @@
 //! | R5 | **Read your writes.** After a commit returned, every later read through any handle sees it |
 //! | R6 | **Tenancy.** Every key is one of an organisation. Rows of another do not exist: reads give nothing, writes conflict as with an id that was never used |
 //! | R7 | **Event keys.** Within an organisation an event's id is unique, and so is its sequence within its stock key. Events and entries are never changed or deleted |
-//! | R8 | **Epochs.** A commit guarded on a take's epoch and one that changes that epoch are serialised; afterwards no commit guarded on the old one applies. Commits guarded on the same epoch don't conflict with each other by it |
+//! | R8 | **Epochs.** A commit guarded on a take's epoch (an inventory count's) and one that changes that epoch are serialised; afterwards no commit guarded on the old one applies. Commits guarded on the same epoch don't conflict with each other by it. The same holds of a guard on a site's version and a commit that changes the site |
 //! | R9 | **Pages.** The order is total and does not change under a row. A cursor is exclusive and good only for its own list (another: [`StoreErrorKind::InvalidCursor`]). Rows that are there all the time appear exactly once in a walk by cursors, whatever comes and goes. A page beyond the end is empty |
 //! | R10 | **Positions.** Each event gets the next position of its site at its commit: 1, 2, 3 ... in the order of commits, gap-free once visible. Time has no influence on it |
 //! | R11 | **Totals.** Totals are those of exactly the lines that the list gives for the same filter |
@@ -40,7 +40,7 @@
 //! | Q6 | The attempt is counted when a job is leased. A job whose attempts are spent ends dead, also when its worker died each time |
 //! | Q7 | A failed job is not leased before its time |
 //! | Q8 | Due jobs are leased the longest due first; none is passed over for ever |
-//! | Q9 | Progress only grows. Dead jobs stay listed until they are queued again |
+//! | Q9 | Progress only grows. Dead jobs stay listed until they are queued again; a job that succeeded or was refused is over for good |
 //! | Q10 | Jobs are read within their organisation only |
 
 mod change_set;
@@ -54,17 +54,20 @@ mod record;
 mod repository;
 mod version;
 
-pub use change_set::{ChangeSet, ChangeSetParts, Guard};
+pub use change_set::{ChangeSet, ChangeSetParts, Entry, Guard};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
 pub use filter::{
-    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, LevelFilter, SortValue, StockTakeFilter,
-    StockTakeItemFilter,
+    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
+    SortValue, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
 };
 pub use job::{Job, JobAck, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob, Progress};
 pub use job_queue::JobQueue;
 pub use page::{Cursor, MAX_PAGE, Page, PageRequest, PageStart, list_digest};
-pub use record::{Record, RecordKey, Write};
+pub use record::{
+    Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record, RecordKey, Write,
+};
 pub use repository::{
     ArticleView, CommitOutcome, CountingView, Repository, StockTakeItemView, StockTakeTotals,
 };

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::{InventoryOrderItemFilter, StockTakeItemFilter};
 use crate::domain::{
-    Product, ProductId, Site, SiteId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, Supplier, SupplierId,
+    Code, InventoryCount, InventoryCountId, InventoryCountItem, InventoryCountItemId,
+    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId, Product,
+    ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockImport,
+    StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
+    Supplier, SupplierId,
 };
 
 /// Names a record within its organisation. Commits apply and lock records in the order of their keys.
@@ -20,6 +26,26 @@ pub enum RecordKey {
     StockTake(StockTakeId),
     /// A [`StockTakeItem`]: a line is found only under its take.
     StockTakeItem(StockTakeId, StockTakeItemId),
+    /// An [`InventoryCount`].
+    InventoryCount(InventoryCountId),
+    /// The site's one count in progress ([`OpenCount`]).
+    OpenCount(SiteId),
+    /// An [`InventoryCountItem`]: a line is found only under its count.
+    InventoryCountItem(InventoryCountId, InventoryCountItemId),
+    /// A [`StockAdjustment`].
+    StockAdjustment(StockAdjustmentId),
+    /// An [`InventoryOrder`].
+    InventoryOrder(InventoryOrderId),
+    /// An [`InventoryOrderItem`]: a line is found only under its order.
+    InventoryOrderItem(InventoryOrderId, InventoryOrderItemId),
+    /// A [`StockImport`].
+    StockImport(StockImportId),
+    /// A part of an import's values ([`ImportChunk`]).
+    ImportChunk(StockImportId, u32),
+    /// An [`Export`].
+    Export(JobId),
+    /// A part of an export's file ([`ExportChunk`]).
+    ExportChunk(JobId, u32),
     /// A [`StockLevel`].
     StockLevel(StockKey),
 }
@@ -37,6 +63,26 @@ pub enum Record {
     StockTake(Box<StockTake>),
     /// A line of a stock take.
     StockTakeItem(Box<StockTakeItem>),
+    /// An inventory count.
+    InventoryCount(Box<InventoryCount>),
+    /// The site's one count in progress.
+    OpenCount(OpenCount),
+    /// A line of an inventory count.
+    InventoryCountItem(Box<InventoryCountItem>),
+    /// A stock adjustment.
+    StockAdjustment(Box<StockAdjustment>),
+    /// An inventory order.
+    InventoryOrder(Box<InventoryOrder>),
+    /// A line of an inventory order.
+    InventoryOrderItem(Box<InventoryOrderItem>),
+    /// A stock import.
+    StockImport(Box<StockImport>),
+    /// A part of an import's values.
+    ImportChunk(ImportChunk),
+    /// An export.
+    Export(Box<Export>),
+    /// A part of an export's file.
+    ExportChunk(ExportChunk),
     /// A stock level.
     StockLevel(Box<StockLevel>),
 }
@@ -50,6 +96,18 @@ impl Record {
             Self::Supplier(supplier) => RecordKey::Supplier(supplier.id),
             Self::StockTake(take) => RecordKey::StockTake(take.id()),
             Self::StockTakeItem(item) => RecordKey::StockTakeItem(item.take, item.id),
+            Self::InventoryCount(count) => RecordKey::InventoryCount(count.id()),
+            Self::OpenCount(open) => RecordKey::OpenCount(open.site),
+            Self::InventoryCountItem(item) => RecordKey::InventoryCountItem(item.count, item.id),
+            Self::StockAdjustment(adjustment) => RecordKey::StockAdjustment(adjustment.id()),
+            Self::InventoryOrder(order) => RecordKey::InventoryOrder(order.id()),
+            Self::InventoryOrderItem(item) => {
+                RecordKey::InventoryOrderItem(item.order(), item.id())
+            }
+            Self::StockImport(import) => RecordKey::StockImport(import.id()),
+            Self::ImportChunk(chunk) => RecordKey::ImportChunk(chunk.import, chunk.number),
+            Self::Export(export) => RecordKey::Export(export.job),
+            Self::ExportChunk(chunk) => RecordKey::ExportChunk(chunk.job, chunk.number),
             Self::StockLevel(level) => RecordKey::StockLevel(level.key().clone()),
         }
     }
@@ -71,7 +129,100 @@ records! {
     Supplier: Supplier => |supplier| supplier,
     StockTake: StockTake => |take| Box::new(take),
     StockTakeItem: StockTakeItem => |item| Box::new(item),
+    InventoryCount: InventoryCount => |count| Box::new(count),
+    OpenCount: OpenCount => |open| open,
+    InventoryCountItem: InventoryCountItem => |item| Box::new(item),
+    StockAdjustment: StockAdjustment => |adjustment| Box::new(adjustment),
+    InventoryOrder: InventoryOrder => |order| Box::new(order),
+    InventoryOrderItem: InventoryOrderItem => |item| Box::new(item),
+    StockImport: StockImport => |import| Box::new(import),
+    ImportChunk: ImportChunk => |chunk| chunk,
+    Export: Export => |export| Box::new(export),
+    ExportChunk: ExportChunk => |chunk| chunk,
     StockLevel: StockLevel => |level| Box::new(level),
+}
+
+/// The mark of a site's count in progress: it is there while the count is, so that a second one can't be
+/// inserted (S2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCount {
+    /// The site.
+    pub site: SiteId,
+    /// The count.
+    pub count: InventoryCountId,
+}
+
+/// A part of an import's values, in the order of the body; the first is number 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportChunk {
+    /// The import.
+    pub import: StockImportId,
+    /// Which part.
+    pub number: u32,
+    /// The values.
+    pub rows: Vec<ImportRow>,
+}
+
+/// One value of an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRow {
+    /// The site that the location names.
+    pub site: SiteId,
+    /// The article id of the product; it may be one that does not exist yet.
+    pub article: Code,
+    /// The variant.
+    pub variant: Option<Code>,
+    /// The number.
+    pub value: Quantity,
+}
+
+/// An export: what was asked for, under the id of the job that makes it (S1.12, S3.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The job.
+    pub job: JobId,
+    /// The site.
+    pub site: SiteId,
+    /// What is exported.
+    pub subject: ExportSubject,
+    /// How many parts the file has so far.
+    pub chunks: u32,
+    /// The store's cursor behind the last line that is in the file; `None` at the beginning.
+    pub after: Option<String>,
+    /// How many lines are in the file.
+    pub lines: u64,
+    /// Whether the file is whole.
+    pub complete: bool,
+}
+
+/// What an export is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExportSubject {
+    /// The lines of a stock take.
+    StockTake {
+        /// The take.
+        take: StockTakeId,
+        /// Which lines.
+        filter: StockTakeItemFilter,
+    },
+    /// The lines of an inventory order.
+    InventoryOrder {
+        /// The order.
+        order: InventoryOrderId,
+        /// Which lines.
+        filter: InventoryOrderItemFilter,
+    },
+}
+
+/// A part of an export's file; the first is number 0. The parts one after the other are the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportChunk {
+    /// The job.
+    pub job: JobId,
+    /// Which part.
+    pub number: u32,
+    /// The text.
+    pub text: Arc<str>,
 }
 
 /// What happens to a record.
@@ -86,7 +237,8 @@ pub enum Write {
         /// What it becomes.
         record: Record,
     },
-    /// It must have this version; it is deleted. Only lines of a take are ever deleted.
+    /// It must have this version; it is deleted. Only lines of takes and orders, the mark of a count in progress,
+    /// and the values of a finished import are ever deleted.
     Delete {
         /// The version it must have.
         expected: super::Version,

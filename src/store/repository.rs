@@ -6,13 +6,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, LevelFilter, Outcome,
-    Page, PageRequest, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
+    ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, Export, ExportChunk,
+    ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
+    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest,
+    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
 use crate::domain::{
-    Code, CountEntry, LedgerEntry, OrganisationId, Product, ProductId, Quantity, Site, SiteId,
-    StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, Supplier, SupplierId, Timestamp,
+    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
+    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Quantity, Site,
+    SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport,
+    StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
+    Supplier, SupplierId, Timestamp,
 };
 
 /// A store of records and of the ledger.
@@ -176,6 +181,140 @@ pub trait Repository: Debug + Send + Sync + 'static {
         item: StockTakeItemId,
     ) -> Result<Vec<CountEntry>, StoreError>;
 
+    /// An inventory count.
+    async fn inventory_count(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryCountId,
+    ) -> Result<Option<Versioned<InventoryCount>>, StoreError>;
+
+    /// The mark of a site's count in progress.
+    async fn open_count(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+    ) -> Result<Option<Versioned<OpenCount>>, StoreError>;
+
+    /// A site's inventory counts, the oldest first.
+    async fn inventory_counts(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryCountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCount>>, StoreError>;
+
+    /// A line of an inventory count.
+    async fn inventory_count_item(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError>;
+
+    /// The lines of an inventory count, those counted first first.
+    async fn inventory_count_items(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        filter: &InventoryCountItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError>;
+
+    /// The totals of the lines of an inventory count (R11).
+    async fn inventory_count_totals(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+    ) -> Result<CountTotals, StoreError>;
+
+    /// Every act of counting a line of an inventory count, the oldest first.
+    async fn inventory_count_entries(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Vec<InventoryCountEntry>, StoreError>;
+
+    /// A stock adjustment.
+    async fn stock_adjustment(
+        &self,
+        organisation: OrganisationId,
+        id: StockAdjustmentId,
+    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError>;
+
+    /// A site's stock adjustments, the oldest first.
+    async fn stock_adjustments(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockAdjustmentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockAdjustment>>, StoreError>;
+
+    /// An inventory order.
+    async fn inventory_order(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryOrderId,
+    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError>;
+
+    /// A site's inventory orders, the oldest first.
+    async fn inventory_orders(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryOrderFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrder>>, StoreError>;
+
+    /// A line of an inventory order.
+    async fn inventory_order_item(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        item: InventoryOrderItemId,
+    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError>;
+
+    /// The lines of an inventory order in their order.
+    async fn inventory_order_items(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        filter: &InventoryOrderItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError>;
+
+    /// A stock import.
+    async fn stock_import(
+        &self,
+        organisation: OrganisationId,
+        id: StockImportId,
+    ) -> Result<Option<Versioned<StockImport>>, StoreError>;
+
+    /// A part of an import's values.
+    async fn import_chunk(
+        &self,
+        organisation: OrganisationId,
+        import: StockImportId,
+        number: u32,
+    ) -> Result<Option<Versioned<ImportChunk>>, StoreError>;
+
+    /// What an export is of, and how far it is.
+    async fn export(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+    ) -> Result<Option<Versioned<Export>>, StoreError>;
+
+    /// A part of an export's file.
+    async fn export_chunk(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+        number: u32,
+    ) -> Result<Option<ExportChunk>, StoreError>;
+
     /// What is remembered of a command.
     async fn command(
         &self,
@@ -261,6 +400,9 @@ pub struct StockTakeTotals {
     pub counted: u64,
     /// The sum of the lines' adjustments, each rounded to the minor unit.
     pub adjustment_minor: i64,
+    /// The sum of the lines' versions: with the number of lines and the take's last line it tells whether any
+    /// line has changed.
+    pub versions: u64,
 }
 
 impl StockTakeTotals {

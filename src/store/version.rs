@@ -42,3 +42,12 @@ pub struct Versioned<T> {
     /// The record.
     pub value: T,
 }
+
+impl<T> std::ops::Deref for Versioned<T> {
+    type Target = T;
+
+    /// The record: what was read is used like the record itself.
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

@@ -18,7 +18,9 @@
 //! ```
 
 mod clock;
+mod faults;
 mod shop;
 
 pub use clock::{ManualClock, SequentialIds};
+pub use faults::{Fault, FaultStore};
 pub use shop::{Shop, shop};

@@ -1,0 +1,13 @@
+//! What comes in and goes out as a file: no storage, no service.
+
+mod csv;
+mod import_body;
+mod line_tables;
+
+pub use csv::{CsvNumber, CsvWriter};
+pub use import_body::{
+    ImportBody, ImportBodyError, ImportLimits, ImportNumbers, ImportValue, read_import,
+};
+pub use line_tables::{
+    inventory_order_header, inventory_order_row, stock_take_header, stock_take_row,
+};

@@ -1,0 +1,396 @@
+//! Completing an inventory count in chunks, resumable (S2.5, S6.4).
+//!
+//! Beginning to complete is one commit: it locks the count and queues the job. When adjustments are applied, the lines
+//! are gone over twice: the check looks for lines that can't be posted, and if there are any and leaving them behind was
+//! not asked, the count is in progress again and nothing was posted; then the lines are posted. Each chunk is one
+//! commit on the header's version, which also tells how far it is: whoever works on it, and however often, each line
+//! is posted once.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    Completion, CompletionOptions, CompletionStage, CountResult, CountTotals, InventoryCount,
+    InventoryCountId, InventoryCountItem, InventoryCountState, JobId, Note, Site, Stamp,
+    StockEvent, StockKey, StockLevel, Terms,
+};
+use crate::store::{
+    CommandId, Cursor, Digest, Guard, InventoryCountItemFilter, JobAck, JobProgress, JobTask,
+    NewJob, Outcome, Page, PageRequest, PageStart, Progress, RecordKey, Version, Versioned,
+};
+
+use super::access::Operation;
+use super::call::Step;
+use super::inventory_count_posting::{Decided, Lines};
+use super::inventory_counts::{InventoryCountSummary, InventoryCounts};
+use super::stock_takes::{JOB_ATTEMPTS, step_in_delay};
+use super::{Caller, Error, Pace, Stocktake};
+
+/// How often a chunk is decided anew, each time a smaller one, before its worker keeps its lease and goes on.
+const ATTEMPTS_A_STEP: u32 = 20;
+
+impl InventoryCounts<'_> {
+    /// Completes a count (S2.5): done when it returns. Applied, the levels match what was counted, whatever was sold
+    /// since stays sold ([`MovementPolicy`](crate::domain::MovementPolicy)), and each discrepancy has an approved
+    /// adjustment record. Not applied, the count is only kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`],
+    /// [`Error::CountRefused`] with the lines that can't be posted: it is in progress again then, and nothing was
+    /// posted; failures of the store.
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        id: InventoryCountId,
+        options: CompletionOptions,
+        notes: Option<Note>,
+    ) -> Result<InventoryCountSummary, Error> {
+        let operation = "complete_inventory_count";
+        let (_, stamp) = self
+            .begin_completing(caller, operation, id, options, notes, step_in_delay())
+            .await?;
+        while self.library.step_inventory_count(&stamp, id).await? {}
+        let count = self.visible(&stamp, id).await?.value;
+        match (count.state(), count.refusal()) {
+            (InventoryCountState::InProgress, Some(refusal)) => {
+                Err(Error::CountRefused(Box::new(refusal.clone())))
+            }
+            (_, _) => self.summary_of(count).await,
+        }
+    }
+
+    /// Completes a count in the background: locks it at once, and gives the job that does the rest. Read the count
+    /// for what it came to, and the job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`]; failures of the
+    /// store.
+    pub async fn queue_completion(
+        &self,
+        caller: &Caller,
+        id: InventoryCountId,
+        options: CompletionOptions,
+        notes: Option<Note>,
+    ) -> Result<JobId, Error> {
+        let operation = "queue_inventory_count_completion";
+        self.begin_completing(caller, operation, id, options, notes, 0)
+            .await
+            .map(|(job, _)| job)
+    }
+
+    async fn begin_completing(
+        &self,
+        caller: &Caller,
+        operation: &'static str,
+        id: InventoryCountId,
+        options: CompletionOptions,
+        notes: Option<Note>,
+        delay_micros: i64,
+    ) -> Result<(JobId, Stamp), Error> {
+        let library = self.library;
+        let digest = Digest::of(operation)
+            .field(id)
+            .field(format_args!("{options:?}"))
+            .optional(notes.as_ref());
+        let mut call = library.begin(caller, operation, digest)?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::RunCount)?;
+            if let Some(Outcome::Job(job)) = library.replay(&call).await? {
+                if read.value.refusal().is_none() {
+                    return Ok((job, call.stamp));
+                }
+                // That completion was refused, and a request that failed keeps no key.
+                call.renew(operation, read.value.epoch());
+            }
+            let next = read
+                .value
+                .begin_completing(options, notes.clone(), job, &call.stamp)?;
+            let queued = NewJob {
+                id: job,
+                site: next.site(),
+                task: JobTask::CompleteInventoryCount { count: id },
+                requested_by: call.stamp.actor.clone(),
+                run_at: call.stamp.at.later_by(delay_micros),
+                max_attempts: JOB_ATTEMPTS,
+            };
+            let step = library.commit(&mut call, Outcome::Job(job), |changes| {
+                changes.update(read.version, next);
+                changes.job(queued);
+            });
+            if let Step::Done(Outcome::Job(job)) = step.await? {
+                return Ok((job, call.stamp));
+            }
+        }
+    }
+}
+
+/// What a chunk needs to know.
+struct Chunk {
+    lines: Page<Versioned<InventoryCountItem>>,
+    levels: BTreeMap<StockKey, Versioned<StockLevel>>,
+    later: BTreeMap<StockKey, Vec<StockEvent>>,
+}
+
+impl Stocktake {
+    /// One chunk of completing a count. Returns whether there is more. Whoever else does the same does no harm.
+    pub(crate) async fn step_inventory_count(
+        &self,
+        stamp: &Stamp,
+        id: InventoryCountId,
+    ) -> Result<bool, Error> {
+        let mut pace = Pace::default();
+        for _ in 0..ATTEMPTS_A_STEP {
+            let stamp = Stamp {
+                actor: stamp.actor.clone(),
+                at: self.clock.now(),
+            };
+            let read = self
+                .repository
+                .inventory_count(stamp.actor.organisation, id)
+                .await?
+                .ok_or(Error::not_found("inventory count"))?;
+            let Some(completion) = read.value.completion().cloned() else {
+                return Ok(false);
+            };
+            let applied = if completion.options.apply_adjustments {
+                self.post_count_chunk(&stamp, &read, completion, pace.limit())
+                    .await?
+            } else {
+                self.keep_count(&stamp, &read, completion).await?
+            };
+            if applied {
+                return Ok(true);
+            }
+            pace.note(false);
+        }
+        Ok(true)
+    }
+
+    /// Completes a count that adjusts nothing. Its lines are locked, so their totals are what it came to.
+    async fn keep_count(
+        &self,
+        stamp: &Stamp,
+        read: &Versioned<InventoryCount>,
+        completion: Completion,
+    ) -> Result<bool, Error> {
+        let totals = self.totals_of(&read.value).await?;
+        let next = Completion {
+            done: totals.items(),
+            total: totals.items(),
+            tally: CountResult {
+                totals,
+                ..CountResult::default()
+            },
+            ..completion
+        };
+        let site = self.site(read.organisation(), read.site()).await?;
+        self.commit_count_chunk(
+            stamp,
+            read,
+            &site,
+            (next, None),
+            Vec::new(),
+            &BTreeMap::new(),
+        )
+        .await
+    }
+
+    /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
+    async fn post_count_chunk(
+        &self,
+        stamp: &Stamp,
+        read: &Versioned<InventoryCount>,
+        completion: Completion,
+        limit: u32,
+    ) -> Result<bool, Error> {
+        let count = &read.value;
+        let site = self.site(count.organisation(), count.site()).await?;
+        let chunk = self.read_count_chunk(count, &completion, limit).await?;
+        let mut next = completion;
+        if next.total == 0 {
+            next.total = self.totals_of(count).await?.items();
+        }
+        let lines = Lines {
+            count,
+            terms: Terms {
+                site: &site,
+                standard: None,
+                at: stamp.at,
+                by: next.by.id,
+            },
+            levels: &chunk.levels,
+            later: &chunk.later,
+        };
+        let mut decided = Vec::with_capacity(chunk.lines.items.len());
+        for line in &chunk.lines.items {
+            let posted = lines.decide(&line.value)?;
+            if next.stage == CompletionStage::Check {
+                posted.refused(&mut next);
+            } else {
+                next.tally = posted.tallied(next.tally)?;
+                decided.push((line.version, posted));
+            }
+        }
+        let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
+        next.done = next.done.saturating_add(looked_at);
+        let after = chunk.lines.next.as_ref();
+        self.commit_count_chunk(stamp, read, &site, (next, after), decided, &chunk.levels)
+            .await
+    }
+
+    async fn totals_of(&self, count: &InventoryCount) -> Result<CountTotals, Error> {
+        Ok(self
+            .repository
+            .inventory_count_totals(count.organisation(), count.id())
+            .await?)
+    }
+
+    /// Reads the next lines, their levels, and what happened to their keys since they were counted: one query each.
+    async fn read_count_chunk(
+        &self,
+        count: &InventoryCount,
+        completion: &Completion,
+        limit: u32,
+    ) -> Result<Chunk, Error> {
+        let organisation = count.organisation();
+        let page = PageRequest {
+            start: completion.after.clone().map_or(PageStart::First, |after| {
+                PageStart::After(Cursor::from(after))
+            }),
+            limit,
+            with_total: false,
+        };
+        let all = InventoryCountItemFilter::default();
+        let lines = self
+            .repository
+            .inventory_count_items(organisation, count.id(), &all, &page)
+            .await?;
+        let keys: Vec<StockKey> = lines
+            .items
+            .iter()
+            .map(|line| line.value.key.clone())
+            .collect();
+        let found = self.repository.levels(organisation, &keys).await?;
+        let levels: BTreeMap<StockKey, Versioned<StockLevel>> = keys
+            .into_iter()
+            .zip(found)
+            .filter_map(|(key, level)| level.map(|level| (key, level)))
+            .collect();
+        let since: Vec<(StockKey, u64)> = lines
+            .items
+            .iter()
+            .filter_map(|line| {
+                let counted = line.value.counted.moment.sequence;
+                let now = levels.get(&line.value.key)?.value.sequence();
+                (now > counted).then(|| (line.value.key.clone(), counted))
+            })
+            .collect();
+        let mut later: BTreeMap<StockKey, Vec<StockEvent>> = BTreeMap::new();
+        if !since.is_empty() {
+            for event in self.repository.events_after(organisation, &since).await? {
+                later.entry(event.key.clone()).or_default().push(event);
+            }
+        }
+        Ok(Chunk {
+            lines,
+            levels,
+            later,
+        })
+    }
+
+    /// Commits a chunk on the header's version.
+    async fn commit_count_chunk(
+        &self,
+        stamp: &Stamp,
+        read: &Versioned<InventoryCount>,
+        site: &Versioned<Site>,
+        (completion, after): (Completion, Option<&Cursor>),
+        decided: Vec<(Version, Decided)>,
+        levels: &BTreeMap<StockKey, Versioned<StockLevel>>,
+    ) -> Result<bool, Error> {
+        let (job, stage) = (completion.job, completion.stage);
+        let progress = Progress {
+            done: completion.done,
+            total: completion.total,
+        };
+        let next = next_header(&read.value, completion, after, stamp)?;
+        let ended = match next.state() {
+            InventoryCountState::Completed => Some(JobAck::Settled(job)),
+            InventoryCountState::InProgress => Some(JobAck::Refused(job)),
+            InventoryCountState::Completing | InventoryCountState::Cancelled => None,
+        };
+        let open = if next.state() == InventoryCountState::Completed {
+            self.open_mark(&next).await?
+        } else {
+            None
+        };
+        // The header's version makes the id: a chunk whose outcome is unknown is recognised when it is tried
+        // again, and lands once.
+        let id = CommandId::new(
+            "complete_count",
+            format_args!("{}/{}", next.id(), read.version),
+        );
+        let mut call = Self::begin_derived(stamp.clone(), id);
+        let step = self.commit(&mut call, Outcome::Done, |changes| {
+            if stage == CompletionStage::Apply {
+                changes.progress(JobProgress { job, progress });
+            }
+            if let Some(ended) = ended {
+                changes.ack(ended);
+            }
+            if let Some(open) = open {
+                changes.delete(open.version, RecordKey::OpenCount(next.site()));
+            }
+            changes.guard(Guard::site(site));
+            changes.update(read.version, next);
+            for (version, line) in decided {
+                if let Some(level) = line.level {
+                    changes.put(levels.get(&line.item.key), level);
+                }
+                if let Some(event) = line.event {
+                    changes.event(event);
+                }
+                if let Some(adjustment) = line.adjustment {
+                    changes.insert(adjustment);
+                }
+                changes.update(version, line.item);
+            }
+        });
+        Ok(matches!(step.await?, Step::Done(_)))
+    }
+}
+
+/// The header after a chunk: further, in the next stage, or over.
+fn next_header(
+    count: &InventoryCount,
+    completion: Completion,
+    after: Option<&Cursor>,
+    stamp: &Stamp,
+) -> Result<InventoryCount, Error> {
+    let over = after.is_none();
+    let completion = Completion {
+        after: after.map(|after| after.as_str().to_owned()),
+        ..completion
+    };
+    let next = match completion.stage {
+        CompletionStage::Check if over && completion.refused_total > 0 => count
+            .advance(completion, stamp.at)?
+            .abandon_completing(stamp.at)?,
+        CompletionStage::Check if over => {
+            let apply = Completion {
+                stage: CompletionStage::Apply,
+                done: 0,
+                ..completion
+            };
+            count.advance(apply, stamp.at)?
+        }
+        CompletionStage::Apply if over => count
+            .advance(completion, stamp.at)?
+            .finish_completing(stamp.at)?,
+        CompletionStage::Check | CompletionStage::Apply => count.advance(completion, stamp.at)?,
+    };
+    Ok(next)
+}

@@ -1,0 +1,216 @@
+//! What a line of an inventory count posts (S2.5).
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Cause, Change, Completion, CountItemPosting, CountMoment, CountResult, DecimalError,
+    IncomingCost, InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move,
+    MovementPolicy, Note, Pick, Quantity, REFUSED_LINES_TOLD, RefusedCountItem, Settlement,
+    StockAdjustment, StockEvent, StockEventId, StockEventKind, StockKey, StockLevel, Terms, settle,
+    variance_minor,
+};
+use crate::store::Versioned;
+
+use super::Error;
+
+/// One line, decided.
+pub(super) struct Decided {
+    pub(super) item: InventoryCountItem,
+    pub(super) level: Option<StockLevel>,
+    pub(super) event: Option<StockEvent>,
+    pub(super) adjustment: Option<StockAdjustment>,
+}
+
+/// What the lines of a chunk are decided by.
+pub(super) struct Lines<'a> {
+    /// Their count.
+    pub(super) count: &'a InventoryCount,
+    /// What it is recorded under; the standard cost is each line's own.
+    pub(super) terms: Terms<'a>,
+    /// The levels of their keys.
+    pub(super) levels: &'a BTreeMap<StockKey, Versioned<StockLevel>>,
+    /// What happened to their keys since they were counted.
+    pub(super) later: &'a BTreeMap<StockKey, Vec<StockEvent>>,
+}
+
+impl Lines<'_> {
+    /// Decides what a line posts.
+    pub(super) fn decide(&self, item: &InventoryCountItem) -> Result<Decided, Error> {
+        let policy = self.count.details().movement_policy;
+        let level = self.level(item);
+        let later = self.later.get(&item.key);
+        let later = later.map_or(&[][..], Vec::as_slice);
+        let counted = &item.counted;
+        match settle(counted.quantity, &counted.moment, level, later, policy) {
+            Ok(Settlement::Superseded { known_at }) => {
+                self.left_alone(item, LineOutcome::Superseded { known_at })
+            }
+            Ok(Settlement::Moved { moves }) => self.unposted(item, LineProblem::Moved { moves }),
+            Ok(Settlement::Adjust {
+                expected,
+                change,
+                moves,
+            }) => self.posted(item, expected, change, moves),
+            Err(_) => self.unposted(item, LineProblem::OutOfRange),
+        }
+    }
+
+    fn level(&self, item: &InventoryCountItem) -> Option<&StockLevel> {
+        let level = self.levels.get(&item.key);
+        level.map(|level| &level.value)
+    }
+
+    fn posted(
+        &self,
+        item: &InventoryCountItem,
+        expected: Quantity,
+        quantity: Quantity,
+        moves: Vec<Move>,
+    ) -> Result<Decided, Error> {
+        let (level, currency) = (self.level(item), self.count.currency());
+        let moment = match self.count.details().movement_policy {
+            MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => item.counted.moment,
+            MovementPolicy::MatchCount => CountMoment::of(level, self.terms.at),
+        };
+        let terms = Terms {
+            standard: item.product.unit_cost,
+            ..self.terms
+        };
+        let blank = StockLevel::new(item.key.clone(), terms.at);
+        let change = self.change(item, quantity);
+        let settled = level.unwrap_or(&blank).settle(change, moment, &terms);
+        let (level, event) = match settled {
+            Ok(settled) => settled,
+            Err(problem) => return self.unposted(item, problem.into()),
+        };
+        let Ok(adjustment_minor) = variance_minor(quantity, item.counted.unit_cost, currency)
+        else {
+            return self.unposted(item, LineProblem::OutOfRange);
+        };
+        let adjustment = match &event {
+            Some(event) => Some(self.adjustment(item, event)?),
+            None => None,
+        };
+        let outcome = match &event {
+            Some(_) => LineOutcome::Adjusted,
+            None => LineOutcome::Confirmed,
+        };
+        let posting = CountItemPosting {
+            outcome,
+            expected,
+            change: quantity,
+            adjustment_minor,
+            event: event.as_ref().map(|event| event.id),
+            adjustment: adjustment.as_ref().map(StockAdjustment::id),
+            moves,
+        };
+        match item.posted(posting, currency, terms.at) {
+            Ok(item) => Ok(Decided {
+                item,
+                level: Some(level),
+                event,
+                adjustment,
+            }),
+            Err(_) => self.unposted(item, LineProblem::OutOfRange),
+        }
+    }
+
+    fn change(&self, item: &InventoryCountItem, quantity: Quantity) -> Change {
+        let round = self.count.round().to_be_bytes();
+        Change {
+            id: StockEventId::new(Uuid::new_v5(&item.id.as_uuid(), &round)),
+            kind: StockEventKind::CountVariance,
+            quantity,
+            cost: IncomingCost::Current,
+            pick: Pick::Oldest,
+            occurred_at: None,
+            reason: item.reason.clone(),
+            reference: None,
+            cause: Cause::InventoryCount(self.count.id()),
+            reverses: None,
+        }
+    }
+
+    /// The approved record of what an event changed (S2.5).
+    fn adjustment(
+        &self,
+        item: &InventoryCountItem,
+        event: &StockEvent,
+    ) -> Result<StockAdjustment, Error> {
+        let reason = match &item.reason {
+            Some(reason) => reason.clone(),
+            None => Note::new(format!("inventory count: {}", self.count.details().name))?,
+        };
+        let at = self.terms.at;
+        Ok(StockAdjustment::of_count(
+            self.count, item, event, reason, at,
+        )?)
+    }
+
+    fn unposted(&self, item: &InventoryCountItem, problem: LineProblem) -> Result<Decided, Error> {
+        self.left_alone(item, LineOutcome::Unposted { problem })
+    }
+
+    fn left_alone(
+        &self,
+        item: &InventoryCountItem,
+        outcome: LineOutcome,
+    ) -> Result<Decided, Error> {
+        let posting = CountItemPosting {
+            outcome,
+            expected: item.counted.moment.book,
+            change: Quantity::ZERO,
+            adjustment_minor: 0,
+            event: None,
+            adjustment: None,
+            moves: Vec::new(),
+        };
+        let item = item.posted(posting, self.count.currency(), self.terms.at)?;
+        Ok(Decided {
+            item,
+            level: None,
+            event: None,
+            adjustment: None,
+        })
+    }
+}
+
+impl Decided {
+    /// Adds the line to what the count comes to.
+    pub(super) fn tallied(&self, result: CountResult) -> Result<CountResult, DecimalError> {
+        let mut result = CountResult {
+            totals: result.totals.with(&self.item.variance)?,
+            ..result
+        };
+        let counter = match self.outcome() {
+            Some(LineOutcome::Adjusted) => &mut result.adjusted,
+            Some(LineOutcome::Superseded { .. }) => &mut result.superseded,
+            Some(LineOutcome::Unposted { .. }) => &mut result.unposted,
+            Some(LineOutcome::Confirmed | LineOutcome::Uncounted | LineOutcome::Dismissed)
+            | None => return Ok(result),
+        };
+        *counter = counter.saturating_add(1);
+        Ok(result)
+    }
+
+    /// Tells a line that can't be posted; only the first ones are told one by one.
+    pub(super) fn refused(&self, completion: &mut Completion) {
+        let Some(LineOutcome::Unposted { problem }) = self.outcome() else {
+            return;
+        };
+        completion.refused_total = completion.refused_total.saturating_add(1);
+        if completion.refused.len() < REFUSED_LINES_TOLD {
+            completion.refused.push(RefusedCountItem {
+                item: self.item.id,
+                key: self.item.key.clone(),
+                problem: problem.clone(),
+            });
+        }
+    }
+
+    fn outcome(&self) -> Option<&LineOutcome> {
+        self.item.posting.as_ref().map(|posting| &posting.outcome)
+    }
+}

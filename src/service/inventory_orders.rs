@@ -1,0 +1,429 @@
+//! Inventory orders (S3): the header, from creation to removal, and what a supplier is sent.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderState, JobId, Label, Note, OrganisationId, SiteId, Stamp, Supplier, SupplierId,
+};
+use crate::store::{
+    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, Versioned,
+};
+
+use super::access::Operation;
+use super::call::{Call, Step};
+use super::{Caller, Error, Stocktake};
+
+/// How often sending an order is tried before its job ends dead.
+const SEND_ATTEMPTS: u32 = 10;
+/// The longest e-mail address.
+const MAX_EMAIL: usize = 254;
+
+/// Inventory orders (S3): what was ordered from a supplier, and what of it has come.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::{InventoryOrderDetails, InventoryOrderState, Ordered};
+/// use stocktake::service::{Caller, NewInventoryOrder, NewOrderItem, ReceiveRequest};
+/// use stocktake::testing::shop;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let shop = shop();
+/// shop.open_empty().await?;
+/// let manager = Caller::of(&shop.manager);
+/// let orders = shop.stocktake.inventory_orders();
+///
+/// let details = InventoryOrderDetails { purchase_order_number: Some("PO123".parse()?), ..Default::default() };
+/// let new = NewInventoryOrder { site: shop.site.id, supplier: shop.supplier.id, details };
+/// let order = orders.create(&manager, new).await?;
+/// let ordered = Ordered { quantity: 10.into(), unit_price_minor: 199 };
+/// let line = NewOrderItem { product: shop.products[0].id, variant: None, ordered };
+/// orders.add_item(&manager, order.id(), line).await?;
+/// assert_eq!(orders.get(&manager, order.id()).await?.subtotal_minor(), 1_990);
+///
+/// orders.submit(&manager, order.id()).await?;
+/// let received = orders.receive(&manager, order.id(), ReceiveRequest::all()).await?;
+/// assert_eq!(received.state(), InventoryOrderState::Received);
+/// assert_eq!(shop.on_hand(&shop.key(0)).await?, 10.into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct InventoryOrders<'a> {
+    pub(super) library: &'a Stocktake,
+}
+
+/// An order to be put together (S3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInventoryOrder {
+    /// The site whose stock it is for.
+    pub site: SiteId,
+    /// A supplier of that site.
+    pub supplier: SupplierId,
+    /// The words on it.
+    pub details: InventoryOrderDetails,
+}
+
+/// What is changed on an order (S3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryOrderUpdate {
+    /// Another supplier of the site, as long as no line is there; without it, it stays.
+    pub supplier: Option<SupplierId>,
+    /// The words on it, all of them: what is missing is taken away.
+    pub details: InventoryOrderDetails,
+}
+
+/// What a supplier is sent: the order and all of its lines, as they are when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderLetter {
+    /// The order; [`submissions`](InventoryOrder::submissions) tells one letter from an earlier one.
+    pub order: InventoryOrder,
+    /// Its lines, in their order.
+    pub items: Vec<InventoryOrderItem>,
+}
+
+impl<'a> InventoryOrders<'a> {
+    pub(super) const fn of(library: &'a Stocktake) -> Self {
+        Self { library }
+    }
+
+    /// Creates an order, still a draft without lines (S3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a supplier that is not one
+    /// of the site (`unknown_supplier`, whether it exists elsewhere or not) or an e-mail address that is none
+    /// (`invalid_email`), [`Error::KeyReused`]; failures of the store.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        new: NewInventoryOrder,
+    ) -> Result<InventoryOrder, Error> {
+        let library = self.library;
+        let digest = Digest::of("create_inventory_order")
+            .field(new.site)
+            .field(new.supplier)
+            .field(format_args!("{:?}", new.details));
+        let mut call = library.begin(caller, "create_inventory_order", digest)?;
+        let site = library.visible_site(&call.stamp, new.site).await?;
+        call.require(Operation::EditOrder)?;
+        if let Some(outcome) = library.replay(&call).await? {
+            return order_of(outcome);
+        }
+        check_email(new.details.supplier_email.as_ref())?;
+        let supplier = self
+            .supplier_of(call.organisation(), site.id, new.supplier)
+            .await?;
+        let id = InventoryOrderId::new(library.ids.next());
+        let order = InventoryOrder::create(id, &site, &supplier, new.details, &call.stamp)?;
+        let outcome = Outcome::InventoryOrder(Arc::new(order.clone()));
+        loop {
+            let step = library.commit(&mut call, outcome.clone(), |changes| {
+                changes.insert(order.clone());
+            });
+            if let Step::Done(outcome) = step.await? {
+                return order_of(outcome);
+            }
+        }
+    }
+
+    /// Reads an order (S3.3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        id: InventoryOrderId,
+    ) -> Result<InventoryOrder, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.visible(&stamp, id).await.map(|read| read.value)
+    }
+
+    /// A site's orders, the oldest first (S3.1): in some states, when any are named, and with a text in the
+    /// purchase order number, whatever its case. Removed ones are on no list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site; failures of the store, an invalid cursor among them.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        filter: &InventoryOrderFilter,
+        page: &PageRequest,
+    ) -> Result<Page<InventoryOrder>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.library.visible_site(&stamp, site).await?;
+        let mut listed = filter.clone();
+        let only_removed =
+            listed.states.remove(&InventoryOrderState::Removed) && listed.states.is_empty();
+        if only_removed {
+            return Ok(Page {
+                items: Vec::new(),
+                total: page.with_total.then_some(0),
+                next: None,
+            });
+        }
+        let found = self
+            .library
+            .repository
+            .inventory_orders(stamp.actor.organisation, site, &listed, page)
+            .await?;
+        Ok(found.map(|read| read.value))
+    }
+
+    /// Changes the words on an order, or its supplier (S3.3). One that was submitted can be submitted again
+    /// then. The same again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] as when creating, [`Error::Transition`] once
+    /// it is received, and for another supplier when lines are there; failures of the store.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: InventoryOrderId,
+        update: InventoryOrderUpdate,
+    ) -> Result<InventoryOrder, Error> {
+        let library = self.library;
+        let digest = Digest::of("update_inventory_order")
+            .field(id)
+            .field(format_args!("{update:?}"));
+        let mut call = library.begin(caller, "update_inventory_order", digest)?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::EditOrder)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return order_of(outcome);
+            }
+            check_email(update.details.supplier_email.as_ref())?;
+            let order = &read.value;
+            let supplier = update.supplier.unwrap_or(order.supplier().id);
+            let supplier = self
+                .supplier_of(call.organisation(), order.site(), supplier)
+                .await?;
+            let next = order.update(&supplier, update.details.clone(), &call.stamp)?;
+            let outcome = Outcome::InventoryOrder(Arc::new(next.clone()));
+            let step = library.commit(&mut call, outcome, |changes| {
+                if next != read.value {
+                    changes.update(read.version, next);
+                }
+            });
+            if let Step::Done(outcome) = step.await? {
+                return order_of(outcome);
+            }
+        }
+    }
+
+    /// Removes an order of which nothing has come (S3.3): it is on no list any more, and is not sent any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when anything was received; failures of
+    /// the store.
+    pub async fn remove(&self, caller: &Caller, id: InventoryOrderId) -> Result<(), Error> {
+        let digest = Digest::of("remove_inventory_order").field(id);
+        let call = self
+            .library
+            .begin(caller, "remove_inventory_order", digest)?;
+        if self.library.replay(&call).await?.is_some() {
+            return Ok(());
+        }
+        self.change(call, id, Operation::EditOrder, |order, stamp| {
+            Ok((order.remove(stamp)?, None))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Submits an order (S3.5), for the first time or again after an edit: `submitted_at` is of the first time,
+    /// `last_submitted_at` of the last. A job sends it to the supplier ([`Self::sending_job`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line, or when nothing has
+    /// changed since it was submitted; failures of the store.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        id: InventoryOrderId,
+    ) -> Result<InventoryOrder, Error> {
+        let digest = Digest::of("submit_inventory_order").field(id);
+        let call = self
+            .library
+            .begin(caller, "submit_inventory_order", digest)?;
+        self.change(call, id, Operation::SubmitOrder, |order, stamp| {
+            let next = order.submit(stamp)?;
+            let job = Self::sending_job(&next).map(|job| NewJob {
+                id: job,
+                site: next.site(),
+                task: JobTask::SendInventoryOrder { order: id },
+                requested_by: stamp.actor.clone(),
+                run_at: stamp.at,
+                max_attempts: SEND_ATTEMPTS,
+            });
+            Ok((next, job))
+        })
+        .await
+    }
+
+    /// The job that sends an order as it was last submitted, to be read with [`Stocktake::job`].
+    pub fn sending_job(order: &InventoryOrder) -> Option<JobId> {
+        let submission = order.submissions();
+        let name = format!("send/{submission}");
+        (submission > 0).then(|| JobId::new(Uuid::new_v5(&order.id().as_uuid(), name.as_bytes())))
+    }
+
+    /// Gives up what is outstanding (S3.6): the order is received, nothing more will come.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] for a draft, or when nothing is
+    /// outstanding; failures of the store.
+    pub async fn close_short(
+        &self,
+        caller: &Caller,
+        id: InventoryOrderId,
+        reason: Option<Note>,
+    ) -> Result<InventoryOrder, Error> {
+        let digest = Digest::of("close_inventory_order")
+            .field(id)
+            .optional(reason.as_ref());
+        let call = self
+            .library
+            .begin(caller, "close_inventory_order", digest)?;
+        self.change(call, id, Operation::SubmitOrder, |order, stamp| {
+            Ok((order.close_short(reason.clone(), stamp)?, None))
+        })
+        .await
+    }
+
+    /// One transition of the header, and the job that goes with it.
+    async fn change(
+        &self,
+        mut call: Call,
+        id: InventoryOrderId,
+        operation: Operation,
+        transition: impl Fn(&InventoryOrder, &Stamp) -> Result<(InventoryOrder, Option<NewJob>), Error>,
+    ) -> Result<InventoryOrder, Error> {
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(operation)?;
+            if let Some(outcome) = self.library.replay(&call).await? {
+                return order_of(outcome);
+            }
+            let (next, job) = transition(&read.value, &call.stamp)?;
+            let outcome = Outcome::InventoryOrder(Arc::new(next.clone()));
+            let step = self.library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
+                if let Some(job) = job {
+                    changes.job(job);
+                }
+            });
+            if let Step::Done(outcome) = step.await? {
+                return order_of(outcome);
+            }
+        }
+    }
+
+    /// A supplier of the site: one of another site is told from none by nothing.
+    async fn supplier_of(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        id: SupplierId,
+    ) -> Result<Supplier, Error> {
+        let supplier = self.library.repository.supplier(organisation, id).await?;
+        supplier
+            .map(|read| read.value)
+            .filter(|supplier| supplier.site == site)
+            .ok_or_else(|| {
+                Error::invalid(
+                    "supplier",
+                    "unknown_supplier",
+                    "the site has no such supplier",
+                )
+            })
+    }
+
+    /// An order that the actor can see, and that is not removed.
+    pub(super) async fn visible(
+        &self,
+        stamp: &Stamp,
+        id: InventoryOrderId,
+    ) -> Result<Versioned<InventoryOrder>, Error> {
+        let organisation = stamp.actor.organisation;
+        let order = self
+            .library
+            .repository
+            .inventory_order(organisation, id)
+            .await?;
+        order
+            .filter(|order| {
+                stamp.actor.sees(order.value.site())
+                    && order.value.state() != InventoryOrderState::Removed
+            })
+            .ok_or(Error::not_found("inventory order"))
+    }
+}
+
+impl Stocktake {
+    /// What a job sends to a supplier: nothing when the order is not waited for any more (removed, received,
+    /// closed short), or when a later submission has a job of its own.
+    pub(crate) async fn order_letter(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryOrderId,
+        job: JobId,
+    ) -> Result<Option<OrderLetter>, Error> {
+        loop {
+            let read = self.repository.inventory_order(organisation, id).await?;
+            let is_due = |order: &InventoryOrder| {
+                order.state() == InventoryOrderState::Submitted
+                    && InventoryOrders::sending_job(order) == Some(job)
+            };
+            let Some(read) = read.filter(|read| is_due(&read.value)) else {
+                return Ok(None);
+            };
+            let items = self.inventory_orders().all_items(&read.value).await?;
+            if self.inventory_orders().is_current(&read).await? {
+                return Ok(Some(OrderLetter {
+                    order: read.value,
+                    items: items.into_iter().map(|item| item.value).collect(),
+                }));
+            }
+        }
+    }
+}
+
+pub(super) fn order_of(outcome: Outcome) -> Result<InventoryOrder, Error> {
+    outcome
+        .inventory_order()
+        .map(Arc::unwrap_or_clone)
+        .ok_or(Error::KeyReused)
+}
+
+/// One address: neither a list of them, nor anything that ends a header of a mail.
+fn check_email(email: Option<&Label>) -> Result<(), Error> {
+    let Some(email) = email.map(Label::as_str) else {
+        return Ok(());
+    };
+    let plain = |c: char| !(c.is_whitespace() || c.is_control() || ",;:<>()[]\\\"".contains(c));
+    let is_one = email
+        .split_once('@')
+        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    if is_one && email.chars().all(plain) && email.len() <= MAX_EMAIL {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "supplier_email",
+        "invalid_email",
+        "not an e-mail address",
+    ))
+}

@@ -1,0 +1,451 @@
+//! Stock adjustments (S2.8 to S2.10).
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    AdjustmentCost, AdjustmentRequest, AdjustmentType, Code, DecimalError, Note, Product,
+    ProductId, Quantity, Site, SiteId, Stamp, StockAdjustment, StockAdjustmentId,
+    StockAdjustmentState, StockEvent, StockEventId, StockKey, StockLevel, Terms, TransitionError,
+    UnitCost,
+};
+use crate::store::{
+    ChangeSet, Digest, Guard, Outcome, Page, PageRequest, StockAdjustmentFilter, Versioned,
+};
+
+use super::access::Operation;
+use super::call::Step;
+use super::{Caller, Error, StockChoice, Stocktake};
+
+/// Stock adjustments (S2.8 to S2.10): a change by hand, with a reason and, when it is large, a second pair of eyes.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::{AdjustmentType, StockAdjustmentState};
+/// use stocktake::service::{Caller, NewStockAdjustment};
+/// # let shop = stocktake::testing::shop();
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # shop.open().await?;
+/// # let (stocktake, product) = (&shop.stocktake, shop.products[0].id);
+/// # let (manager, counter) = (Caller::of(&shop.manager), Caller::of(&shop.counter));
+///
+/// let adjustments = stocktake.stock_adjustments();
+/// let broken = NewStockAdjustment::of(product, AdjustmentType::Damage, "-2".parse()?, "dropped".parse()?);
+/// let applied = adjustments.create(&counter, shop.site.id, broken).await?;
+/// assert_eq!(applied.applied().map(|it| (it.before, it.after)), Some(("40".parse()?, "38".parse()?)));
+///
+/// // Theft always waits for a manager, who is somebody else.
+/// let stolen = NewStockAdjustment::of(product, AdjustmentType::Theft, "-3".parse()?, "gone".parse()?);
+/// let pending = adjustments.create(&counter, shop.site.id, stolen).await?;
+/// assert_eq!(pending.state(), StockAdjustmentState::Pending);
+/// let approved = adjustments.approve(&manager, pending.id(), None).await?;
+/// assert_eq!(approved.applied().map(|it| it.after), Some("35".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct StockAdjustments<'a> {
+    pub(super) library: &'a Stocktake,
+}
+
+/// What is asked for (S2.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewStockAdjustment {
+    /// Of what.
+    pub stock: StockChoice,
+    /// Why, as a type.
+    pub kind: AdjustmentType,
+    /// By how much; not zero.
+    pub change: Quantity,
+    /// Why, in words.
+    pub reason: Note,
+    /// More about it.
+    pub notes: Option<Note>,
+    /// The host's reference (a damage report).
+    pub reference: Option<Code>,
+    /// What one costs. Without it, what the book says; it decides on the approval too.
+    pub unit_cost: Option<UnitCost>,
+}
+
+impl NewStockAdjustment {
+    /// A change, and why.
+    pub fn of(
+        stock: impl Into<StockChoice>,
+        kind: AdjustmentType,
+        change: Quantity,
+        reason: Note,
+    ) -> Self {
+        Self {
+            stock: stock.into(),
+            kind,
+            change,
+            reason,
+            notes: None,
+            reference: None,
+            unit_cost: None,
+        }
+    }
+}
+
+impl<'a> StockAdjustments<'a> {
+    pub(super) const fn of(library: &'a Stocktake) -> Self {
+        Self { library }
+    }
+
+    /// Asks for an adjustment (S2.9). It is applied at once, unless the site's approval policy wants a manager
+    /// first: then it waits, and the ledger knows nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a change of zero, an unknown
+    /// product or one that is kept at several places, [`Error::Key`], [`Error::Stock`], [`Error::KeyReused`];
+    /// failures of the store.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        at: SiteId,
+        new: NewStockAdjustment,
+    ) -> Result<StockAdjustment, Error> {
+        let library = self.library;
+        let operation = "create_stock_adjustment";
+        let digest = Digest::of(operation)
+            .field(at)
+            .field(format_args!("{:?}", new.stock))
+            .field(new.kind)
+            .field(new.change)
+            .field(&new.reason)
+            .optional(new.notes.as_ref())
+            .optional(new.reference.as_ref())
+            .optional(new.unit_cost);
+        let mut call = library.begin(caller, operation, digest)?;
+        let id = StockAdjustmentId::new(library.ids.next());
+        loop {
+            let site = library.visible_site(&call.stamp, at).await?;
+            call.require(Operation::CreateAdjustment)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return adjustment_of(outcome);
+            }
+            if new.change.is_zero() {
+                return Err(Error::invalid(
+                    "change",
+                    "zero_quantity",
+                    "the change must not be zero",
+                ));
+            }
+            let (key, product) = library
+                .chosen_stock(site.organisation, site.id, &new.stock)
+                .await?;
+            let stock = library.adjusted_stock(&site, key, product).await?;
+            let request = stock.request(&new);
+            let asked =
+                StockAdjustment::request(id, &site, request, &site.policy.approval, &call.stamp)
+                    .map_err(requested_wrongly)?;
+            let (next, moved) = if asked.requires_approval() {
+                (asked, None)
+            } else {
+                let (level, event) = stock.moved_by(&asked, &call.stamp)?;
+                (asked.apply(&event)?, Some((level, event)))
+            };
+            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.guard(Guard::site(&site));
+                changes.insert(next);
+                stock.write(changes, moved);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return adjustment_of(outcome);
+            }
+        }
+    }
+
+    /// Approves an adjustment (S2.10): it is applied at this moment, and what was on hand before and after is taken
+    /// now. A second approval changes nothing, and says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::SelfApproval`], [`Error::Transition`] when it is decided
+    /// already, [`Error::Stock`], [`Error::KeyReused`]; failures of the store.
+    pub async fn approve(
+        &self,
+        caller: &Caller,
+        id: StockAdjustmentId,
+        notes: Option<Note>,
+    ) -> Result<StockAdjustment, Error> {
+        let library = self.library;
+        let operation = "approve_stock_adjustment";
+        let digest = Digest::of(operation).field(id).optional(notes.as_ref());
+        let mut call = library.begin(caller, operation, digest)?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::DecideAdjustment)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return adjustment_of(outcome);
+            }
+            let asked = &read.value;
+            asked.may_approve(&call.stamp).map_err(four_eyes)?;
+            let site = library.site(asked.organisation(), asked.site()).await?;
+            let (key, product) = library
+                .chosen_stock(site.organisation, site.id, &asked.key().clone().into())
+                .await?;
+            let stock = library.adjusted_stock(&site, key, product).await?;
+            let (level, event) = stock.moved_by(asked, &call.stamp)?;
+            let next = asked.approve(&event, notes.clone(), &call.stamp)?;
+            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.guard(Guard::site(&site));
+                changes.update(read.version, next);
+                stock.write(changes, Some((level, event)));
+            });
+            if let Step::Done(outcome) = step.await? {
+                return adjustment_of(outcome);
+            }
+        }
+    }
+
+    /// Turns an adjustment down, with a reason (S2.10). Who asked for it may, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when it is decided already,
+    /// [`Error::KeyReused`]; failures of the store.
+    pub async fn reject(
+        &self,
+        caller: &Caller,
+        id: StockAdjustmentId,
+        reason: Note,
+    ) -> Result<StockAdjustment, Error> {
+        let library = self.library;
+        let operation = "reject_stock_adjustment";
+        let digest = Digest::of(operation).field(id).field(&reason);
+        let mut call = library.begin(caller, operation, digest)?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::DecideAdjustment)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return adjustment_of(outcome);
+            }
+            let next = read.value.reject(reason.clone(), &call.stamp)?;
+            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return adjustment_of(outcome);
+            }
+        }
+    }
+
+    /// Reads an adjustment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        id: StockAdjustmentId,
+    ) -> Result<StockAdjustment, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.visible(&stamp, id).await.map(|read| read.value)
+    }
+
+    /// A site's adjustments, the oldest first (S2.8), those that counts made among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for the site; failures of the store, an invalid cursor among them.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        filter: &StockAdjustmentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<StockAdjustment>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.library.visible_site(&stamp, site).await?;
+        let found = self
+            .library
+            .repository
+            .stock_adjustments(stamp.actor.organisation, site, filter, page)
+            .await?;
+        Ok(found.map(|read| read.value))
+    }
+
+    /// A site's adjustments that wait for a manager, the oldest first (S2.8).
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn pending(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        page: &PageRequest,
+    ) -> Result<Page<StockAdjustment>, Error> {
+        let filter = StockAdjustmentFilter {
+            states: [StockAdjustmentState::Pending].into(),
+            ..StockAdjustmentFilter::default()
+        };
+        self.list(caller, site, &filter, page).await
+    }
+
+    /// The adjustments of one product at a site, the oldest first (S2.8).
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list), and [`Error::NotFound`] for an unknown product.
+    pub async fn of_product(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        product: ProductId,
+        page: &PageRequest,
+    ) -> Result<Page<StockAdjustment>, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.library.visible_site(&stamp, site).await?;
+        let known = self
+            .library
+            .repository
+            .products(stamp.actor.organisation, &[product])
+            .await?;
+        if known.iter().flatten().next().is_none() {
+            return Err(Error::not_found("product"));
+        }
+        let filter = StockAdjustmentFilter {
+            product: Some(product),
+            ..StockAdjustmentFilter::default()
+        };
+        self.list(caller, site, &filter, page).await
+    }
+
+    /// An adjustment that the actor can see.
+    async fn visible(
+        &self,
+        stamp: &Stamp,
+        id: StockAdjustmentId,
+    ) -> Result<Versioned<StockAdjustment>, Error> {
+        let adjustment = self
+            .library
+            .repository
+            .stock_adjustment(stamp.actor.organisation, id)
+            .await?;
+        adjustment
+            .filter(|adjustment| stamp.actor.sees(adjustment.value.site()))
+            .ok_or(Error::not_found("stock adjustment"))
+    }
+}
+
+/// The stock that an adjustment changes, as it was read.
+struct AdjustedStock<'a> {
+    site: &'a Site,
+    key: StockKey,
+    product: Arc<Product>,
+    level: Option<Versioned<StockLevel>>,
+}
+
+impl Stocktake {
+    async fn adjusted_stock<'a>(
+        &self,
+        site: &'a Site,
+        key: StockKey,
+        product: Arc<Product>,
+    ) -> Result<AdjustedStock<'a>, Error> {
+        let levels = self
+            .repository
+            .levels(site.organisation, std::slice::from_ref(&key))
+            .await?;
+        Ok(AdjustedStock {
+            site,
+            key,
+            product,
+            level: levels.into_iter().flatten().next(),
+        })
+    }
+}
+
+impl AdjustedStock<'_> {
+    fn request(&self, new: &NewStockAdjustment) -> AdjustmentRequest {
+        let standard = self.product.unit_cost;
+        let book = match self.level.as_ref().map(|read| &read.value) {
+            Some(level) => level.valuation().current_cost(level.quantity(), standard),
+            None => standard,
+        };
+        AdjustmentRequest {
+            key: self.key.clone(),
+            kind: new.kind,
+            change: new.change,
+            reason: new.reason.clone(),
+            notes: new.notes.clone(),
+            reference: new.reference.clone(),
+            cost: new
+                .unit_cost
+                .map_or(AdjustmentCost::Book(book), AdjustmentCost::Stated),
+        }
+    }
+
+    /// The level after an adjustment, and its event.
+    fn moved_by(
+        &self,
+        adjustment: &StockAdjustment,
+        stamp: &Stamp,
+    ) -> Result<(StockLevel, StockEvent), Error> {
+        let terms = Terms {
+            site: self.site,
+            standard: self.product.unit_cost,
+            at: stamp.at,
+            by: stamp.actor.user.id,
+        };
+        let blank = StockLevel::new(self.key.clone(), stamp.at);
+        let level = self.level.as_ref().map_or(&blank, |read| &read.value);
+        // The id follows from the adjustment, so that no store with unique ids applies it twice.
+        let event = StockEventId::new(Uuid::new_v5(&adjustment.id().as_uuid(), b"applied"));
+        let (next, events) = level
+            .apply(adjustment.ledger_change(event), &terms)
+            .map_err(|problem| Error::stock(&self.key, problem))?;
+        // It states no time of its own, so there is exactly one.
+        events
+            .into_iter()
+            .next()
+            .map(|event| (next, event))
+            .ok_or(Error::Conflict)
+    }
+
+    fn write(&self, changes: &mut ChangeSet, moved: Option<(StockLevel, StockEvent)>) {
+        if let Some((level, event)) = moved {
+            changes.put(self.level.as_ref(), level);
+            changes.event(event);
+        }
+    }
+}
+
+/// What is wrong with a request is no matter of a state.
+fn requested_wrongly(error: TransitionError) -> Error {
+    if is_rule(&error, "out_of_range") {
+        Error::from(DecimalError::OutOfRange)
+    } else {
+        Error::Transition(error)
+    }
+}
+
+/// Who may approve is a matter of rights, not of the state.
+fn four_eyes(error: TransitionError) -> Error {
+    if is_rule(&error, "self_approval") {
+        Error::SelfApproval
+    } else {
+        Error::Transition(error)
+    }
+}
+
+fn is_rule(error: &TransitionError, expected: &str) -> bool {
+    matches!(error, TransitionError::Rule { code, .. } if *code == expected)
+}
+
+fn adjustment_of(outcome: Outcome) -> Result<StockAdjustment, Error> {
+    outcome
+        .stock_adjustment()
+        .map(Arc::unwrap_or_clone)
+        .ok_or(Error::KeyReused)
+}

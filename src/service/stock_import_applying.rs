@@ -1,0 +1,430 @@
+//! Taking in an import in chunks, resumable (S5.1 to S5.4, S6.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, Label, Note, Pick, Product,
+    ProductId, Quantity, Site, SiteId, Stamp, StockError, StockEvent, StockEventId, StockEventKind,
+    StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms, UnitCost,
+};
+use crate::store::{
+    CommandId, Guard, ImportRow, JobAck, JobProgress, LevelFilter, Outcome, PageRequest, Progress,
+    RecordKey, Versioned,
+};
+
+use super::call::Step;
+use super::stock_imports::job_id;
+use super::{CHUNK, Error, Stocktake};
+
+/// What a chunk of rows needs to know.
+struct Surroundings {
+    sites: BTreeMap<SiteId, Versioned<Site>>,
+    products: BTreeMap<Code, Arc<Product>>,
+    created: BTreeSet<Code>,
+    keys: Vec<Result<StockKey, Problem>>,
+    levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
+}
+
+/// Why a row can't be applied.
+#[derive(Clone, Debug)]
+struct Problem {
+    code: &'static str,
+    message: String,
+}
+
+/// What a chunk of rows comes to.
+#[derive(Default)]
+struct Taken {
+    applied: u64,
+    problems: Vec<ImportProblem>,
+    events: Vec<StockEvent>,
+}
+
+impl Stocktake {
+    /// One chunk of an import. Returns whether there is more.
+    pub(crate) async fn step_stock_import(
+        &self,
+        stamp: &Stamp,
+        id: StockImportId,
+    ) -> Result<bool, Error> {
+        let organisation = stamp.actor.organisation;
+        let read = self.repository.stock_import(organisation, id).await?;
+        let read = read.ok_or(Error::not_found("stock import"))?;
+        let import = &read.value;
+        if import.state() != StockImportState::Pending {
+            return Ok(false);
+        }
+        let stamp = &Stamp {
+            actor: stamp.actor.clone(),
+            at: self.clock.now(),
+        };
+        let first = if import.is_checking() {
+            import.checked()
+        } else {
+            import.done()
+        };
+        let number =
+            u32::try_from(first.checked_div(u64::from(CHUNK)).unwrap_or(0)).unwrap_or(u32::MAX);
+        let chunk = self
+            .repository
+            .import_chunk(organisation, id, number)
+            .await?;
+        let rows = chunk
+            .as_ref()
+            .map_or(&[][..], |chunk| chunk.value.rows.as_slice());
+        let mut around = self.surroundings(import, rows, stamp).await?;
+        let taken = around.take(import, rows, first, stamp);
+        let looked_at = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
+        let checking = import.is_checking();
+        let progress = Progress {
+            done: next.done(),
+            total: next.values(),
+        };
+        let command = CommandId::new("import", format_args!("{id}/{}", read.version));
+        let mut call = Self::begin_derived(stamp.clone(), command);
+        let step = self.commit(&mut call, Outcome::Done, |changes| {
+            changes.update(read.version, next);
+            changes.progress(JobProgress {
+                job: job_id(id),
+                progress,
+            });
+            if let Some(ack) = ack {
+                changes.ack(ack);
+            }
+            if checking {
+                return;
+            }
+            // What has been applied needs no keeping.
+            if let Some(chunk) = &chunk {
+                changes.delete(chunk.version, RecordKey::ImportChunk(id, number));
+            }
+            for site in around.sites.values() {
+                changes.guard(Guard::site(site));
+            }
+            around.write(taken.events, changes);
+        });
+        match step.await? {
+            Step::Done(_) => Ok(ack.is_none()),
+            Step::Again(_) => Ok(true),
+        }
+    }
+
+    /// Reads sites, products, keys and levels of some rows: a fixed number of reads for each site.
+    async fn surroundings(
+        &self,
+        import: &StockImport,
+        rows: &[ImportRow],
+        stamp: &Stamp,
+    ) -> Result<Surroundings, Error> {
+        let organisation = import.organisation();
+        let mut sites = BTreeMap::new();
+        for row in rows {
+            if let std::collections::btree_map::Entry::Vacant(vacant) = sites.entry(row.site) {
+                vacant.insert(self.site(organisation, row.site).await?);
+            }
+        }
+        let articles: BTreeSet<Code> = rows.iter().map(|row| row.article.clone()).collect();
+        let articles: Vec<Code> = articles.into_iter().collect();
+        let found = self
+            .repository
+            .products_by_article(organisation, &articles)
+            .await?;
+        let mut products: BTreeMap<Code, Arc<Product>> = BTreeMap::new();
+        let mut created = BTreeSet::new();
+        for (article, found) in articles.into_iter().zip(found) {
+            let product = if let Some(found) = found {
+                found.value
+            } else {
+                created.insert(article.clone());
+                Arc::new(new_product(import, &article)?)
+            };
+            products.insert(article, product);
+        }
+        let stocked = self.stocked_keys(import, &sites, products.values()).await?;
+        let keys: Vec<Result<StockKey, Problem>> = rows
+            .iter()
+            .map(|row| key_of(row, &products, &stocked))
+            .collect();
+        let wanted: BTreeSet<StockKey> = keys.iter().flatten().cloned().collect();
+        let wanted: Vec<StockKey> = wanted.into_iter().collect();
+        let read = self.repository.levels(organisation, &wanted).await?;
+        let levels = wanted
+            .into_iter()
+            .zip(read)
+            .map(|(key, read)| {
+                let level = read.as_ref().map_or_else(
+                    || StockLevel::new(key.clone(), stamp.at),
+                    |read| read.value.clone(),
+                );
+                (key, (read, level))
+            })
+            .collect();
+        Ok(Surroundings {
+            sites,
+            products,
+            created,
+            keys,
+            levels,
+        })
+    }
+
+    /// The stocked keys of some products at some sites.
+    async fn stocked_keys(
+        &self,
+        import: &StockImport,
+        sites: &BTreeMap<SiteId, Versioned<Site>>,
+        products: impl Iterator<Item = &Arc<Product>>,
+    ) -> Result<Vec<StockKey>, Error> {
+        let products: BTreeSet<ProductId> = products.map(|product| product.id).collect();
+        let filter = LevelFilter {
+            products,
+            ..LevelFilter::default()
+        };
+        let mut keys = Vec::new();
+        for site in sites.keys() {
+            let mut page = PageRequest::first(CHUNK);
+            loop {
+                let levels = self
+                    .repository
+                    .levels_page(import.organisation(), *site, &filter, &page)
+                    .await?;
+                keys.extend(levels.items.iter().map(|level| level.value.key().clone()));
+                match levels.next {
+                    Some(next) => page = PageRequest::after(next, CHUNK),
+                    None => break,
+                }
+            }
+        }
+        keys.sort();
+        Ok(keys)
+    }
+}
+
+/// The import after a chunk, and how its job ends if it does.
+fn next_import(
+    import: &StockImport,
+    looked_at: u64,
+    taken: &Taken,
+    stamp: &Stamp,
+) -> Result<(StockImport, Option<JobAck>), Error> {
+    let job = job_id(import.id());
+    if import.is_checking() {
+        let next = import.check(looked_at, taken.problems.clone(), stamp.at)?;
+        let problems = next.report().problems_total;
+        if next.is_checking() || problems == 0 {
+            return Ok((next, None));
+        }
+        let message = Note::new(format!("{problems} values can't be applied; nothing was"))?;
+        return Ok((next.reject(message, stamp.at)?, Some(JobAck::Refused(job))));
+    }
+    let next = import.advance(taken.applied, taken.problems.clone(), stamp.at)?;
+    if next.done() < next.values() {
+        return Ok((next, None));
+    }
+    Ok((next.apply(stamp.at)?, Some(JobAck::Settled(job))))
+}
+
+/// The one key that a row means: the product's (the variant's) only one at the site, or the plain one.
+fn key_of(
+    row: &ImportRow,
+    products: &BTreeMap<Code, Arc<Product>>,
+    stocked: &[StockKey],
+) -> Result<StockKey, Problem> {
+    let product = products.get(&row.article).ok_or(Problem {
+        code: "unknown_product",
+        message: format!("there is no product {}", row.article),
+    })?;
+    let first = stocked.partition_point(|key| (key.site, key.product) < (row.site, product.id));
+    let of_product = stocked
+        .iter()
+        .skip(first)
+        .take_while(|key| (key.site, key.product) == (row.site, product.id));
+    let candidates: Vec<&StockKey> = of_product
+        .filter(|key| key.variant == row.variant)
+        .collect();
+    match candidates.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => {
+            let plain = StockKey {
+                variant: row.variant.clone(),
+                ..StockKey::plain(row.site, product.id)
+            };
+            let checked = plain.check(product);
+            checked.map(|()| plain).map_err(|error| Problem {
+                code: "invalid_key",
+                message: error.to_string(),
+            })
+        }
+        several => {
+            let keys: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Err(Problem {
+                code: "ambiguous_stock",
+                message: format!("one of: {}", keys.join(", ")),
+            })
+        }
+    }
+}
+
+/// A product that an import makes: its article id is all that is known of it.
+fn new_product(import: &StockImport, article: &Code) -> Result<Product, Error> {
+    let id = ProductId::new(Uuid::new_v5(
+        &import.organisation().as_uuid(),
+        article.as_str().as_bytes(),
+    ));
+    let name = Label::new(article.as_str())?;
+    Ok(Product::new(
+        id,
+        import.organisation(),
+        article.clone(),
+        name,
+    ))
+}
+
+impl Surroundings {
+    /// Applies the rows to the levels; what can't be applied is told.
+    fn take(
+        &mut self,
+        import: &StockImport,
+        rows: &[ImportRow],
+        first: u64,
+        stamp: &Stamp,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        for (index, row) in rows.iter().enumerate() {
+            let number = first.saturating_add(u64::try_from(index).unwrap_or(u64::MAX));
+            match self.take_row(import, row, index, number, stamp) {
+                Ok(events) => {
+                    taken.applied = taken.applied.saturating_add(1);
+                    taken.events.extend(events);
+                }
+                Err(problem) => taken.problems.push(self.told(row, number, problem)),
+            }
+        }
+        taken
+    }
+
+    fn told(&self, row: &ImportRow, number: u64, problem: Problem) -> ImportProblem {
+        let location = self
+            .sites
+            .get(&row.site)
+            .map_or("", |site| site.external_id.as_str());
+        let variant = row
+            .variant
+            .as_ref()
+            .map_or_else(String::new, |variant| format!("/{variant}"));
+        ImportProblem {
+            row: number,
+            place: format!("/{location}/{}{variant}", row.article),
+            code: problem.code.to_owned(),
+            message: problem.message,
+        }
+    }
+
+    fn take_row(
+        &mut self,
+        import: &StockImport,
+        row: &ImportRow,
+        index: usize,
+        number: u64,
+        stamp: &Stamp,
+    ) -> Result<Vec<StockEvent>, Problem> {
+        let missing = || Problem {
+            code: "not_found",
+            message: "it is not there any more".to_owned(),
+        };
+        let key = self.keys.get(index).ok_or_else(missing)?.clone()?;
+        let site = self.sites.get(&row.site).ok_or_else(missing)?;
+        let product = self.products.get(&row.article).ok_or_else(missing)?;
+        let (_, level) = self.levels.get_mut(&key).ok_or_else(missing)?;
+        let terms = Terms {
+            site,
+            standard: product.unit_cost,
+            at: stamp.at,
+            by: stamp.actor.user.id,
+        };
+        let known = level
+            .valuation()
+            .current_cost(level.quantity(), product.unit_cost);
+        let change = Change {
+            id: StockEventId::new(Uuid::new_v5(&import.id().as_uuid(), &number.to_be_bytes())),
+            kind: match import.mode() {
+                ImportMode::Absolute => StockEventKind::ExternalReset,
+                ImportMode::Adjustment => StockEventKind::ExternalAdjustment,
+                ImportMode::Remove => StockEventKind::Removed,
+            },
+            quantity: row.value,
+            // The body has no costs: what is new to the books comes in at none.
+            cost: known.map_or(IncomingCost::PerUnit(UnitCost::ZERO), |_| {
+                IncomingCost::Current
+            }),
+            pick: Pick::Oldest,
+            occurred_at: None,
+            reason: None,
+            reference: None,
+            cause: Cause::Import(import.id()),
+            reverses: None,
+        };
+        let (next, events) = match import.mode() {
+            ImportMode::Absolute => level
+                .reset(change, row.value, &terms)
+                .map(|(next, event)| (next, vec![event])),
+            ImportMode::Adjustment => level.apply(change, &terms),
+            // What is not kept on stock needs no removing.
+            ImportMode::Remove if !level.is_stocked() => return Ok(Vec::new()),
+            ImportMode::Remove => level
+                .delist(
+                    Change {
+                        quantity: Quantity::ZERO,
+                        ..change
+                    },
+                    &terms,
+                )
+                .map(|(next, event)| (next, vec![event])),
+        }
+        .map_err(|error: StockError| problem_of(&error))?;
+        *level = next;
+        Ok(events)
+    }
+
+    /// Puts what changed into a change set.
+    fn write(self, events: Vec<StockEvent>, changes: &mut crate::store::ChangeSet) {
+        let moved: BTreeSet<&StockKey> = events.iter().map(|event| &event.key).collect();
+        let touched: BTreeSet<ProductId> = moved.iter().map(|key| key.product).collect();
+        for article in &self.created {
+            if let Some(product) = self
+                .products
+                .get(article)
+                .filter(|product| touched.contains(&product.id))
+            {
+                changes.insert(product.clone());
+            }
+        }
+        for key in moved {
+            if let Some((read, level)) = self.levels.get(key) {
+                changes.put(read.as_ref(), level.clone());
+            }
+        }
+        for event in events {
+            changes.event(event);
+        }
+    }
+}
+
+fn problem_of(error: &StockError) -> Problem {
+    let code = match error {
+        StockError::BelowZero { .. } => "would_go_negative",
+        StockError::CostUnknown => "cost_unknown",
+        StockError::SerialQuantity { .. } => "serial_conflict",
+        StockError::PeriodClosed { .. } => "period_closed",
+        StockError::FutureDated { .. } => "future_dated",
+        StockError::OutOfRange => "out_of_range",
+    };
+    Problem {
+        code,
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,252 @@
+//! Stock imports (S5.1 to S5.6).
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
+use crate::domain::{Code, ImportMode, JobId, SiteId, Stamp, StockImport, StockImportId};
+use crate::store::{Digest, ImportChunk, ImportRow, JobTask, NewJob, Outcome};
+
+use super::access::Operation;
+use super::call::{Call, Step};
+use super::{CHUNK, Caller, Error, FieldError, Stocktake};
+
+/// How often the job is tried.
+const JOB_ATTEMPTS: u32 = 10;
+
+/// Stock imports: many values from outside under one id, all or nothing unless skipping is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct StockImports<'a> {
+    pub(super) library: &'a Stocktake,
+}
+
+/// An import that is under way (S5.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportStarted {
+    /// The import; it tells how many values were parsed.
+    pub import: StockImport,
+    /// The job that takes it in.
+    pub job: JobId,
+}
+
+impl ImportStarted {
+    /// What the document answers: `Import of 2 stock value(s) initiated`.
+    pub fn message(&self) -> String {
+        format!(
+            "Import of {} stock value(s) initiated",
+            self.import.values()
+        )
+    }
+}
+
+impl<'a> StockImports<'a> {
+    pub(super) const fn of(library: &'a Stocktake) -> Self {
+        Self { library }
+    }
+
+    /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
+    /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
+    /// out instead. A product that does not exist is created; what comes in without any known cost comes in at
+    /// zero cost, since the body has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`], [`Error::Invalid`] with the path of every mistake in the body, unknown locations among
+    /// them, [`Error::KeyReused`]; failures of the store. Nothing is applied then.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::domain::ImportMode;
+    /// use stocktake::service::Caller;
+    /// use stocktake::testing::shop;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let shop = shop();
+    /// shop.open().await?;
+    /// let body = br#"{"store-1": {"SKU-0": 7, "SKU-1": 12.5}}"#;
+    /// let imports = shop.stocktake.stock_imports();
+    /// let started = imports.begin(&Caller::of(&shop.service), ImportMode::Absolute, body, false).await?;
+    /// assert_eq!(started.message(), "Import of 2 stock value(s) initiated");
+    /// shop.run_jobs().await?;
+    /// assert_eq!(shop.on_hand(&shop.key(0)).await?, 7.into());
+    /// # Ok::<(), stocktake::service::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        mode: ImportMode,
+        body: &[u8],
+        skip_bad: bool,
+    ) -> Result<ImportStarted, Error> {
+        let stamp = self.library.stamp(caller)?;
+        super::call::require(&stamp, Operation::ImportStock)?;
+        let numbers = match mode {
+            ImportMode::Absolute => ImportNumbers::Quantities,
+            ImportMode::Adjustment => ImportNumbers::Changes,
+            ImportMode::Remove => ImportNumbers::Ignored,
+        };
+        let body = read_import(body, ImportLimits::default(), numbers).map_err(|mistakes| {
+            let told = |it: crate::documents::ImportBodyError| FieldError {
+                field: it.path.into(),
+                code: it.code,
+                message: it.message,
+            };
+            Error::Invalid(mistakes.into_iter().map(told).collect())
+        })?;
+        let mut call = self
+            .library
+            .begin(caller, "import_stock", digest(mode, skip_bad, &body))?;
+        if let Some(outcome) = self.library.replay(&call).await? {
+            return started(outcome);
+        }
+        let sites = self.sites(&call, &body).await?;
+        let id = StockImportId::new(self.library.ids.next());
+        let values = u64::try_from(body.values.len()).unwrap_or(u64::MAX);
+        let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp);
+        let import = if skip_bad {
+            import.skipping_bad()
+        } else {
+            import
+        };
+        let rows: Vec<ImportRow> = body
+            .values
+            .into_iter()
+            .filter_map(|value| {
+                let site = *sites.get(&value.location)?;
+                Some(ImportRow {
+                    site,
+                    article: value.product,
+                    variant: value.variant,
+                    value: value.value,
+                })
+            })
+            .collect();
+        // An import may be of several sites; its job is shown to whoever sees the first.
+        let site = sites
+            .values()
+            .next()
+            .copied()
+            .unwrap_or(SiteId::new(Uuid::nil()));
+        loop {
+            let outcome = Outcome::StockImport(import.clone().into());
+            let job = job_of(&import, site, &call.stamp);
+            let step = self.library.commit(&mut call, outcome, |changes| {
+                changes.insert(import.clone());
+                for (number, rows) in rows.chunks(CHUNK as usize).enumerate() {
+                    let number = u32::try_from(number).unwrap_or(u32::MAX);
+                    changes.insert(ImportChunk {
+                        import: id,
+                        number,
+                        rows: rows.to_vec(),
+                    });
+                }
+                changes.job(job);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return started(outcome);
+            }
+        }
+    }
+
+    /// The sites that the locations name; every location that names none is told.
+    async fn sites(&self, call: &Call, body: &ImportBody) -> Result<BTreeMap<Code, SiteId>, Error> {
+        let mut sites: BTreeMap<Code, SiteId> = BTreeMap::new();
+        let mut unknown: Vec<FieldError> = Vec::new();
+        let mut last: Option<&Code> = None;
+        for value in &body.values {
+            // The values of a location stand together.
+            if last.replace(&value.location) == Some(&value.location) {
+                continue;
+            }
+            let found = self
+                .library
+                .repository
+                .site_by_external_id(call.organisation(), &value.location)
+                .await?;
+            match found.filter(|site| call.stamp.actor.sees(site.value.id)) {
+                Some(site) => {
+                    sites.insert(value.location.clone(), site.value.id);
+                }
+                None => unknown.push(FieldError {
+                    field: format!("/{}", value.location).into(),
+                    code: "unknown_location",
+                    message: format!("there is no location {}", value.location),
+                }),
+            }
+        }
+        if unknown.is_empty() {
+            Ok(sites)
+        } else {
+            Err(Error::Invalid(unknown))
+        }
+    }
+
+    /// Reads an import: where it stands, and its report.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] also for one of a site that the actor can't see; failures of the store.
+    pub async fn get(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
+        let stamp = self.library.stamp(caller)?;
+        self.library
+            .job(caller, job_id(id))
+            .await
+            .map_err(|error| {
+                if matches!(error, Error::NotFound { .. }) {
+                    Error::not_found("stock import")
+                } else {
+                    error
+                }
+            })?;
+        let import = self
+            .library
+            .repository
+            .stock_import(stamp.actor.organisation, id)
+            .await?;
+        import
+            .map(|read| read.value)
+            .ok_or(Error::not_found("stock import"))
+    }
+}
+
+/// The job of an import follows from it.
+pub(super) fn job_id(import: StockImportId) -> JobId {
+    JobId::new(Uuid::new_v5(&import.as_uuid(), b"job"))
+}
+
+fn started(outcome: Outcome) -> Result<ImportStarted, Error> {
+    let import = outcome.stock_import().ok_or(Error::KeyReused)?;
+    Ok(ImportStarted {
+        job: job_id(import.id()),
+        import: std::sync::Arc::unwrap_or_clone(import),
+    })
+}
+
+fn job_of(import: &StockImport, site: SiteId, stamp: &Stamp) -> NewJob {
+    NewJob {
+        id: job_id(import.id()),
+        site,
+        task: JobTask::ImportStock {
+            import: import.id(),
+        },
+        requested_by: stamp.actor.clone(),
+        run_at: stamp.at,
+        max_attempts: JOB_ATTEMPTS,
+    }
+}
+
+/// The parsed body, whatever its white space.
+fn digest(mode: ImportMode, skip_bad: bool, body: &ImportBody) -> crate::store::DigestBuilder {
+    let request = Digest::of("import_stock").field(mode).field(skip_bad);
+    body.values.iter().fold(request, |digest, value| {
+        digest
+            .field(&value.location)
+            .field(&value.product)
+            .optional(value.variant.as_ref())
+            .field(value.value)
+    })
+}
