@@ -1,0 +1,172 @@
+//! Holding one check against what is there, and against how the steps ended.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::trouble::{Refusal, Tried, Trouble};
+use super::words::Words;
+use super::world::{Played, World};
+use super::{document_checks, ledger_checks, stock_checks};
+
+/// The checks of this file: how a step ended.
+const CHECKS: &[&str] = &["ok", "error", "warning_or_error", "one_of"];
+
+/// The error codes of the vocabulary.
+const CODES: &[&str] = &[
+    "insufficient_stock",
+    "would_go_negative",
+    "invalid_quantity",
+    "invalid_state",
+    "not_found",
+    "validation",
+    "duplicate",
+    "conflict",
+    "locked",
+    "no_lines",
+    "lot_required",
+    "serial_conflict",
+    "over_receipt",
+    "permission_denied",
+    "requires_approval",
+    "reason_required",
+];
+
+/// Whether the library has a counterpart for a check.
+pub(crate) fn is_check(check: &str) -> bool {
+    [
+        CHECKS,
+        stock_checks::CHECKS,
+        ledger_checks::CHECKS,
+        document_checks::CHECKS,
+    ]
+    .iter()
+    .any(|checks| checks.contains(&check))
+}
+
+/// The checks inside a check: the options of `one_of`.
+fn options(check: &Value) -> &[Value] {
+    check
+        .get("options")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+}
+
+/// Every check of a list, those inside others included.
+pub(crate) fn all_checks(checks: &[Value]) -> Vec<&Value> {
+    checks
+        .iter()
+        .flat_map(|check| {
+            let inner = all_checks(options(check));
+            std::iter::once(check).chain(inner)
+        })
+        .collect()
+}
+
+/// The steps whose end some checks speak of: what is refused elsewhere, nobody expects.
+pub(crate) fn steps_spoken_of(checks: &[Value]) -> BTreeSet<usize> {
+    let of_an_end = ["error", "warning_or_error", "row_error", "import_result"];
+    all_checks(checks)
+        .into_iter()
+        .filter(|check| {
+            let name = check.get("check").and_then(Value::as_str);
+            name.is_some_and(|name| of_an_end.contains(&name))
+        })
+        .flat_map(|check| [check.get("step"), check.get("alt_step")])
+        .flatten()
+        .filter_map(Value::as_u64)
+        .filter_map(|step| usize::try_from(step).ok())
+        .collect()
+}
+
+impl Played {
+    /// How the library refused, whichever of the tasks it was.
+    fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        let whole = self.outcome.as_ref().err().into_iter();
+        whole.chain(self.attempts.iter().filter_map(|it| it.as_ref().err()))
+    }
+}
+
+impl World {
+    /// Holds one check against the world as it is now.
+    pub(crate) async fn check(&mut self, check: &Value) -> Tried<()> {
+        let words = Words::of(check)?;
+        let name = words.need("check")?;
+        words.step("after")?;
+        // What a check requires was looked at before the case was played.
+        words.text("requires")?;
+        self.check_named(&name, &words).await?;
+        match words.unread().first() {
+            Some(field) => Err(Trouble::unsupported(format!("check {name}.{field}"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn check_named(&mut self, name: &str, words: &Words) -> Tried<()> {
+        if stock_checks::CHECKS.contains(&name) {
+            return self.check_stock(name, words).await;
+        }
+        if ledger_checks::CHECKS.contains(&name) {
+            return self.check_ledger(name, words).await;
+        }
+        if document_checks::CHECKS.contains(&name) {
+            return self.check_document(name, words).await;
+        }
+        match name {
+            "ok" => {
+                let step = words.need_step("step")?;
+                match self.played_step(step)?.refusals().next() {
+                    Some(refusal) => Err(Trouble::broken(format!(
+                        "step {step} was refused: {}",
+                        refusal.told
+                    ))),
+                    None => Ok(()),
+                }
+            }
+            "error" | "warning_or_error" => self.check_error(words),
+            "one_of" => self.check_one_of(words).await,
+            _ => Err(Trouble::unsupported(format!("check {name}"))),
+        }
+    }
+
+    /// A step was refused with a code; where the case says so, an earlier one may have been instead.
+    fn check_error(&self, words: &Words) -> Tried<()> {
+        let code = words.need("code")?;
+        if !CODES.contains(&code.as_str()) {
+            return Err(Trouble::unsupported(format!("code {code}")));
+        }
+        let step = words.need_step("step")?;
+        let others = words.step("alt_step")?;
+        let unchanged = words.flag("state_unchanged")?.unwrap_or(false);
+        let mut found = Vec::new();
+        for step in [Some(step), others].into_iter().flatten() {
+            let played = self.played_step(step)?;
+            if played.refusals().any(|refusal| refusal.answers_to(&code)) {
+                if unchanged && played.before != played.after {
+                    let what = format!("step {step} was refused and left something behind");
+                    return Err(Trouble::broken(what));
+                }
+                return Ok(());
+            }
+            found.push(match played.refusals().next() {
+                Some(refusal) => format!("step {step} was refused: {}", refusal.told),
+                None => format!("step {step} went through"),
+            });
+        }
+        let found = found.join(", ");
+        Err(Trouble::broken(format!("expected {code}, but {found}")))
+    }
+
+    async fn check_one_of(&mut self, words: &Words) -> Tried<()> {
+        let mut told = Vec::new();
+        for option in words.list("options")?.unwrap_or_default() {
+            match Box::pin(self.check(&option)).await {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Unsupported(word)) => return Err(Trouble::Unsupported(word)),
+                Err(other) => told.push(other.to_string()),
+            }
+        }
+        Err(Trouble::broken(format!("none of: {}", told.join("; "))))
+    }
+}

@@ -1,0 +1,253 @@
+//! Setting up what a case takes as given.
+//!
+//! Stock is brought in by receipts in the order of the facts, each on its own date, so that a layer which is told
+//! late but is older is recorded late with an older date. What is below zero is issued while the site allows that.
+
+use rust_decimal::Decimal;
+use stocktake::domain::{CostingMethod, Quantity, StockKey, Tracking, UnitCost};
+use stocktake::service::{Movement, NewMovement};
+
+use super::calendar::{end_of, morning};
+use super::trouble::{Tried, Trouble};
+use super::words::Words;
+use super::world::World;
+
+/// Facts in the order in which they are set up: what is about the site, the catalogue, stock, and documents.
+const ORDER: &[&str] = &[
+    "currency",
+    "today",
+    "location",
+    "supplier_products",
+    "product",
+    "default_cost",
+    "lot",
+    "stock",
+    "stock_total_value",
+    "serials",
+    "reserved",
+    "count",
+    "order",
+    "period",
+];
+
+/// Where a fact stands in the order, if there is such a fact.
+pub(crate) fn rank(fact: &str) -> Option<usize> {
+    ORDER.iter().position(|known| *known == fact)
+}
+
+impl World {
+    /// Sets everything up.
+    pub(crate) async fn set_up(&mut self, given: &[Words]) -> Tried<()> {
+        let mut facts: Vec<(usize, String, &Words)> = Vec::new();
+        for words in given {
+            if let Some(policy) = words.text("policy")? {
+                let value = words.need("value")?;
+                self.set_policy(&policy, &value).await?;
+            } else {
+                let fact = words.need("fact")?;
+                let rank =
+                    rank(&fact).ok_or_else(|| Trouble::unsupported(format!("fact {fact}")))?;
+                facts.push((rank, fact, words));
+            }
+        }
+        facts.sort_by_key(|(rank, _, _)| *rank);
+        // What is given is there, whatever the policy says about how it may come about.
+        let allow_negative = std::mem::replace(&mut self.policy.allow_negative, true);
+        self.keep_policy().await?;
+        for (_, fact, words) in facts {
+            self.clock.advance_seconds(1);
+            self.set_up_one(&fact, words).await?;
+        }
+        self.policy.allow_negative = allow_negative;
+        self.keep_policy().await?;
+        for words in given {
+            if let Some(field) = words.unread().first() {
+                let fact = words.either(&["fact", "policy"])?.unwrap_or_default();
+                return Err(Trouble::unsupported(format!("fact {fact}.{field}")));
+            }
+        }
+        self.read_ledger().await.map(drop)
+    }
+
+    async fn set_up_one(&mut self, fact: &str, words: &Words) -> Tried<()> {
+        match fact {
+            "currency" => {
+                // The case file was opened in this currency; its digits are checked here.
+                words.need("code")?;
+                match words.whole("minor_digits")? {
+                    Some(digits) if i64::from(self.currency.minor_digits()) != digits => Err(
+                        Trouble::unsupported(format!("currency with {digits} minor digits")),
+                    ),
+                    Some(_) | None => Ok(()),
+                }
+            }
+            "today" => {
+                let day = self.calendar.day(&words.need("date")?)?;
+                self.clock.set(morning(day));
+                self.calendar.is_fixed = true;
+                Ok(())
+            }
+            "location" => self.site(&words.need("location")?).map(drop),
+            "supplier_products" => {
+                let products = words.texts("products")?.unwrap_or_default();
+                self.supplied.insert(words.need("supplier")?, products);
+                Ok(())
+            }
+            "product" => self.set_up_product(words).await,
+            "default_cost" => {
+                let cost = words.cost("unit_cost")?;
+                let product = words.text("product")?;
+                let product = product.as_deref().unwrap_or("P");
+                self.change_product(product, |product| product.unit_cost = cost)
+                    .await
+                    .map(drop)
+            }
+            "lot" => self.key(words).await.map(drop),
+            "stock" => self.set_up_stock(words).await,
+            "stock_total_value" => self.set_up_total(words).await,
+            "serials" => {
+                let cost = words.cost("unit_cost")?;
+                let serials = words.texts("serials")?.unwrap_or_default();
+                for serial in serials {
+                    let words = words.with_default("serial", Some(serial));
+                    let key = self.key(&words).await?;
+                    self.bring_in(key, Quantity::ONE, cost, words.clone())
+                        .await?;
+                }
+                Ok(())
+            }
+            "reserved" => {
+                let (key, quantity) = (self.key(words).await?, words.need_quantity("qty")?);
+                let stock = self.library.stock();
+                Ok(stock.set_reserved(&self.host(), &key, quantity).await?)
+            }
+            "count" => self.set_up_count(words).await,
+            "order" => self.set_up_order(words).await,
+            "period" => {
+                let until = self.calendar.day(&words.need("until")?)?;
+                match words.text("state")?.as_deref() {
+                    None | Some("closed") => self.policy.closed_until = Some(end_of(until)),
+                    Some("open") => self.policy.closed_until = None,
+                    Some(state) => {
+                        return Err(Trouble::unsupported(format!("period state {state}")));
+                    }
+                }
+                self.keep_policy().await
+            }
+            _ => Err(Trouble::unsupported(format!("fact {fact}"))),
+        }
+    }
+
+    async fn set_up_product(&mut self, words: &Words) -> Tried<()> {
+        let tracking = match words.text("tracking")?.as_deref() {
+            None | Some("none" | "untracked") => Tracking::None,
+            Some("lot" | "batch") => Tracking::Batch,
+            Some("serial") => Tracking::Serial,
+            Some(other) => return Err(Trouble::unsupported(format!("tracking {other}"))),
+        };
+        let cost = words.cost("unit_cost")?;
+        let product = words.need("product")?;
+        self.change_product(&product, |product| {
+            product.tracking = tracking;
+            product.unit_cost = cost.or(product.unit_cost);
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn set_up_stock(&mut self, words: &Words) -> Tried<()> {
+        let key = self.key(words).await?;
+        let cost = words.cost("unit_cost")?;
+        let quantity = words.need_quantity("qty")?;
+        self.bring_in(key.clone(), quantity, cost, words.clone())
+            .await?;
+        if let Some(reserved) = words.quantity("reserved")? {
+            let stock = self.library.stock();
+            stock.set_reserved(&self.host(), &key, reserved).await?;
+        }
+        Ok(())
+    }
+
+    /// A layer of which only the total is known. Where one unit cost does not give it exactly, the average of two
+    /// receipts does; layers can't.
+    async fn set_up_total(&mut self, words: &Words) -> Tried<()> {
+        let key = self.key(words).await?;
+        let quantity = words.need_quantity("qty")?;
+        let total: Decimal = match words.either(&["total_value", "value", "amount", "total"])? {
+            Some(text) => text
+                .parse()
+                .map_err(|_| Trouble::broken(format!("`{text}` is no amount")))?,
+            None => return Err(Trouble::broken("the total value is not there")),
+        };
+        let units = quantity.to_decimal();
+        let each = (total / units).trunc_with_scale(6);
+        let rest = total - each * units;
+        let cost = |cost| UnitCost::from_decimal(cost).map_err(Trouble::unreadable);
+        if rest.is_zero() {
+            return self
+                .bring_in(key, quantity, Some(cost(each)?), words.clone())
+                .await;
+        }
+        if self.policy.costing == CostingMethod::Fifo || quantity <= Quantity::ONE {
+            return Err(Trouble::unsupported(
+                "fact stock_total_value of an inexact cost",
+            ));
+        }
+        let most = quantity.checked_sub(Quantity::ONE)?;
+        self.bring_in(key.clone(), most, Some(cost(each)?), words.clone())
+            .await?;
+        let last = cost(each + rest)?;
+        self.bring_in(key, Quantity::ONE, Some(last), words.clone())
+            .await
+    }
+
+    /// Puts stock there that is given.
+    async fn bring_in(
+        &mut self,
+        key: StockKey,
+        quantity: Quantity,
+        unit_cost: Option<UnitCost>,
+        words: Words,
+    ) -> Tried<()> {
+        let at = self.stated_time(&words, true)?;
+        let receipt = |quantity| Movement::Receipt {
+            key: key.clone(),
+            quantity,
+            unit_cost,
+        };
+        let movements = if quantity.is_positive() {
+            vec![receipt(quantity)]
+        } else if quantity.is_negative() {
+            // One in and out again, so that what is missing is known to have cost that much.
+            let (one, missing) = (Quantity::ONE, quantity.abs().checked_add(Quantity::ONE)?);
+            let issue = Movement::Issue {
+                key: key.clone(),
+                quantity: missing,
+            };
+            vec![receipt(one), issue]
+        } else {
+            vec![Movement::Reset {
+                key: key.clone(),
+                quantity,
+                unit_cost,
+                expected: None,
+            }]
+        };
+        let movements: Vec<NewMovement> = movements
+            .into_iter()
+            .map(|movement| {
+                let dated = !matches!(movement, Movement::Reset { .. });
+                let new = NewMovement::from(movement);
+                match at.filter(|_| dated) {
+                    Some(at) => new.at(at),
+                    None => new,
+                }
+            })
+            .collect();
+        self.library
+            .stock()
+            .record(&self.host(), key.site, &movements)
+            .await?;
+        Ok(())
+    }
+}
