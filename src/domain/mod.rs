@@ -26,6 +26,7 @@ mod stock_key;
 mod stock_level;
 mod stock_take;
 mod stock_take_item;
+mod stock_take_run;
 mod text;
 mod timestamp;
 mod transition;
@@ -76,13 +77,16 @@ pub use stock_import::{
 pub use stock_key::{KeyError, StockKey};
 pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, Terms};
 pub use stock_take::{
-    InitialState, Population, PopulationSource, PostingOptions, PostingResult, REFUSED_LINES_TOLD,
-    Refusal, RefusedLine, Run, RunStage, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand,
-    StockTakeDetails, StockTakePlace, StockTakeState,
+    InitialState, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand, StockTakeDetails,
+    StockTakePlace, StockTakeState,
 };
 pub use stock_take_item::{
     Count, CountEntry, CountError, CountStatus, Entered, LineOutcome, LinePosting, LineProblem,
     StockTakeItem, variance_minor,
+};
+pub use stock_take_run::{
+    Population, PopulationSource, PostingOptions, PostingResult, REFUSED_LINES_TOLD, Refusal,
+    RefusedLine, Run, RunStage,
 };
 pub use text::{Code, Label, Note, SearchText, Text, TextError, fold};
 pub use timestamp::Timestamp;

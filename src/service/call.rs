@@ -3,10 +3,10 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use crate::domain::{OrganisationId, Stamp};
+use crate::domain::{JobId, OrganisationId, Stamp};
 use crate::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Conflict, Digest, DigestBuilder,
-    Outcome, RecordKey, Repository,
+    JobState, Outcome, RecordKey, Repository,
 };
 
 use super::access::{Operation, allows};
@@ -97,6 +97,23 @@ impl Stocktake {
         }
     }
 
+    /// The job that the same command began before. What was refused in the end is passed over, because a request
+    /// that failed keeps no key: the command goes on under an id that follows from the refused job.
+    pub(crate) async fn replay_job(
+        &self,
+        call: &mut Call,
+        operation: &str,
+    ) -> Result<Option<JobId>, Error> {
+        while let Some(Outcome::Job(job)) = self.replay(call).await? {
+            let queued = self.queue.job(call.organisation(), job).await?;
+            if queued.is_none_or(|queued| queued.state != JobState::Refused) {
+                return Ok(Some(job));
+            }
+            call.id = CommandId::new(&format!("{operation} again"), job);
+        }
+        Ok(None)
+    }
+
     /// What a command removed it can't see any more when it is sent again: then it is done.
     pub(crate) async fn done_if_gone(
         &self,
@@ -156,12 +173,6 @@ impl Call {
     /// Whose command it is.
     pub(crate) const fn organisation(&self) -> OrganisationId {
         self.stamp.actor.organisation
-    }
-
-    /// Goes on under another id of the same key, because what the key did first was refused in the end.
-    pub(crate) fn renew(&mut self, operation: &str, epoch: u64) {
-        let key = self.id.as_str().strip_prefix(operation).unwrap_or_default();
-        self.id = CommandId::new(operation, format_args!("again-{epoch}{key}"));
     }
 
     /// Refuses what the actor's role may not do. To be asked when it is clear that the actor can see the

@@ -98,12 +98,8 @@ impl InventoryCounts<'_> {
         loop {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::RunCount)?;
-            if let Some(Outcome::Job(job)) = library.replay(&call).await? {
-                if read.value.refusal().is_none() {
-                    return Ok((job, call.stamp));
-                }
-                // That completion was refused, and a request that failed keeps no key.
-                call.renew(operation, read.value.epoch());
+            if let Some(job) = library.replay_job(&mut call, operation).await? {
+                return Ok((job, call.stamp));
             }
             let next = read
                 .value

@@ -35,6 +35,7 @@ mod stock_key_lookup;
 mod stock_take_articles;
 mod stock_take_counting;
 mod stock_take_items;
+mod stock_take_lines;
 mod stock_take_populating;
 mod stock_take_posting;
 mod stock_take_reopening;

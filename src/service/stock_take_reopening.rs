@@ -36,16 +36,12 @@ impl StockTakes<'_> {
         loop {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::ReopenStockTake)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                let refused = read
-                    .value
-                    .refusal()
-                    .is_some_and(|refusal| outcome == Outcome::Job(refusal.job));
-                if read.value.state() != StockTakeState::Finished || !refused {
-                    break;
-                }
-                // That reopening was refused, and a request that failed keeps no key.
-                call.renew("reopen_stock_take", read.value.epoch());
+            if library
+                .replay_job(&mut call, "reopen_stock_take")
+                .await?
+                .is_some()
+            {
+                break;
             }
             let next = read
                 .value

@@ -1,0 +1,244 @@
+//! What posting makes of a line of a take.
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Cause, Change, CostLayer, CountMoment, DecimalError, IncomingCost, LineOutcome, LinePosting,
+    LineProblem, MovementPolicy, Pick, PostingResult, Product, Quantity, Run, Settlement, Site,
+    Stamp, StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
+    UnitCost, Value, settle, variance_minor,
+};
+
+use super::stock_take_posting::Chunk;
+
+/// One line, decided.
+pub(super) struct Decided {
+    pub(super) item: StockTakeItem,
+    pub(super) level: Option<StockLevel>,
+    pub(super) event: Option<StockEvent>,
+}
+
+/// Decides what a line posts.
+pub(super) fn decide(
+    take: &StockTake,
+    run: &Run,
+    site: &Site,
+    stamp: &Stamp,
+    item: &StockTakeItem,
+    chunk: &Chunk,
+) -> Decided {
+    let level = chunk.levels.get(&item.key).map(|level| &level.value);
+    let terms = Terms {
+        site,
+        standard: item.product.unit_cost,
+        at: stamp.at,
+        by: run.by.id,
+    };
+    let cause = Cause::StockTake {
+        take: take.id(),
+        item: item.id,
+        round: take.round(),
+    };
+    let later = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
+    let policy = take.details().movement_policy;
+    let line = Line {
+        item,
+        level,
+        terms,
+        cause,
+    };
+    match (&item.count, run.options.zero_uncounted) {
+        (Some(count), _) => match settle(count.quantity, &count.moment, level, later, policy) {
+            Ok(Settlement::Superseded { known_at }) => {
+                line.left_alone(LineOutcome::Superseded { known_at }, count.moment.book)
+            }
+            Ok(Settlement::Moved { moves }) => {
+                line.unposted(LineProblem::Moved { moves }, count.moment.book)
+            }
+            Ok(Settlement::Adjust {
+                expected,
+                change,
+                moves,
+            }) => {
+                let moment = match policy {
+                    MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => count.moment,
+                    MovementPolicy::MatchCount => CountMoment::of(level, stamp.at),
+                };
+                line.posted(expected, change, moment, count.unit_cost, moves)
+            }
+            Err(_) => line.unposted(LineProblem::OutOfRange, count.moment.book),
+        },
+        (None, true) if level.is_some_and(StockLevel::is_stocked) => {
+            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+            let cost = level
+                .and_then(|level| level.valuation().current_cost(book, item.product.unit_cost));
+            line.posted(
+                book,
+                book.negated(),
+                CountMoment::of(level, stamp.at),
+                cost,
+                Vec::new(),
+            )
+        }
+        (None, _) => {
+            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+            line.left_alone(LineOutcome::Uncounted, book)
+        }
+    }
+}
+
+/// A line with what it is posted under.
+struct Line<'a> {
+    item: &'a StockTakeItem,
+    level: Option<&'a StockLevel>,
+    terms: Terms<'a>,
+    cause: Cause,
+}
+
+impl Line<'_> {
+    fn posted(
+        &self,
+        expected: Quantity,
+        quantity: Quantity,
+        moment: CountMoment,
+        unit_cost: Option<UnitCost>,
+        moves: Vec<crate::domain::Move>,
+    ) -> Decided {
+        let Cause::StockTake { round, .. } = self.cause else {
+            return self.unposted(LineProblem::OutOfRange, expected);
+        };
+        let change = Change {
+            id: StockEventId::new(Uuid::new_v5(&self.item.id.as_uuid(), &round.to_be_bytes())),
+            kind: StockEventKind::CountVariance,
+            quantity,
+            cost: IncomingCost::Current,
+            pick: Pick::Oldest,
+            occurred_at: None,
+            reason: None,
+            reference: None,
+            cause: self.cause,
+            reverses: None,
+        };
+        let blank = StockLevel::new(self.item.key.clone(), self.terms.at);
+        let (level, event) = match self
+            .level
+            .unwrap_or(&blank)
+            .settle(change, moment, &self.terms)
+        {
+            Ok(settled) => settled,
+            Err(problem) => return self.unposted(problem.into(), expected),
+        };
+        let Ok(adjustment_minor) = variance_minor(quantity, unit_cost, self.terms.site.currency)
+        else {
+            return self.unposted(LineProblem::OutOfRange, expected);
+        };
+        let outcome = if quantity.is_zero() {
+            LineOutcome::Confirmed
+        } else {
+            LineOutcome::Adjusted
+        };
+        let posting = LinePosting {
+            change: quantity,
+            adjustment_minor,
+            event: event.as_ref().map(|event| event.id),
+            moves,
+            ..self.after(outcome, expected, Some(&level))
+        };
+        self.with(posting, Some(level), event)
+    }
+
+    fn left_alone(&self, outcome: LineOutcome, expected: Quantity) -> Decided {
+        self.with(self.after(outcome, expected, self.level), None, None)
+    }
+
+    fn unposted(&self, problem: LineProblem, expected: Quantity) -> Decided {
+        self.left_alone(LineOutcome::Unposted { problem }, expected)
+    }
+
+    fn with(
+        &self,
+        posting: LinePosting,
+        level: Option<StockLevel>,
+        event: Option<StockEvent>,
+    ) -> Decided {
+        let item = StockTakeItem {
+            posting: Some(posting),
+            updated_at: self.terms.at,
+            ..self.item.clone()
+        };
+        Decided { item, level, event }
+    }
+
+    /// What a line keeps of the level after posting.
+    fn after(
+        &self,
+        outcome: LineOutcome,
+        expected: Quantity,
+        level: Option<&StockLevel>,
+    ) -> LinePosting {
+        let on_hand = level.map_or(Quantity::ZERO, StockLevel::quantity);
+        LinePosting {
+            outcome,
+            expected,
+            change: Quantity::ZERO,
+            adjustment_minor: 0,
+            event: None,
+            moves: Vec::new(),
+            sequence: self.level.map_or(0, StockLevel::sequence),
+            on_hand,
+            reserved: level.map_or(Quantity::ZERO, StockLevel::reserved),
+            layers: level.map_or_else(Vec::<CostLayer>::new, |level| {
+                level.valuation().layers().to_vec()
+            }),
+            standard_value: standard_value(&self.item.product, on_hand, self.terms.site),
+            fifo_value: level.map_or(Value::ZERO, |level| level.valuation().fifo_value()),
+        }
+    }
+}
+
+fn standard_value(product: &Product, on_hand: Quantity, site: &Site) -> Value {
+    let cost = product.unit_cost.unwrap_or(UnitCost::ZERO);
+    // A product of two values within their ranges that is itself out of range is shown as nothing: the
+    // posting must not fail for what is only shown.
+    Value::of(on_hand, cost, site.currency).unwrap_or(Value::ZERO)
+}
+
+/// Adds a line to what the posting comes to; of a line that was left over, its earlier values are in it
+/// already.
+pub(super) fn tally(
+    result: &mut PostingResult,
+    item: &StockTakeItem,
+    before: Option<&LinePosting>,
+) -> Result<(), DecimalError> {
+    let Some(posting) = &item.posting else {
+        return Ok(());
+    };
+    let counter = match posting.outcome {
+        LineOutcome::Adjusted => &mut result.adjusted,
+        LineOutcome::Confirmed => &mut result.confirmed,
+        LineOutcome::Uncounted | LineOutcome::Dismissed => &mut result.uncounted,
+        LineOutcome::Superseded { .. } => &mut result.superseded,
+        LineOutcome::Unposted { .. } => &mut result.unposted,
+    };
+    *counter = counter.saturating_add(1);
+    result.adjustment_minor = result
+        .adjustment_minor
+        .checked_add(posting.adjustment_minor)
+        .ok_or(DecimalError::OutOfRange)?;
+    let (was_standard, was_fifo) = before.map_or((Value::ZERO, Value::ZERO), |before| {
+        (before.standard_value, before.fifo_value)
+    });
+    let fifo = posting.fifo_value.checked_sub(was_fifo)?;
+    result.standard_value = result
+        .standard_value
+        .checked_add(posting.standard_value.checked_sub(was_standard)?)?;
+    result.fifo_value = result.fifo_value.checked_add(fifo)?;
+    let account = item
+        .product
+        .account
+        .as_ref()
+        .map_or("", |account| account.as_str());
+    let sum = result.accounts.entry(account.to_owned()).or_default();
+    *sum = sum.checked_add(fifo)?;
+    Ok(())
+}
