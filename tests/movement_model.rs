@@ -1,4 +1,4 @@
-//! Stock that moves while it is counted (SPEC.md, "Rules that the documents leave open"), through the service,
+//! Stock that moves while it is counted (S6.2), through the service,
 //! over random histories of one key: overlapping takes that are posted in any order, absolute values, and
 //! movements that are recorded in time, late, or after everything.
 //!
@@ -42,7 +42,7 @@ fn what_is_taken_back_is_known_no_longer() {
 /// What histories are made of.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// The mix of `movement_model.py`: counts are posted, and stay so.
+    /// Counts are posted, and stay so.
     Counting,
     /// Posted takes are reopened, and posted again or not; lines are counted again; absolute values are taken
     /// back, and so are movements that never happened.

@@ -1,4 +1,4 @@
-//! The rule for stock that moves while it is counted (SPEC.md, "Rules that the documents leave open").
+//! The rule for stock that moves while it is counted (S6.2).
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use super::{Currency, DecimalError, Money, Quantity, UnitCost};
 
 /// An exact amount in a site's currency (major units), with more digits than money has.
 ///
-/// SPEC.md, "Rounding": inside, values keep six digits beyond the currency's own; they are rounded
+/// Inside the library values keep six digits beyond the currency's own; they are rounded
 /// once, where an amount leaves the library ([`Value::to_money`]). The range is ±10^17.
 ///
 /// # Example

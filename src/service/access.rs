@@ -57,7 +57,7 @@ pub enum Operation {
 
 /// The matrix: for each operation whether viewer, counter, manager and service may do it.
 ///
-/// It is RELIABILITY.md's, section 4.2. Whatever is outside of the actor's organisation and sites does not
+/// Whatever is outside of the actor's organisation and sites does not
 /// exist for any role.
 pub const ACCESS: &[(Operation, [bool; 4])] = &[
     (Operation::Read, [true, true, true, true]),

@@ -47,7 +47,7 @@ const ALTERNATIVES: &[Alternative] = &[
             with(checks.to_vec(), zero)
         },
     },
-    // CNT-24: adopt, or document: SPEC.md says that a take with nothing counted posts nothing and is complete.
+    // CNT-24: adopt, or document: the library's rule is that a take with nothing counted posts nothing and is complete.
     Alternative {
         notes: "Not specified there; adopt or document.",
         instead: |_, checks| {

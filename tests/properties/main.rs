@@ -1,5 +1,5 @@
-//! What always holds (SPEC.md), over random sequences of operations through the service, against a model that is
-//! written from SPEC.md.
+//! What always holds, over random sequences of operations through the service, against a model that is written
+//! from the rules, not from the code.
 //!
 //! A case is a seed: three sites (one for each way of costing, with random policies), every kind of actor, stock
 //! that moves, takes that are made, counted, posted, reopened, copied and removed, jobs, retries, clocks that jump.

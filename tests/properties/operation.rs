@@ -182,7 +182,7 @@ impl Operation {
         Some(other)
     }
 
-    /// Whether a role may do it, by RELIABILITY.md, section 4.2.
+    /// Whether a role may do it, by the permission matrix.
     pub(crate) fn is_allowed(&self, role: Role) -> bool {
         let not_viewer = role != Role::Viewer;
         let manager = role == Role::Manager;

@@ -1,4 +1,4 @@
-//! A model of stock, from SPEC.md: facts and knowledge. The level of a key is what was known last, and what has
+//! A model of stock, from the rules: facts and knowledge. The level of a key is what was known last, and what has
 //! moved since; nothing here follows the order in which the library books.
 
 use std::collections::{BTreeMap, BTreeSet};

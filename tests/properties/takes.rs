@@ -1,4 +1,4 @@
-//! A model of stock takes, from SPEC.md: what each line comes to.
+//! A model of stock takes, from the rules: what each line comes to.
 
 use std::collections::BTreeMap;
 
