@@ -124,6 +124,13 @@
 //! - The id of a line follows from take and key, that of a posted event from line and round, that of a reversal
 //!   from the reversed event: nothing can be added, posted or taken back twice, on any store with unique ids.
 //!
+//! - What is recorded is guarded by the version of its site, so that closing a period, or forbidding stock below zero,
+//!   holds for all that is recorded after it.
+//! - Cost layers stand in the order in which goods were *received*, whenever that was told: goods that come back or
+//!   from another key keep their place.
+//! - A stock import states no costs: what it brings to a key whose cost nobody knows comes in at zero cost.
+//! - A count in parts (*add*) keeps the moment of its last part.
+//!
 //! # Features
 //!
 //! | feature | what it adds |
