@@ -484,6 +484,10 @@ impl StockLevel {
         });
         let timed = link.map_or(change.occurred_at.is_some(), |link| link.timed);
         check_date(occurred_at, terms)?;
+        let moved = change.quantity.abs();
+        if self.key.serial.is_some() && link.is_none() && moved != Quantity::ONE {
+            return Err(StockError::SerialQuantity { quantity: moved });
+        }
         let mut priced = self.clone();
         let (parts, value_change) = priced.revalue(&change, occurred_at, terms)?;
         let mut between = self.clone();

@@ -728,7 +728,12 @@ impl Staged<'_> {
                     codes.push("period_closed");
                 }
                 let level = model.level();
-                if !model.is_absorbed(*stated) {
+                if model.is_absorbed(*stated) {
+                    // It does not change the level now, but may once what is known is taken back.
+                    if key.serial.is_some() && change.abs() != ONE {
+                        codes.push("serial_conflict");
+                    }
+                } else {
                     codes.extend(model.refusals(key, level, level + change, &policy));
                 }
                 if *change > 0 && *free && !model.has_cost(level, &policy) {
