@@ -35,7 +35,7 @@
 //! | Q1 | A job is born in a commit and is there exactly if the commit is |
 //! | Q2 | Delivery is at least once; the effect is single because the ack is part of the effect's commit. `enqueue` is idempotent by the job's id |
 //! | Q3 | At most one lease of a job is live |
-//! | Q4 | A lease is told by its attempt, which grows with each lease. Ack, extend and fail with another attempt, or on a job that is not running, are [`LeaseError::Lost`] and change nothing. Clocks decide when a job may be leased, never whether a token is good |
+//! | Q4 | A lease is told by its attempt, which grows with each lease, also when a dead job is queued again and the attempts that are counted against its limit begin anew. Ack, extend and fail with another attempt, or on a job that is not running, are [`LeaseError::Lost`] and change nothing. Clocks decide when a job may be leased, never whether a token is good |
 //! | Q5 | A lease that has expired is leased again by `lease` itself |
 //! | Q6 | The attempt is counted when a job is leased. A job whose attempts are spent ends dead, also when its worker died each time |
 //! | Q7 | A failed job is not leased before its time |
