@@ -146,6 +146,13 @@ pub struct LinePosting {
     pub fifo_value: Value,
 }
 
+impl LinePosting {
+    /// Whether the line could not be posted, and waits to be posted again or dismissed.
+    pub const fn is_left_over(&self) -> bool {
+        matches!(self.outcome, LineOutcome::Unposted { .. })
+    }
+}
+
 /// How posting a line ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -316,6 +323,11 @@ impl StockTakeItem {
     pub fn expected(&self) -> Option<Quantity> {
         let posted = self.posting.as_ref().map(|posting| posting.expected);
         posted.or(self.count.as_ref().map(|count| count.moment.book))
+    }
+
+    /// Whether it waits to be posted again or dismissed.
+    pub fn is_left_over(&self) -> bool {
+        self.posting.as_ref().is_some_and(LinePosting::is_left_over)
     }
 
     /// The value of the variance in the minor unit: as counted, and once posted as posted.

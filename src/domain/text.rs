@@ -127,8 +127,15 @@ impl<const MAX: usize> AsRef<str> for Text<MAX> {
 
 /// Text to look for, at most 128 characters: matched as a plain part (no wildcards), whatever the case,
 /// in any script.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SearchText(String);
+
+impl fmt::Display for SearchText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl SearchText {
     /// Takes what to look for.

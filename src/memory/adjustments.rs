@@ -1,13 +1,12 @@
 //! Stock adjustments.
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
-use super::pages::List;
 use super::table::Row;
 use crate::domain::{
     OrganisationId, ProductId, SiteId, StockAdjustment, StockAdjustmentId, StockAdjustmentState,
     Timestamp,
 };
-use crate::store::{Page, PageRequest, StockAdjustmentFilter, StoreError};
+use crate::store::{List, Page, PageRequest, StockAdjustmentFilter, StoreError};
 
 /// The adjustments of an organisation.
 pub(super) type Adjustments = Documents<StockAdjustment>;

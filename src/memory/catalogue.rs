@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::table::{Row, Table};
 use crate::domain::{Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
-use crate::store::{Record, RecordKey};
+use crate::store::{RecordKey, UniqueName};
 
 /// The catalogue of an organisation.
 #[derive(Debug, Default)]
@@ -15,39 +15,6 @@ pub(super) struct Catalogue {
     products: Table<ProductId, Product>,
     articles: HashMap<Code, ProductId>,
     suppliers: Table<SupplierId, Supplier>,
-}
-
-/// A name that only one record of its kind has (R17).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum UniqueName<'a> {
-    /// A site's external id.
-    Site(&'a Code),
-    /// A product's article id.
-    Product(&'a Code),
-}
-
-impl<'a> UniqueName<'a> {
-    /// The unique name of a record, if its kind has one.
-    pub(super) fn of(record: &'a Record) -> Option<Self> {
-        match record {
-            Record::Site(site) => Some(Self::Site(&site.external_id)),
-            Record::Product(product) => Some(Self::Product(&product.article_id)),
-            Record::Supplier(_)
-            | Record::StockTake(_)
-            | Record::StockTakeItem(_)
-            | Record::InventoryCount(_)
-            | Record::OpenCount(_)
-            | Record::InventoryCountItem(_)
-            | Record::StockAdjustment(_)
-            | Record::InventoryOrder(_)
-            | Record::InventoryOrderItem(_)
-            | Record::StockImport(_)
-            | Record::ImportChunk(_)
-            | Record::Export(_)
-            | Record::ExportChunk(_)
-            | Record::StockLevel(_) => None,
-        }
-    }
 }
 
 impl Catalogue {

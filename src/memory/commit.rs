@@ -1,15 +1,14 @@
 //! The one write: every expectation is checked first, then all of it is applied, which can't fail.
 
-use std::collections::BTreeSet;
-
-use super::catalogue::UniqueName;
-use super::commands::Known;
+use super::commands;
 use super::queue::Queue;
 use super::state::{Organisation, State};
-use crate::domain::{OrganisationId, StockEvent, StockKey, Timestamp};
+use crate::domain::{
+    InventoryCountId, JobId, OrganisationId, StockEventId, StockKey, StockTakeId, Timestamp,
+};
 use crate::store::{
-    ChangeSet, ChangeSetParts, CommitError, CommitOutcome, Conflict, Entry, Guard, JobAck,
-    JobProgress, JobState, NewJob, RecordKey, StoreError, StoreErrorKind, Write,
+    ChangeSet, ChangeSetParts, CommitError, CommitOutcome, Entry, Facts, JobAck, JobProgress,
+    JobState, LeaseToken, NewJob, RecordKey, UniqueName, Version, Write, check,
 };
 
 /// Applies a change set, or nothing of it.
@@ -21,210 +20,64 @@ pub(super) fn commit(state: &mut State, changes: &ChangeSet) -> Result<CommitOut
         .get(&parts.organisation)
         .unwrap_or(&unknown);
     match organisation.commands.get(&parts.command.id) {
-        Some(Known::Applied(command)) if command.digest == parts.command.digest => {
+        Some(commands::Known::Applied(command)) if command.digest == parts.command.digest => {
             let outcome = command.outcome.clone();
             return Ok(CommitOutcome::AlreadyApplied(outcome));
         }
-        Some(Known::Applied(_)) => return Err(CommitError::CommandReused),
-        Some(Known::Void) => return Err(CommitError::Voided),
+        Some(commands::Known::Applied(_)) => return Err(CommitError::CommandReused),
+        Some(commands::Known::Void) => return Err(CommitError::Voided),
         None => {}
     }
-    if changes.size() > ChangeSet::MAX_SIZE {
-        return Err(CommitError::TooLarge {
-            limit: ChangeSet::MAX_SIZE,
-        });
-    }
-    check(organisation, &state.queue, &parts)?;
+    let known = Known {
+        id: parts.organisation,
+        organisation,
+        queue: &state.queue,
+    };
+    check(changes, &known)?;
     apply(state, &parts);
     Ok(CommitOutcome::Applied)
 }
 
-fn check(
-    organisation: &Organisation,
-    queue: &Queue,
-    parts: &ChangeSetParts<'_>,
-) -> Result<(), CommitError> {
-    let is_delete = |write: &Write| matches!(write, Write::Delete { .. });
-    if parts
-        .writes
-        .iter()
-        .any(|(key, write)| is_delete(write) && !Organisation::is_ever_deleted(key))
-    {
-        let error = StoreError::new(StoreErrorKind::Corrupt, "commit");
-        return Err(error
-            .because("records of this kind are never deleted")
-            .into());
-    }
-    for ack in parts.acks {
-        if let JobAck::Leased(token) = ack
-            && !(token.organisation == parts.organisation && queue.is_held(*token))
-        {
-            return Err(CommitError::LeaseLost(token.job));
-        }
-    }
-    let mut conflicts = Vec::new();
-    check_guards(organisation, parts, &mut conflicts);
-    check_writes(organisation, parts, &mut conflicts);
-    check_names(organisation, parts, &mut conflicts);
-    check_events(organisation, parts.events, &mut conflicts);
-    check_jobs(queue, parts, &mut conflicts);
-    if conflicts.is_empty() {
-        Ok(())
-    } else {
-        Err(CommitError::Conflict(conflicts))
-    }
+/// What is known at the commit.
+struct Known<'a> {
+    id: OrganisationId,
+    organisation: &'a Organisation,
+    queue: &'a Queue,
 }
 
-/// R8.
-fn check_guards(
-    organisation: &Organisation,
-    parts: &ChangeSetParts<'_>,
-    conflicts: &mut Vec<Conflict>,
-) {
-    for guard in parts.guards {
-        match *guard {
-            Guard::Epoch { take, epoch } => {
-                let header = organisation.takes.headers.get(take);
-                let actual = header.map(|header| header.value.epoch());
-                if actual != Some(epoch) {
-                    conflicts.push(Conflict::Epoch { take, actual });
-                }
-            }
-            Guard::Site { site, version } => {
-                let key = RecordKey::Site(site);
-                match organisation.version(&key) {
-                    Some(actual) if actual == version => {}
-                    Some(actual) => conflicts.push(Conflict::Stale { key, actual }),
-                    None => conflicts.push(Conflict::Missing(key)),
-                }
-            }
-            Guard::CountEpoch { count, epoch } => {
-                let header = organisation.counts.headers.get(count);
-                let actual = header.map(|header| header.value.epoch());
-                if actual != Some(epoch) {
-                    conflicts.push(Conflict::CountEpoch { count, actual });
-                }
-            }
-        }
+impl Facts for Known<'_> {
+    fn version(&self, key: &RecordKey) -> Option<Version> {
+        self.organisation.version(key)
     }
-}
 
-/// R2 and R3, and that lines and entries have a document.
-fn check_writes(
-    organisation: &Organisation,
-    parts: &ChangeSetParts<'_>,
-    conflicts: &mut Vec<Conflict>,
-) {
-    let mut told = BTreeSet::new();
-    let mut must_be_there = |document: RecordKey, conflicts: &mut Vec<Conflict>| {
-        let is_there =
-            organisation.version(&document).is_some() || parts.writes.contains_key(&document);
-        if !is_there && told.insert(document.clone()) {
-            conflicts.push(Conflict::Missing(document));
-        }
-    };
-    for (key, write) in parts.writes {
-        let actual = organisation.version(key);
-        match (write, actual) {
-            (Write::Insert(_), None) => {
-                if let Some(document) = document_of(key) {
-                    must_be_there(document, conflicts);
-                }
-            }
-            (Write::Insert(_), Some(_)) => conflicts.push(Conflict::Exists(key.clone())),
-            (Write::Update { .. } | Write::Delete { .. }, None) => {
-                conflicts.push(Conflict::Missing(key.clone()));
-            }
-            (Write::Update { expected, .. } | Write::Delete { expected }, Some(actual)) => {
-                if *expected != actual {
-                    let key = key.clone();
-                    conflicts.push(Conflict::Stale { key, actual });
-                }
-            }
-        }
+    fn epoch(&self, take: StockTakeId) -> Option<u64> {
+        let header = self.organisation.takes.headers.get(take);
+        header.map(|header| header.value.epoch())
     }
-    for entry in parts.entries {
-        let document = match entry {
-            Entry::StockTake(entry) => RecordKey::StockTake(entry.take),
-            Entry::InventoryCount(entry) => RecordKey::InventoryCount(entry.count),
-        };
-        must_be_there(document, conflicts);
-    }
-}
 
-/// The document that a record is a line of.
-const fn document_of(key: &RecordKey) -> Option<RecordKey> {
-    match key {
-        RecordKey::StockTakeItem(take, _) => Some(RecordKey::StockTake(*take)),
-        RecordKey::InventoryCountItem(count, _) => Some(RecordKey::InventoryCount(*count)),
-        RecordKey::InventoryOrderItem(order, _) => Some(RecordKey::InventoryOrder(*order)),
-        RecordKey::Site(_)
-        | RecordKey::Product(_)
-        | RecordKey::Supplier(_)
-        | RecordKey::StockTake(_)
-        | RecordKey::InventoryCount(_)
-        | RecordKey::OpenCount(_)
-        | RecordKey::StockAdjustment(_)
-        | RecordKey::InventoryOrder(_)
-        | RecordKey::StockImport(_)
-        | RecordKey::ImportChunk(..)
-        | RecordKey::Export(_)
-        | RecordKey::ExportChunk(..)
-        | RecordKey::StockLevel(_) => None,
+    fn count_epoch(&self, count: InventoryCountId) -> Option<u64> {
+        let header = self.organisation.counts.headers.get(count);
+        header.map(|header| header.value.epoch())
     }
-}
 
-/// R17, as the names will be after the commit: two records may swap theirs.
-fn check_names(
-    organisation: &Organisation,
-    parts: &ChangeSetParts<'_>,
-    conflicts: &mut Vec<Conflict>,
-) {
-    let mut claimed = BTreeSet::new();
-    for (key, write) in parts.writes {
-        let Some(name) = named(write) else {
-            continue;
-        };
-        let keeps_it = |holder: &RecordKey| {
-            let written = parts.writes.get(holder).and_then(named);
-            written.is_none_or(|its| its == name)
-        };
-        let holder = organisation.catalogue.holder_of_name(name);
-        let is_kept = holder.is_some_and(|holder| holder != *key && keeps_it(&holder));
-        if is_kept || !claimed.insert(name) {
-            conflicts.push(Conflict::Taken(key.clone()));
-        }
+    fn holder_of_name(&self, name: UniqueName<'_>) -> Option<RecordKey> {
+        self.organisation.catalogue.holder_of_name(name)
     }
-}
 
-/// The unique name that a write leaves behind.
-fn named(write: &Write) -> Option<UniqueName<'_>> {
-    match write {
-        Write::Insert(record) | Write::Update { record, .. } => UniqueName::of(record),
-        Write::Delete { .. } => None,
+    fn has_event(&self, id: StockEventId) -> bool {
+        self.organisation.stock.has_event(id)
     }
-}
 
-/// R7.
-fn check_events(organisation: &Organisation, events: &[StockEvent], conflicts: &mut Vec<Conflict>) {
-    let mut ids = BTreeSet::new();
-    let mut places: BTreeSet<(&StockKey, u64)> = BTreeSet::new();
-    for event in events {
-        let is_new = ids.insert(event.id) && !organisation.stock.has_event(event.id);
-        let is_next = places.insert((&event.key, event.sequence))
-            && !organisation.stock.has_sequence(&event.key, event.sequence);
-        if !(is_new && is_next) {
-            conflicts.push(Conflict::EventExists(event.id));
-        }
+    fn has_sequence(&self, key: &StockKey, sequence: u64) -> bool {
+        self.organisation.stock.has_sequence(key, sequence)
     }
-}
 
-fn check_jobs(queue: &Queue, parts: &ChangeSetParts<'_>, conflicts: &mut Vec<Conflict>) {
-    let mut ids = BTreeSet::new();
-    for job in parts.jobs {
-        if queue.job(parts.organisation, job.id).is_some() || !ids.insert(job.id) {
-            conflicts.push(Conflict::JobExists(job.id));
-        }
+    fn has_job(&self, id: JobId) -> bool {
+        self.queue.job(self.id, id).is_some()
+    }
+
+    fn is_held(&self, token: LeaseToken) -> bool {
+        self.queue.is_held(token)
     }
 }
 

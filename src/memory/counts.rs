@@ -5,7 +5,6 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
-use super::pages::List;
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::{
@@ -13,7 +12,7 @@ use crate::domain::{
     InventoryCountItemId, InventoryCountState, OrganisationId, SiteId, Timestamp,
 };
 use crate::store::{
-    InventoryCountFilter, InventoryCountItemFilter, OpenCount, Page, PageRequest, StoreError,
+    InventoryCountFilter, InventoryCountItemFilter, List, OpenCount, Page, PageRequest, StoreError,
     StoreErrorKind,
 };
 

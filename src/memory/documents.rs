@@ -8,11 +8,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::merged::Merged;
-use super::pages::List;
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::Timestamp;
-use crate::store::{Page, PageRequest, StoreError, Version};
+use crate::store::{List, Page, PageRequest, StoreError, Version};
 
 /// A record that stands on lists, the oldest first.
 pub(super) trait Document: Clone {

@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::marks::{Mark, Position, Tokens};
 use super::merged::Merged;
-use super::sums::Sums;
 use super::table::Row;
 use crate::domain::{
-    BrandId, CategoryId, Code, CountEntry, CountStatus, LineOutcome, Product, StockTakeItem,
-    StockTakeItemId, SupplierId,
+    BrandId, CategoryId, Code, CountEntry, Product, StockTakeItem, StockTakeItemId, SupplierId,
 };
-use crate::store::{StockTakeItemFilter, Version, Versioned};
+use crate::store::{Mark, Position, StockTakeItemFilter, TakeSums, Tokens, Version, Versioned};
 
 /// A line as it is read.
 pub(super) type Line = Row<StockTakeItem>;
@@ -65,7 +62,7 @@ pub(super) struct Lines {
     gone: HashMap<StockTakeItemId, Version>,
     /// Kept for good, also of lines that were deleted (R7).
     entries: HashMap<StockTakeItemId, Vec<Arc<CountEntry>>>,
-    sums: Sums,
+    sums: TakeSums,
     brands: Groups<BrandId>,
     categories: Groups<CategoryId>,
     suppliers: Groups<SupplierId>,
@@ -82,7 +79,7 @@ struct Groups<Id>(BTreeMap<Id, Group>);
 #[derive(Debug, Default)]
 struct Group {
     places: BTreeSet<Place>,
-    sums: Sums,
+    sums: TakeSums,
 }
 
 impl<Id> Default for Groups<Id> {
@@ -95,7 +92,7 @@ impl<Id: Ord> Groups<Id> {
     fn add(&mut self, id: Id, place: Place, line: &Line) {
         let group = self.0.entry(id).or_default();
         if group.places.insert(place) {
-            group.sums.add(line);
+            group.sums.add(line.version, &line.value);
         }
     }
 
@@ -104,7 +101,7 @@ impl<Id: Ord> Groups<Id> {
             return;
         };
         if group.places.remove(place) {
-            group.sums.remove(line);
+            group.sums.remove(line.version, &line.value);
         }
         if group.places.is_empty() {
             self.0.remove(id);
@@ -113,7 +110,8 @@ impl<Id: Ord> Groups<Id> {
 
     fn replace(&mut self, id: &Id, before: &Line, after: &Line) {
         if let Some(group) = self.0.get_mut(id) {
-            group.sums.replace(before, after);
+            group.sums.remove(before.version, &before.value);
+            group.sums.add(after.version, &after.value);
         }
     }
 
@@ -121,9 +119,9 @@ impl<Id: Ord> Groups<Id> {
         ids.iter().filter_map(|id| self.0.get(id))
     }
 
-    fn sums(&self, ids: &BTreeSet<Id>) -> Sums {
+    fn sums(&self, ids: &BTreeSet<Id>) -> TakeSums {
         self.of(ids)
-            .fold(Sums::default(), |sums, group| sums.and(&group.sums))
+            .fold(TakeSums::default(), |sums, group| sums.and(&group.sums))
     }
 
     fn narrowed<'a>(&'a self, ids: &'a BTreeSet<Id>) -> Option<Narrowed<'a>> {
@@ -196,7 +194,7 @@ impl Lines {
         let number = self.numbers.remove(&id)?;
         let place = Place { line: number, id };
         let line = self.rows.remove(&place)?;
-        self.sums.remove(&line);
+        self.sums.remove(line.version, &line.value);
         let product = line.value.product.as_ref();
         if let Some(brand) = &product.brand {
             self.brands.remove(&brand.id, &place, &line);
@@ -213,7 +211,7 @@ impl Lines {
     }
 
     fn index(&mut self, place: Place, line: &Line) {
-        self.sums.add(line);
+        self.sums.add(line.version, &line.value);
         let product = line.value.product.as_ref();
         if let Some(brand) = &product.brand {
             self.brands.add(brand.id, place, line);
@@ -230,7 +228,8 @@ impl Lines {
 
     /// A line changed, but not its place or its product's groups.
     fn recount(&mut self, place: Place, before: &Line, after: &Line) {
-        self.sums.replace(before, after);
+        self.sums.remove(before.version, &before.value);
+        self.sums.add(after.version, &after.value);
         let product = after.value.product.as_ref();
         if let Some(brand) = &product.brand {
             self.brands.replace(&brand.id, before, after);
@@ -241,13 +240,13 @@ impl Lines {
         for supplier in suppliers(product) {
             self.suppliers.replace(&supplier, before, after);
         }
-        if is_left_over(&before.value) != is_left_over(&after.value) {
+        if before.value.is_left_over() != after.value.is_left_over() {
             self.mark_left_over(place, &after.value);
         }
     }
 
     fn mark_left_over(&mut self, place: Place, item: &StockTakeItem) {
-        if is_left_over(item) {
+        if item.is_left_over() {
             self.left_over.insert(place);
         } else {
             self.left_over.remove(&place);
@@ -261,7 +260,7 @@ impl Lines {
         after: Option<Place>,
     ) -> impl Iterator<Item = Placed<'a>> {
         self.candidates(filter, after)
-            .filter(|(_, line)| matches(filter, &line.value))
+            .filter(|(_, line)| filter.matches(&line.value))
     }
 
     /// The lines that the best index for a filter leaves to look at, in the order of places.
@@ -304,18 +303,18 @@ impl Lines {
     }
 
     /// The totals of the lines that a filter lets through (R11).
-    pub(super) fn sums(&self, filter: &StockTakeItemFilter) -> Sums {
+    pub(super) fn sums(&self, filter: &StockTakeItemFilter) -> TakeSums {
         self.kept_sums(filter).unwrap_or_else(|| {
-            let mut sums = Sums::default();
+            let mut sums = TakeSums::default();
             for (_, line) in self.matching(filter, None) {
-                sums.add(line);
+                sums.add(line.version, &line.value);
             }
             sums
         })
     }
 
     /// The totals that are kept for a filter: of all lines, or of groups that don't overlap.
-    fn kept_sums(&self, filter: &StockTakeItemFilter) -> Option<Sums> {
+    fn kept_sums(&self, filter: &StockTakeItemFilter) -> Option<TakeSums> {
         if filter.is_by_status_only() {
             return Some(self.sums.with(filter.status));
         }
@@ -367,72 +366,4 @@ fn is_grouped_alike(a: &Arc<Product>, b: &Arc<Product>) -> bool {
             && a.category.as_ref().map(|category| category.id)
                 == b.category.as_ref().map(|category| category.id)
             && suppliers(a).eq(suppliers(b))
-}
-
-fn is_left_over(item: &StockTakeItem) -> bool {
-    item.posting
-        .as_ref()
-        .is_some_and(|posting| matches!(posting.outcome, LineOutcome::Unposted { .. }))
-}
-
-/// Whether any of these is wanted, or anything is.
-pub(super) fn among<Id: Ord>(wanted: &BTreeSet<Id>, mut ids: impl Iterator<Item = Id>) -> bool {
-    wanted.is_empty() || ids.any(|id| wanted.contains(&id))
-}
-
-/// Whether a filter lets a line through.
-fn matches(filter: &StockTakeItemFilter, item: &StockTakeItem) -> bool {
-    let StockTakeItemFilter {
-        brands,
-        categories,
-        suppliers,
-        name,
-        name_or_barcode,
-        status,
-        changed_after,
-        place,
-        article,
-        batch,
-        serial,
-        left_over,
-    } = filter;
-    let equal = |wanted: &Option<Code>, actual: &Option<Code>| wanted.is_none() || wanted == actual;
-    let product = item.product.as_ref();
-    // The cheap conditions first.
-    (match status {
-        CountStatus::All => true,
-        CountStatus::Counted => item.count.is_some(),
-        CountStatus::Uncounted => item.count.is_none(),
-    }) && (!left_over || is_left_over(item))
-        && changed_after.is_none_or(|moment| item.updated_at > moment)
-        && equal(place, &item.key.place)
-        && equal(batch, &item.key.batch)
-        && equal(serial, &item.key.serial)
-        && article
-            .as_ref()
-            .is_none_or(|article| product.article_id == *article)
-        && among(brands, product.brand.iter().map(|brand| brand.id))
-        && among(
-            categories,
-            product.category.iter().map(|category| category.id),
-        )
-        && among(
-            suppliers,
-            product.suppliers.iter().map(|supplier| supplier.id),
-        )
-        && name
-            .as_ref()
-            .is_none_or(|text| text.is_in(product.name.as_str()))
-        && name_or_barcode
-            .as_ref()
-            .is_none_or(|text| has_text(text, product))
-}
-
-/// Whether a text stands in a product's name or in one of its barcodes.
-pub(super) fn has_text(text: &crate::domain::SearchText, product: &Product) -> bool {
-    text.is_in(product.name.as_str())
-        || product
-            .barcodes
-            .iter()
-            .any(|barcode| text.is_in(barcode.value.as_str()))
 }

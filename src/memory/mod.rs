@@ -39,15 +39,12 @@ mod counts;
 mod documents;
 mod job_queue;
 mod lines;
-mod marks;
 mod merged;
 mod orders;
-mod pages;
 mod queue;
 mod repository;
 mod state;
 mod stock;
-mod sums;
 mod table;
 mod takes;
 

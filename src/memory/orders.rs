@@ -5,15 +5,15 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
-use super::lines::among;
-use super::pages::List;
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::{
     InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
     InventoryOrderState, OrganisationId, SiteId, Timestamp,
 };
-use crate::store::{InventoryOrderFilter, InventoryOrderItemFilter, Page, PageRequest, StoreError};
+use crate::store::{
+    InventoryOrderFilter, InventoryOrderItemFilter, List, Page, PageRequest, StoreError,
+};
 
 /// The orders of an organisation.
 #[derive(Debug, Default)]
@@ -71,20 +71,12 @@ impl Orders {
         let states = states_asked_for(states, InventoryOrderState::ALL, |state| {
             state == InventoryOrderState::Removed
         });
-        let has_number = purchase_order_number.as_ref().map(|text| {
-            |order: &InventoryOrder| {
-                order
-                    .purchase_order_number()
-                    .is_some_and(|number| text.is_in(number.as_str()))
-            }
-        });
+        let has_number = |order: &InventoryOrder| filter.matches(order);
         let wanted = Wanted {
             scopes: states.into_iter().map(|state| (site, state)).collect(),
             from: None,
             to: None,
-            keep: has_number
-                .as_ref()
-                .map(|keep| -> &dyn Fn(&InventoryOrder) -> bool { keep }),
+            keep: (purchase_order_number.is_some()).then_some(&has_number),
         };
         self.headers.page(list, &wanted, request)
     }
@@ -127,7 +119,6 @@ impl Orders {
         let scope = format_args!("{organisation}/{order}");
         let list = List::new("inventory_order_items", scope, filter);
         let after = list.after::<Place>(request, |_| true)?;
-        let InventoryOrderItemFilter { brands, categories } = filter;
         let rows = |begin: Bound<Place>| {
             self.lines
                 .get(&order)
@@ -136,11 +127,7 @@ impl Orders {
                     let places = lines.places.range((begin, Bound::Unbounded));
                     places.filter_map(|place| lines.rows.get(place.1).map(|row| (place, row)))
                 })
-                .filter(|(_, row)| {
-                    let product = row.value.product();
-                    among(brands, product.brand.iter().map(|brand| brand.id))
-                        && among(categories, product.category.iter().map(|it| it.id))
-                })
+                .filter(|(_, row)| filter.matches(&row.value))
         };
         let total = request.with_total.then(|| count(rows(Bound::Unbounded)));
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use super::pages::List;
 use super::stock::count;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
-    Job, JobProgress, JobState, Lease, LeaseToken, NewJob, Page, PageRequest, Progress, StoreError,
+    Job, JobProgress, JobState, Lease, LeaseToken, List, NewJob, Page, PageRequest, Progress,
+    StoreError,
 };
 
 /// The most bytes of an error message that are kept.

@@ -7,9 +7,7 @@ use super::adjustments::Adjustments;
 use super::catalogue::Catalogue;
 use super::commands::Commands;
 use super::counts::Counts;
-use super::lines::has_text;
 use super::orders::Orders;
-use super::pages::{List, Ranked};
 use super::queue::Queue;
 use super::stock::{Level, Stock, count};
 use super::table::Table;
@@ -18,8 +16,8 @@ use crate::domain::{
     JobId, OrganisationId, Product, ProductId, SiteId, StockImport, StockImportId, StockKey,
 };
 use crate::store::{
-    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, ArticleView, Export, ExportChunk,
-    ImportChunk, Page, PageRequest, Record, RecordKey, StoreError, Version,
+    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, Export, ExportChunk, ImportChunk, List,
+    Page, PageRequest, Ranked, Record, RecordKey, StoreError, Version,
 };
 
 /// The state behind the lock.
@@ -112,28 +110,6 @@ impl Organisation {
         }
     }
 
-    /// Whether a record of this kind is ever deleted.
-    pub(super) const fn is_ever_deleted(key: &RecordKey) -> bool {
-        match key {
-            RecordKey::StockTakeItem(..)
-            | RecordKey::OpenCount(_)
-            | RecordKey::InventoryOrderItem(..)
-            | RecordKey::ImportChunk(..) => true,
-            RecordKey::Site(_)
-            | RecordKey::Product(_)
-            | RecordKey::Supplier(_)
-            | RecordKey::StockTake(_)
-            | RecordKey::InventoryCount(_)
-            | RecordKey::InventoryCountItem(..)
-            | RecordKey::StockAdjustment(_)
-            | RecordKey::InventoryOrder(_)
-            | RecordKey::StockImport(_)
-            | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
-            | RecordKey::StockLevel(_) => false,
-        }
-    }
-
     /// Deletes a record; one of a kind that is never deleted stays, and the check refuses such a commit.
     pub(super) fn delete(&mut self, key: &RecordKey) {
         match key {
@@ -183,13 +159,7 @@ impl Organisation {
             let rows = self
                 .stocked_articles(site, filter, None)
                 .map(|(key, level, product)| Ranked {
-                    value: sort.column.value(&ArticleRow {
-                        product,
-                        key,
-                        on_hand: Some(level.value.quantity()),
-                        reserved: Some(level.value.reserved()),
-                        counted: false,
-                    }),
+                    value: sort.column.value_of_article(&level.value, product),
                     position: key,
                     row: (level, product),
                 });
@@ -208,26 +178,12 @@ impl Organisation {
         after: Option<StockKey>,
     ) -> impl Iterator<Item = (&'a StockKey, &'a Level, &'a Arc<Product>)> {
         static ALL: BTreeSet<ProductId> = BTreeSet::new();
-        let ArticleFilter {
-            name_or_barcode,
-            supplier,
-            changed_after,
-        } = filter;
         self.stock
             .levels_of(site, &ALL, after)
-            .filter(|(_, level)| {
-                level.value.is_stocked()
-                    && changed_after.is_none_or(|moment| level.value.updated_at() > moment)
-            })
             .filter_map(|(key, level)| {
                 let product = self.catalogue.product(key.product)?;
                 Some((key, level, &product.value))
             })
-            .filter(|(_, _, product)| {
-                supplier.is_none_or(|id| product.suppliers.iter().any(|one| one.id == id))
-                    && name_or_barcode
-                        .as_ref()
-                        .is_none_or(|text| has_text(text, product))
-            })
+            .filter(|(_, level, product)| filter.matches(&level.value, product))
     }
 }

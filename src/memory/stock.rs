@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::pages::List;
 use super::table::Row;
 use crate::domain::{
     LedgerEntry, OrganisationId, ProductId, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
 };
-use crate::store::{LevelFilter, Page, PageRequest, StoreError, Version, Versioned};
+use crate::store::{LevelFilter, List, Page, PageRequest, StoreError, Version, Versioned};
 
 /// A level as it is read.
 pub(super) type Level = Row<StockLevel>;
@@ -78,19 +77,11 @@ impl Stock {
         filter: &LevelFilter,
         request: &PageRequest,
     ) -> Result<Page<Level>, StoreError> {
-        let LevelFilter {
-            place,
-            products,
-            with_delisted,
-        } = filter;
         let list = List::new("levels_page", format_args!("{organisation}/{site}"), filter);
         let after = list.after::<StockKey>(request, |key| key.site == site)?;
         let rows = |after: Option<StockKey>| {
-            self.levels_of(site, products, after)
-                .filter(|(key, level)| {
-                    (*with_delisted || level.value.is_stocked())
-                        && (place.is_none() || key.place == *place)
-                })
+            self.levels_of(site, &filter.products, after)
+                .filter(|(_, level)| filter.matches(&level.value))
         };
         let total = request.with_total.then(|| count(rows(None)));
         let page = list.page(request, rows(after), total);

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
 use super::lines::{Line, Lines, Place};
-use super::pages::{List, Ranked};
 use super::stock::Stock;
 use super::table::Row;
 use crate::domain::{
-    OrganisationId, Quantity, SiteId, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, StockTakeState, Timestamp,
+    OrganisationId, SiteId, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
+    StockTakeState, Timestamp,
 };
 use crate::store::{
-    ArticleColumn, ArticleRow, ArticleSort, CountingView, Page, PageRequest, SortValue,
+    ArticleColumn, ArticleSort, CountingView, List, Page, PageRequest, Ranked, SortValue,
     StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError,
 };
 
@@ -134,27 +133,6 @@ fn view(line: &Line, stock: &Stock) -> StockTakeItemView {
 
 /// What a line sorts by. The level is looked up only for the columns that show it.
 fn sort_value(column: ArticleColumn, item: &StockTakeItem, stock: &Stock) -> SortValue {
-    let (on_hand, reserved) = if matches!(column, ArticleColumn::Stock | ArticleColumn::Reserved) {
-        stock_shown(item, stock)
-    } else {
-        (None, None)
-    };
-    column.value(&ArticleRow {
-        product: &item.product,
-        key: &item.key,
-        on_hand,
-        reserved,
-        counted: item.count.is_some(),
-    })
-}
-
-/// On hand and reserved: of a posted line as they were after posting, of any other as they are.
-fn stock_shown(item: &StockTakeItem, stock: &Stock) -> (Option<Quantity>, Option<Quantity>) {
-    match &item.posting {
-        Some(posting) => (Some(posting.on_hand), Some(posting.reserved)),
-        None => stock
-            .stocked(&item.key)
-            .map(|level| (level.quantity(), level.reserved()))
-            .unzip(),
-    }
+    let level = column.shows_stock().then(|| stock.stocked(&item.key));
+    column.value_of_line(item, level.flatten())
 }

@@ -210,7 +210,7 @@ impl StockTakes<'_> {
                 .value
                 .posting
                 .as_ref()
-                .filter(|posting| is_left_over(posting));
+                .filter(|posting| posting.is_left_over());
             let posting = posting.ok_or(Error::not_found("left over line"))?;
             let dismissed = LinePosting {
                 outcome: LineOutcome::Dismissed,
@@ -238,10 +238,6 @@ fn posted(take: StockTake) -> Result<StockTake, Error> {
         (StockTakeState::Ongoing, Some(refusal)) => Err(refused(refusal)),
         (_, _) => Ok(take),
     }
-}
-
-fn is_left_over(posting: &LinePosting) -> bool {
-    matches!(posting.outcome, LineOutcome::Unposted { .. })
 }
 
 /// What a chunk of a run needs to know.

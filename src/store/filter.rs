@@ -1,12 +1,66 @@
 //! What lists can be narrowed to, and how they are ordered.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
+use serde::{Deserialize, Serialize};
+
+use super::DigestBuilder;
 use crate::domain::{
-    BrandId, CategoryId, Code, CountStatus, InventoryCountState, InventoryOrderState, Product,
-    ProductId, Quantity, SearchText, StockAdjustmentState, StockKey, StockTakeState, SupplierId,
-    Timestamp, fold,
+    BrandId, CategoryId, Code, CountStatus, InventoryCount, InventoryCountItem,
+    InventoryCountState, InventoryOrder, InventoryOrderItem, InventoryOrderState, Product,
+    ProductId, SearchText, StockAdjustment, StockAdjustmentState, StockLevel, StockTakeItem,
+    StockTakeState, SupplierId, Timestamp,
 };
+
+/// What a list is narrowed by.
+pub trait Filter {
+    /// Adds what it narrows by to a digest. A condition that is not set adds nothing, so that one which a
+    /// later version of the library adds does not spoil the cursors that are kept in running work.
+    #[must_use]
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder;
+}
+
+/// Everything.
+impl Filter for () {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        digest
+    }
+}
+
+/// A condition on one value.
+fn one(digest: DigestBuilder, name: &str, value: Option<impl Display>) -> DigestBuilder {
+    match value {
+        Some(value) => digest.field(name).field(value),
+        None => digest,
+    }
+}
+
+/// A condition that any of some values fulfils.
+fn any<T: Display>(digest: DigestBuilder, name: &str, values: &BTreeSet<T>) -> DigestBuilder {
+    if values.is_empty() {
+        return digest;
+    }
+    let digest = digest.field(name).field(values.len());
+    values.iter().fold(digest, DigestBuilder::field)
+}
+
+/// Whether any of these is wanted, or anything is.
+fn among<T: Ord>(wanted: &BTreeSet<T>, mut of: impl Iterator<Item = T>) -> bool {
+    wanted.is_empty() || of.any(|value| wanted.contains(&value))
+}
+
+/// Whether a moment lies in a span: from the first on, before the second.
+fn spans(from: Option<Timestamp>, to: Option<Timestamp>, at: Timestamp) -> bool {
+    from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to)
+}
+
+/// Whether a text stands in a product's name or in one of its barcodes.
+fn has_text(text: &SearchText, product: &Product) -> bool {
+    let barcodes = product.barcodes.iter();
+    text.is_in(product.name.as_str())
+        || barcodes.into_iter().any(|it| text.is_in(it.value.as_str()))
+}
 
 /// Which stock takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +80,16 @@ impl StockTakeFilter {
     }
 }
 
+impl Filter for StockTakeFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self { states } = self;
+        any(digest, "states", states)
+    }
+}
+
 /// Which lines of a take: all conditions hold; within each of the sets, any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StockTakeItemFilter {
     /// Of any of these brands.
     pub brands: BTreeSet<BrandId>,
@@ -64,6 +126,81 @@ impl StockTakeItemFilter {
                 ..Self::default()
             }
     }
+
+    /// Whether it lets a line through.
+    pub fn matches(&self, item: &StockTakeItem) -> bool {
+        let Self {
+            brands,
+            categories,
+            suppliers,
+            name,
+            name_or_barcode,
+            status,
+            changed_after,
+            place,
+            article,
+            batch,
+            serial,
+            left_over,
+        } = self;
+        let equal =
+            |wanted: &Option<Code>, actual: &Option<Code>| wanted.is_none() || wanted == actual;
+        let product = item.product.as_ref();
+        let has_status = match status {
+            CountStatus::All => true,
+            CountStatus::Counted => item.count.is_some(),
+            CountStatus::Uncounted => item.count.is_none(),
+        };
+        // The cheap conditions first.
+        has_status
+            && (!left_over || item.is_left_over())
+            && changed_after.is_none_or(|moment| item.updated_at > moment)
+            && equal(place, &item.key.place)
+            && equal(batch, &item.key.batch)
+            && equal(serial, &item.key.serial)
+            && (article.as_ref()).is_none_or(|article| product.article_id == *article)
+            && among(brands, product.brand.iter().map(|it| it.id))
+            && among(categories, product.category.iter().map(|it| it.id))
+            && among(suppliers, product.suppliers.iter().map(|it| it.id))
+            && (name.as_ref()).is_none_or(|text| text.is_in(product.name.as_str()))
+            && (name_or_barcode.as_ref()).is_none_or(|text| has_text(text, product))
+    }
+}
+
+impl Filter for StockTakeItemFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            brands,
+            categories,
+            suppliers,
+            name,
+            name_or_barcode,
+            status,
+            changed_after,
+            place,
+            article,
+            batch,
+            serial,
+            left_over,
+        } = self;
+        let status = match status {
+            CountStatus::All => None,
+            CountStatus::Counted => Some("counted"),
+            CountStatus::Uncounted => Some("uncounted"),
+        };
+        let mut digest = any(digest, "brands", brands);
+        digest = any(digest, "categories", categories);
+        digest = any(digest, "suppliers", suppliers);
+        digest = one(digest, "name", name.as_ref());
+        digest = one(digest, "name_or_barcode", name_or_barcode.as_ref());
+        digest = one(digest, "status", status);
+        digest = one(digest, "changed_after", *changed_after);
+        digest = one(digest, "place", place.as_ref());
+        digest = one(digest, "article", article.as_ref());
+        digest = one(digest, "batch", batch.as_ref());
+        digest = one(digest, "serial", serial.as_ref());
+        one(digest, "left_over", left_over.then_some(true))
+    }
 }
 
 /// Which levels of a site.
@@ -77,6 +214,34 @@ pub struct LevelFilter {
     pub with_delisted: bool,
 }
 
+impl LevelFilter {
+    /// Whether it lets a level through.
+    pub fn matches(&self, level: &StockLevel) -> bool {
+        let Self {
+            place,
+            products,
+            with_delisted,
+        } = self;
+        let key = level.key();
+        (*with_delisted || level.is_stocked())
+            && (place.is_none() || key.place == *place)
+            && (products.is_empty() || products.contains(&key.product))
+    }
+}
+
+impl Filter for LevelFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            place,
+            products,
+            with_delisted,
+        } = self;
+        let digest = one(digest, "place", place.as_ref());
+        let digest = any(digest, "products", products);
+        one(digest, "with_delisted", with_delisted.then_some(true))
+    }
+}
+
 /// Which articles of a site (S4.11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArticleFilter {
@@ -86,6 +251,34 @@ pub struct ArticleFilter {
     pub supplier: Option<SupplierId>,
     /// Changed after this moment.
     pub changed_after: Option<Timestamp>,
+}
+
+impl ArticleFilter {
+    /// Whether it lets a key and its product through. A key that is delisted is no article.
+    pub fn matches(&self, level: &StockLevel, product: &Product) -> bool {
+        let Self {
+            name_or_barcode,
+            supplier,
+            changed_after,
+        } = self;
+        level.is_stocked()
+            && changed_after.is_none_or(|moment| level.updated_at() > moment)
+            && supplier.is_none_or(|id| product.suppliers.iter().any(|one| one.id == id))
+            && (name_or_barcode.as_ref()).is_none_or(|text| has_text(text, product))
+    }
+}
+
+impl Filter for ArticleFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            name_or_barcode,
+            supplier,
+            changed_after,
+        } = self;
+        let digest = one(digest, "name_or_barcode", name_or_barcode.as_ref());
+        let digest = one(digest, "supplier", *supplier);
+        one(digest, "changed_after", *changed_after)
+    }
 }
 
 /// Which inventory counts.
@@ -99,6 +292,23 @@ pub struct InventoryCountFilter {
     pub to: Option<Timestamp>,
 }
 
+impl InventoryCountFilter {
+    /// Whether it lets a count through.
+    pub fn matches(&self, count: &InventoryCount) -> bool {
+        let Self { states, from, to } = self;
+        among(states, std::iter::once(count.state())) && spans(*from, *to, count.started_at())
+    }
+}
+
+impl Filter for InventoryCountFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self { states, from, to } = self;
+        let digest = any(digest, "states", states);
+        let digest = one(digest, "from", *from);
+        one(digest, "to", *to)
+    }
+}
+
 /// Which lines of an inventory count (S2.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InventoryCountItemFilter {
@@ -106,6 +316,28 @@ pub struct InventoryCountItemFilter {
     pub discrepancies: bool,
     /// Only those that are flagged for review.
     pub significant: bool,
+}
+
+impl InventoryCountItemFilter {
+    /// Whether it lets a line through.
+    pub fn matches(&self, item: &InventoryCountItem) -> bool {
+        let Self {
+            discrepancies,
+            significant,
+        } = *self;
+        (!discrepancies || item.variance.is_discrepancy()) && (!significant || item.significant)
+    }
+}
+
+impl Filter for InventoryCountItemFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            discrepancies,
+            significant,
+        } = *self;
+        let digest = one(digest, "discrepancies", discrepancies.then_some(true));
+        one(digest, "significant", significant.then_some(true))
+    }
 }
 
 /// Which stock adjustments (S2.8).
@@ -121,6 +353,36 @@ pub struct StockAdjustmentFilter {
     pub product: Option<ProductId>,
 }
 
+impl StockAdjustmentFilter {
+    /// Whether it lets an adjustment through.
+    pub fn matches(&self, adjustment: &StockAdjustment) -> bool {
+        let Self {
+            states,
+            from,
+            to,
+            product,
+        } = self;
+        among(states, std::iter::once(adjustment.state()))
+            && spans(*from, *to, adjustment.created_at())
+            && product.is_none_or(|product| adjustment.key().product == product)
+    }
+}
+
+impl Filter for StockAdjustmentFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            states,
+            from,
+            to,
+            product,
+        } = self;
+        let digest = any(digest, "states", states);
+        let digest = one(digest, "from", *from);
+        let digest = one(digest, "to", *to);
+        one(digest, "product", *product)
+    }
+}
+
 /// Which inventory orders (S3.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InventoryOrderFilter {
@@ -130,8 +392,42 @@ pub struct InventoryOrderFilter {
     pub purchase_order_number: Option<SearchText>,
 }
 
+impl InventoryOrderFilter {
+    /// Whether it lets an order through.
+    pub fn matches(&self, order: &InventoryOrder) -> bool {
+        let Self {
+            states,
+            purchase_order_number,
+        } = self;
+        let state = order.state();
+        let has_state = if states.is_empty() {
+            state != InventoryOrderState::Removed
+        } else {
+            states.contains(&state)
+        };
+        has_state
+            && purchase_order_number.as_ref().is_none_or(|text| {
+                let number = order.purchase_order_number();
+                number.is_some_and(|number| text.is_in(number.as_str()))
+            })
+    }
+}
+
+impl Filter for InventoryOrderFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self {
+            states,
+            purchase_order_number,
+        } = self;
+        let digest = any(digest, "states", states);
+        let number = purchase_order_number.as_ref();
+        one(digest, "purchase_order_number", number)
+    }
+}
+
 /// Which lines of an inventory order (S3.4): both conditions hold; within each of the sets, any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InventoryOrderItemFilter {
     /// Of any of these brands.
     pub brands: BTreeSet<BrandId>,
@@ -139,151 +435,19 @@ pub struct InventoryOrderItemFilter {
     pub categories: BTreeSet<CategoryId>,
 }
 
-/// Columns that articles and lines can be sorted by: those of the document.
-///
-/// Texts sort by their case-folded bytes, what is missing comes first, and rows that are equal keep the order
-/// of their lines (of their keys, where there are no lines).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ArticleColumn {
-    /// `order`: the order in which lines were added.
-    #[default]
-    Line,
-    /// `art`: the article id.
-    Article,
-    /// `name`.
-    Name,
-    /// `bundled`.
-    Bundled,
-    /// `cat`: the category's name.
-    Category,
-    /// `unit`: the unit's name.
-    Unit,
-    /// `stock_place`.
-    StockPlace,
-    /// `stock_place_article`: by stock place, then by article id.
-    StockPlaceArticle,
-    /// `desc`: the description.
-    Description,
-    /// `price`.
-    Price,
-    /// `warning_order`: the quantity to warn below.
-    StockWarning,
-    /// `stock`: on hand; of a posted line as it was after posting.
-    Stock,
-    /// `reserved`.
-    Reserved,
-    /// `supplier`: the first supplier's name.
-    Supplier,
-    /// `is_stock`.
-    IsStock,
-    /// `type`: the article type.
-    Type,
-    /// `status` and `inventoried`: whether it is counted.
-    Inventoried,
-    /// `active`.
-    Active,
-}
-
-impl ArticleColumn {
-    /// Every column, with its names in the document.
-    pub const NAMES: &'static [(&'static str, Self)] = &[
-        ("order", Self::Line),
-        ("art", Self::Article),
-        ("name", Self::Name),
-        ("bundled", Self::Bundled),
-        ("cat", Self::Category),
-        ("unit", Self::Unit),
-        ("stock_place", Self::StockPlace),
-        ("stock_place_article", Self::StockPlaceArticle),
-        ("desc", Self::Description),
-        ("price", Self::Price),
-        ("warning_order", Self::StockWarning),
-        ("stock", Self::Stock),
-        ("reserved", Self::Reserved),
-        ("supplier", Self::Supplier),
-        ("is_stock", Self::IsStock),
-        ("type", Self::Type),
-        ("status", Self::Inventoried),
-        ("inventoried", Self::Inventoried),
-        ("active", Self::Active),
-    ];
-
-    /// The column of a name, as the document has it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, column)| *column)
-    }
-
-    /// What a row sorts by.
-    pub fn value(self, row: &ArticleRow<'_>) -> SortValue {
-        let text = |text: &str| SortValue::Text(fold(text));
-        let or_missing = |value: Option<SortValue>| value.unwrap_or(SortValue::Missing);
-        let product = row.product;
-        match self {
-            Self::Line => SortValue::Missing,
-            Self::Article => text(product.article_id.as_str()),
-            Self::Name => text(product.name.as_str()),
-            Self::Bundled => SortValue::Flag(product.bundled),
-            Self::Category => or_missing(product.category.as_ref().map(|c| text(c.name.as_str()))),
-            Self::Unit => or_missing(product.unit.as_ref().map(|u| text(u.name.as_str()))),
-            Self::StockPlace => or_missing(row.key.place.as_ref().map(|p| text(p.as_str()))),
-            Self::StockPlaceArticle => SortValue::Texts(
-                row.key.place.as_ref().map(|place| fold(place.as_str())),
-                fold(product.article_id.as_str()),
-            ),
-            Self::Description => or_missing(product.description.as_ref().map(|d| text(d.as_str()))),
-            Self::Price => or_missing(product.price.map(|p| SortValue::Number(p.micros()))),
-            Self::StockWarning => {
-                or_missing(product.stock_warning.map(|q| SortValue::Number(q.micros())))
-            }
-            Self::Stock => or_missing(row.on_hand.map(|q| SortValue::Number(q.micros()))),
-            Self::Reserved => or_missing(row.reserved.map(|q| SortValue::Number(q.micros()))),
-            Self::Supplier => or_missing(product.suppliers.first().map(|s| text(s.name.as_str()))),
-            Self::IsStock => SortValue::Flag(product.is_stock),
-            Self::Type => SortValue::Number(i64::from(product.article_type)),
-            Self::Inventoried => SortValue::Flag(row.counted),
-            Self::Active => SortValue::Flag(product.active),
-        }
+impl InventoryOrderItemFilter {
+    /// Whether it lets a line through.
+    pub fn matches(&self, item: &InventoryOrderItem) -> bool {
+        let Self { brands, categories } = self;
+        let product = item.product();
+        among(brands, product.brand.iter().map(|it| it.id))
+            && among(categories, product.category.iter().map(|it| it.id))
     }
 }
 
-/// A row to be sorted.
-#[derive(Clone, Copy, Debug)]
-pub struct ArticleRow<'a> {
-    /// Its product.
-    pub product: &'a Product,
-    /// Its key.
-    pub key: &'a StockKey,
-    /// On hand.
-    pub on_hand: Option<Quantity>,
-    /// Reserved.
-    pub reserved: Option<Quantity>,
-    /// Whether it is counted.
-    pub counted: bool,
-}
-
-/// What rows are compared by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SortValue {
-    /// Nothing there.
-    Missing,
-    /// No before yes.
-    Flag(bool),
-    /// A number; quantities and costs in millionths.
-    Number(i64),
-    /// A folded text.
-    Text(String),
-    /// Two folded texts, the first of which may be missing.
-    Texts(Option<String>, String),
-}
-
-/// A column and a direction. Rows that are equal in the column keep their own order in both directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ArticleSort {
-    /// The column.
-    pub column: ArticleColumn,
-    /// Largest first.
-    pub descending: bool,
+impl Filter for InventoryOrderItemFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self { brands, categories } = self;
+        any(any(digest, "brands", brands), "categories", categories)
+    }
 }

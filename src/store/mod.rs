@@ -43,32 +43,43 @@
 //! | Q9 | Progress only grows. Dead jobs stay listed until they are queued again; a job that succeeded or was refused is over for good |
 //! | Q10 | Jobs are read within their organisation only |
 
+mod article_sort;
 mod change_set;
+mod check;
 mod command;
 mod error;
 mod filter;
 mod job;
 mod job_queue;
+mod list;
+mod mark;
 mod page;
 mod record;
 mod repository;
+mod sums;
 mod version;
 
+pub use article_sort::{ArticleColumn, ArticleRow, ArticleSort, SortValue};
 pub use change_set::{ChangeSet, ChangeSetParts, Entry, Guard};
+pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
 pub use filter::{
-    ArticleColumn, ArticleFilter, ArticleRow, ArticleSort, InventoryCountFilter,
-    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
-    SortValue, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
+    ArticleFilter, Filter, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
+    InventoryOrderItemFilter, LevelFilter, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter,
 };
 pub use job::{Job, JobAck, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob, Progress};
 pub use job_queue::JobQueue;
+pub use list::{List, Ranked};
+pub use mark::{Altered, Mark, Position, Tokens};
 pub use page::{Cursor, MAX_PAGE, Page, PageRequest, PageStart, list_digest};
 pub use record::{
-    Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record, RecordKey, Write,
+    Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record, RecordKey,
+    UniqueName, Write,
 };
 pub use repository::{
     ArticleView, CommitOutcome, CountingView, Repository, StockTakeItemView, StockTakeTotals,
 };
+pub use sums::TakeSums;
 pub use version::{Version, Versioned};

@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use super::Digest;
+use super::{Digest, Filter};
 
 /// The largest page.
 pub const MAX_PAGE: u32 = 10_000;
@@ -119,11 +119,8 @@ impl Cursor {
 }
 
 /// The digest that tells one list from another: what the list is of, and its filter and order.
-pub fn list_digest(scope: impl std::fmt::Display, filter: &impl std::fmt::Debug) -> Digest {
-    Digest::of("list")
-        .field(scope)
-        .field(format_args!("{filter:?}"))
-        .finish()
+pub fn list_digest(scope: impl std::fmt::Display, filter: &impl Filter) -> Digest {
+    filter.describe(Digest::of("list").field(scope)).finish()
 }
 
 impl From<String> for Cursor {

@@ -50,6 +50,85 @@ pub enum RecordKey {
     StockLevel(StockKey),
 }
 
+impl RecordKey {
+    /// The document that a record is a line of: a line can't be created without it.
+    pub const fn document(&self) -> Option<Self> {
+        match self {
+            Self::StockTakeItem(take, _) => Some(Self::StockTake(*take)),
+            Self::InventoryCountItem(count, _) => Some(Self::InventoryCount(*count)),
+            Self::InventoryOrderItem(order, _) => Some(Self::InventoryOrder(*order)),
+            Self::Site(_)
+            | Self::Product(_)
+            | Self::Supplier(_)
+            | Self::StockTake(_)
+            | Self::InventoryCount(_)
+            | Self::OpenCount(_)
+            | Self::StockAdjustment(_)
+            | Self::InventoryOrder(_)
+            | Self::StockImport(_)
+            | Self::ImportChunk(..)
+            | Self::Export(_)
+            | Self::ExportChunk(..)
+            | Self::StockLevel(_) => None,
+        }
+    }
+
+    /// Whether a record of this kind is ever deleted.
+    pub const fn is_ever_deleted(&self) -> bool {
+        match self {
+            Self::StockTakeItem(..)
+            | Self::OpenCount(_)
+            | Self::InventoryOrderItem(..)
+            | Self::ImportChunk(..) => true,
+            Self::Site(_)
+            | Self::Product(_)
+            | Self::Supplier(_)
+            | Self::StockTake(_)
+            | Self::InventoryCount(_)
+            | Self::InventoryCountItem(..)
+            | Self::StockAdjustment(_)
+            | Self::InventoryOrder(_)
+            | Self::StockImport(_)
+            | Self::Export(_)
+            | Self::ExportChunk(..)
+            | Self::StockLevel(_) => false,
+        }
+    }
+}
+
+/// A name that only one record of its kind has within its organisation (clause R17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UniqueName<'a> {
+    /// A site's external id.
+    Site(&'a Code),
+    /// A product's article id.
+    Product(&'a Code),
+}
+
+impl<'a> UniqueName<'a> {
+    /// The unique name of a record, if its kind has one.
+    pub fn of(record: &'a Record) -> Option<Self> {
+        match record {
+            Record::Site(site) => Some(Self::Site(&site.external_id)),
+            Record::Product(product) => Some(Self::Product(&product.article_id)),
+            Record::Supplier(_)
+            | Record::StockTake(_)
+            | Record::StockTakeItem(_)
+            | Record::InventoryCount(_)
+            | Record::OpenCount(_)
+            | Record::InventoryCountItem(_)
+            | Record::StockAdjustment(_)
+            | Record::InventoryOrder(_)
+            | Record::InventoryOrderItem(_)
+            | Record::StockImport(_)
+            | Record::ImportChunk(_)
+            | Record::Export(_)
+            | Record::ExportChunk(_)
+            | Record::StockLevel(_) => None,
+        }
+    }
+}
+
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -177,7 +256,7 @@ pub struct ImportRow {
 }
 
 /// An export: what was asked for, under the id of the job that makes it (S1.12, S3.7).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     /// The job.
     pub job: JobId,
@@ -196,7 +275,8 @@ pub struct Export {
 }
 
 /// What an export is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExportSubject {
     /// The lines of a stock take.
     StockTake {
@@ -215,7 +295,7 @@ pub enum ExportSubject {
 }
 
 /// A part of an export's file; the first is number 0. The parts one after the other are the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportChunk {
     /// The job.
     pub job: JobId,
@@ -243,4 +323,22 @@ pub enum Write {
         /// The version it must have.
         expected: super::Version,
     },
+}
+
+impl Write {
+    /// The record that it leaves behind.
+    pub const fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Insert(record) | Self::Update { record, .. } => Some(record),
+            Self::Delete { .. } => None,
+        }
+    }
+
+    /// The version that it demands; an insert demands none.
+    pub const fn expected(&self) -> Option<super::Version> {
+        match self {
+            Self::Insert(_) => None,
+            Self::Update { expected, .. } | Self::Delete { expected } => Some(*expected),
+        }
+    }
 }

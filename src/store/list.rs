@@ -1,35 +1,34 @@
-//! Pages of lists, in their own order or by a sort value.
+//! Pages of lists, in their own order or by a sort value: what every store needs that hands out cursors.
 
 use std::cmp::Ordering;
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 
-use super::marks::{Mark, Position, Tokens};
-use crate::store::{
-    Cursor, Digest, Page, PageRequest, PageStart, SortValue, StoreError, StoreErrorKind,
-    list_digest,
+use super::{
+    Cursor, Digest, Filter, Mark, Page, PageRequest, PageStart, Position, SortValue, StoreError,
+    StoreErrorKind, Tokens, list_digest,
 };
 
 /// A list: what its cursors are good for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct List {
+pub struct List {
     operation: &'static str,
     digest: Digest,
 }
 
 /// A row of a sorted list.
 #[derive(Debug)]
-pub(super) struct Ranked<'a, P, R> {
+pub struct Ranked<'a, P, R> {
     /// What it sorts by.
-    pub(super) value: SortValue,
+    pub value: SortValue,
     /// Its place among rows that are equal in that.
-    pub(super) position: &'a P,
+    pub position: &'a P,
     /// The row.
-    pub(super) row: R,
+    pub row: R,
 }
 
 impl List {
     /// The list that an operation gives of a scope with a filter.
-    pub(super) fn new(operation: &'static str, scope: impl Display, filter: &impl Debug) -> Self {
+    pub fn new(operation: &'static str, scope: impl Display, filter: &impl Filter) -> Self {
         Self {
             operation,
             digest: list_digest(format_args!("{operation}/{scope}"), filter),
@@ -58,7 +57,7 @@ impl List {
 
     /// The place that the page begins after, for a list in its own order. `belongs` tells whether the list
     /// could have such a place at all.
-    pub(super) fn after<P: Position>(
+    pub fn after<P: Position>(
         &self,
         request: &PageRequest,
         belongs: impl FnOnce(&P) -> bool,
@@ -67,7 +66,7 @@ impl List {
     }
 
     /// A page of a list in its own order. The rows begin after the place that [`after`](Self::after) gave.
-    pub(super) fn page<'a, P: Position + 'a, R>(
+    pub fn page<'a, P: Position + 'a, R>(
         &self,
         request: &PageRequest,
         mut rows: impl Iterator<Item = (&'a P, R)>,
@@ -96,7 +95,7 @@ impl List {
     /// A page of a sorted list. The rows are all of the list's, in any order.
     ///
     /// No more rows are kept than up to the end of the page, and only these are sorted.
-    pub(super) fn sorted<'a, P: Position + 'a, R>(
+    pub fn sorted<'a, P: Position + 'a, R>(
         &self,
         request: &PageRequest,
         descending: bool,

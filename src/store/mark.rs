@@ -12,11 +12,11 @@
 use std::fmt::{Display, Write as _};
 use std::str::{FromStr, Split};
 
+use super::SortValue;
 use crate::domain::{Code, StockKey, Timestamp};
-use crate::store::SortValue;
 
 /// Where a row stands in its list's own order.
-pub(super) trait Position: Ord {
+pub trait Position: Ord {
     /// Writes it down.
     fn write(&self, mark: &mut Mark);
 
@@ -28,18 +28,20 @@ pub(super) trait Position: Ord {
 
 /// A mark that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Mark(String);
+pub struct Mark(String);
 
 /// A mark that is being read.
 #[derive(Debug)]
-pub(super) struct Tokens<'a>(Split<'a, char>);
+pub struct Tokens<'a>(Split<'a, char>);
 
 /// A token is not one that was written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Altered;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mark has been altered")]
+pub struct Altered;
 
 impl Mark {
-    pub(super) fn as_str(&self) -> &str {
+    /// The text so far.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
@@ -51,13 +53,13 @@ impl Mark {
     }
 
     /// Adds a number or an id.
-    pub(super) fn plain(&mut self, value: impl Display) {
+    pub fn plain(&mut self, value: impl Display) {
         let written = write!(self.token(), "{value}");
         debug_assert!(written.is_ok(), "writing to a string does not fail");
     }
 
     /// Adds a text that may be missing.
-    pub(super) fn text(&mut self, text: Option<&str>) {
+    pub fn text(&mut self, text: Option<&str>) {
         let token = self.token();
         let Some(text) = text else {
             token.push('-');
@@ -75,7 +77,7 @@ impl Mark {
     }
 
     /// Adds a sort value.
-    pub(super) fn value(&mut self, value: &SortValue) {
+    pub fn value(&mut self, value: &SortValue) {
         match value {
             SortValue::Missing => self.plain('m'),
             SortValue::Flag(flag) => {
@@ -100,17 +102,22 @@ impl Mark {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn of(mark: &'a str) -> Self {
+    /// The tokens of a mark.
+    pub fn of(mark: &'a str) -> Self {
         Self(mark.split('.'))
     }
 
     /// The next token as a number or an id.
-    pub(super) fn plain<T: FromStr>(&mut self) -> Option<T> {
+    pub fn plain<T: FromStr>(&mut self) -> Option<T> {
         self.0.next()?.parse().ok()
     }
 
     /// The next token as a text that may be missing.
-    pub(super) fn text(&mut self) -> Result<Option<String>, Altered> {
+    ///
+    /// # Errors
+    ///
+    /// [`Altered`].
+    pub fn text(&mut self) -> Result<Option<String>, Altered> {
         match self.0.next() {
             Some("-") => Ok(None),
             token => token.and_then(unescaped).map(Some).ok_or(Altered),
@@ -123,7 +130,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next tokens as a sort value.
-    pub(super) fn value(&mut self) -> Option<SortValue> {
+    pub fn value(&mut self) -> Option<SortValue> {
         match self.plain::<char>()? {
             'm' => Some(SortValue::Missing),
             'f' => self.plain::<u8>().map(|flag| SortValue::Flag(flag != 0)),
@@ -139,7 +146,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// That nothing is left.
-    pub(super) fn end(mut self) -> Option<()> {
+    pub fn end(mut self) -> Option<()> {
         self.0.next().is_none().then_some(())
     }
 }

@@ -1,12 +1,12 @@
-//! Running totals of lines.
+//! Running totals of the lines of a take.
 
-use super::lines::Line;
+use super::{StockTakeTotals, StoreError, StoreErrorKind, Version};
 use crate::domain::{CountStatus, StockTakeItem};
-use crate::store::{StockTakeTotals, StoreError, StoreErrorKind};
 
-/// The totals of some lines, counted and uncounted ones apart.
+/// The totals of some lines of a take, counted and uncounted ones apart, so that a change of a line is an
+/// addition and a subtraction. Wide enough for any number of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub struct TakeSums {
     counted: Part,
     uncounted: Part,
 }
@@ -19,7 +19,7 @@ struct Part {
     versions: u128,
 }
 
-impl Sums {
+impl TakeSums {
     fn part(&mut self, item: &StockTakeItem) -> &mut Part {
         if item.count.is_some() {
             &mut self.counted
@@ -28,32 +28,29 @@ impl Sums {
         }
     }
 
-    pub(super) fn add(&mut self, line: &Line) {
-        let adjustment = i128::from(line.value.adjustment_minor());
-        let version = u128::from(line.version.get());
-        let part = self.part(&line.value);
+    /// A line more.
+    pub fn add(&mut self, version: Version, item: &StockTakeItem) {
+        let adjustment = i128::from(item.adjustment_minor());
+        let version = u128::from(version.get());
+        let part = self.part(item);
         part.lines = part.lines.saturating_add(1);
         part.adjustment_minor = part.adjustment_minor.saturating_add(adjustment);
         part.versions = part.versions.saturating_add(version);
     }
 
-    pub(super) fn remove(&mut self, line: &Line) {
-        let adjustment = i128::from(line.value.adjustment_minor());
-        let version = u128::from(line.version.get());
-        let part = self.part(&line.value);
+    /// A line less.
+    pub fn remove(&mut self, version: Version, item: &StockTakeItem) {
+        let adjustment = i128::from(item.adjustment_minor());
+        let version = u128::from(version.get());
+        let part = self.part(item);
         part.lines = part.lines.saturating_sub(1);
         part.adjustment_minor = part.adjustment_minor.saturating_sub(adjustment);
         part.versions = part.versions.saturating_sub(version);
     }
 
-    /// One line is replaced by another.
-    pub(super) fn replace(&mut self, before: &Line, after: &Line) {
-        self.remove(before);
-        self.add(after);
-    }
-
     /// These lines and those.
-    pub(super) fn and(mut self, other: &Self) -> Self {
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
         for (part, more) in [
             (&mut self.counted, &other.counted),
             (&mut self.uncounted, &other.uncounted),
@@ -66,7 +63,8 @@ impl Sums {
     }
 
     /// Those with a status only.
-    pub(super) fn with(self, status: CountStatus) -> Self {
+    #[must_use]
+    pub fn with(self, status: CountStatus) -> Self {
         let nothing = Part::default();
         match status {
             CountStatus::All => self,
@@ -82,12 +80,16 @@ impl Sums {
     }
 
     /// How many lines.
-    pub(super) fn lines(&self) -> u64 {
+    pub fn lines(&self) -> u64 {
         self.counted.lines.saturating_add(self.uncounted.lines)
     }
 
-    /// The totals to hand out, unless a sum does not fit.
-    pub(super) fn totals(&self) -> Result<StockTakeTotals, StoreError> {
+    /// The totals to hand out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Corrupt`] when a sum does not fit.
+    pub fn totals(&self) -> Result<StockTakeTotals, StoreError> {
         let corrupt = |cause: std::num::TryFromIntError| {
             StoreError::new(StoreErrorKind::Corrupt, "stock_take_totals").because(cause)
         };
