@@ -2,7 +2,8 @@
 //!
 //! An application embeds this crate to run its stock. It counts correctly while stock moves, posts exactly once
 //! whatever is retried, raced or crashed, and keeps every quantity and every value to the last digit. Storage and
-//! queue are traits ([`store`]): an in-memory reference ships with the crate.
+//! queue are traits ([`store`]): an in-memory reference ships with the crate, and behind features a store in a SQLite
+//! file, one in a PostgreSQL database, and the suite that every other store must pass.
 //!
 //! # Quickstart
 //!
@@ -86,8 +87,20 @@
 //! | [`memory`] | the reference backend | tests, small applications |
 //! | [`jobs`] | the worker; the host owns the loop | who runs workers |
 #![cfg_attr(
+    feature = "sqlite",
+    doc = "| [`sqlite`] | the embedded default: a store in one file | who adds the crate as a dependency |"
+)]
+#![cfg_attr(
+    feature = "postgres",
+    doc = "| [`postgres`] | a store in a PostgreSQL database | who runs many machines |"
+)]
+#![cfg_attr(
     feature = "testing",
     doc = "| [`testing`] | manual clock, sequential ids, a ready-made shop | who tests an application |"
+)]
+#![cfg_attr(
+    feature = "conformance",
+    doc = "| [`conformance`](mod@conformance) | the suite that every store must pass | who writes a backend |"
 )]
 //!
 //! # What always holds
@@ -103,6 +116,7 @@
 //! 8. Nothing crosses an organisation.
 //! 9. The ledger is append-only; a correction is a new event.
 //! 10. Cost layers sum to the level, decreases take the oldest first, and value out plus value left is value in.
+//! 11. A serial number is on hand at one key only, in its product or in all of them ([`domain::SerialScope`]).
 //!
 //! # The words
 //!
@@ -128,8 +142,14 @@
 //!   holds for all that is recorded after it.
 //! - Cost layers stand in the order in which goods were *received*, whenever that was told: goods that come back or
 //!   from another key keep their place.
+//! - A serial number that a take or a count finds where the book does not have it moves there when the same document
+//!   counts it away from where the book has it. Otherwise the line can't be posted, and says where the number is:
+//!   of two places that contradict each other neither is taken for the truth.
 //! - A stock import states no costs: what it brings to a key whose cost nobody knows comes in at zero cost.
 //! - A count in parts (*add*) keeps the moment of its last part.
+//! - The SQL stores share a room of their own: which tables there are, how records stand in them, and what a commit
+//!   looks up, checks and writes is one text for both engines, so that they can't drift apart. A record is a row of the
+//!   columns that lists, totals and checks need, and a body of JSON.
 //!
 //! # Features
 //!
@@ -137,6 +157,9 @@
 //! | --- | --- |
 //! | (none) | everything but the following; no server, no files, no runtime |
 //! | `testing` | [`testing`](https://docs.rs/stocktake/latest/stocktake/testing/): for the tests of an embedding application |
+//! | `conformance` | [`conformance`](https://docs.rs/stocktake/latest/stocktake/conformance/): the suite that every store must pass (takes in `testing`, and tokio) |
+//! | `sqlite` | [`sqlite`](https://docs.rs/stocktake/latest/stocktake/sqlite/): a store in one file, SQLite built in; no runtime |
+//! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::arithmetic_side_effects,
@@ -147,11 +170,19 @@
     clippy::wildcard_enum_match_arm
 )]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod documents;
 pub mod domain;
 pub mod jobs;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod service;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

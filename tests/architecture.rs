@@ -68,8 +68,17 @@ fn store_imports_only_domain() -> io::Result<()> {
 #[test]
 fn backends_import_only_store_and_domain() -> io::Result<()> {
     hold_wall("memory", &Wall::Only(&["domain", "store", "memory"]))?;
-    hold_wall("sqlite", &Wall::Only(&["domain", "store", "sqlite"]))?;
-    hold_wall("postgres", &Wall::Only(&["domain", "store", "postgres"]))
+    hold_wall("sqlite", &Wall::Only(&["domain", "store", "sql", "sqlite"]))?;
+    hold_wall(
+        "postgres",
+        &Wall::Only(&["domain", "store", "sql", "postgres"]),
+    )
+}
+
+/// What the SQL backends share knows neither of them.
+#[test]
+fn sql_imports_only_store_and_domain() -> io::Result<()> {
+    hold_wall("sql", &Wall::Only(&["domain", "store", "sql"]))
 }
 
 #[test]
@@ -79,7 +88,15 @@ fn documents_import_only_store_and_domain() -> io::Result<()> {
 
 #[test]
 fn service_knows_no_backend_no_jobs_and_no_testing() -> io::Result<()> {
-    let refused = &["memory", "sqlite", "postgres", "jobs", "testing"];
+    let refused = &[
+        "memory",
+        "sql",
+        "sqlite",
+        "postgres",
+        "jobs",
+        "testing",
+        "conformance",
+    ];
     hold_wall("service", &Wall::AllBut(refused))
 }
 

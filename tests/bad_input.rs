@@ -1544,7 +1544,7 @@ async fn pages_are_bounded_and_cursors_belong_to_their_lists() {
         );
     }
     for (after, limit, rows) in [
-        (0, 0, 0),
+        (0, 0, 1),
         (0, u32::MAX, 10),
         (9, u32::MAX, 1),
         (10, 5, 0),
@@ -2065,6 +2065,7 @@ fn operations() -> Vec<Row> {
         EditStockTakeItems Listed Site "remove_article" |w, c, n| w.shop.stocktake.stock_takes().remove_article(c, n.take, code("SKU-0"));
         EditStockTakeItems Counted Site "add_found" |w, c, n| w.shop.stocktake.stock_takes().add_found(c, n.take, &n.key);
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
+        CountItem Counted Site "count_lines" |w, c, n| async { w.shop.stocktake.stock_takes().count_lines(c, n.take, &[(n.item, CountRequest::set(q("1")))]).await };
         CountItem Counted Site "inventory" |w, c, n| w.shop.stocktake.stock_takes().inventory(c, n.take, InventoryRequest {
             article: code("SKU-0"), batch: None, serial: None, amount: q("1"), add_to_existing: true,
         });

@@ -1,5 +1,7 @@
 //! A process that dies while it completes an inventory count (S2.5, S6.4): the job goes on where it stopped.
 
+mod stores;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,11 +10,12 @@ use stocktake::domain::{
     MovementPolicy, Product, ProductId, Quantity, StockKey, Timestamp,
 };
 use stocktake::jobs::Worker;
-use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, Clock, Movement, NewCountItem, NewMovement, Stocktake};
 use stocktake::store::{PageRequest, StockAdjustmentFilter};
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 use uuid::Uuid;
+
+use stores::{Kind, Store};
 
 /// A clock on which whoever looks at the wrong moment dies: the library looks at it before every chunk.
 #[derive(Debug)]
@@ -44,18 +47,25 @@ struct Fixture {
     deadly: Arc<DeadlyClock>,
     count: InventoryCountId,
     keys: Vec<StockKey>,
+    /// What the shop is on.
+    _store: Store,
 }
 
 /// A count of many products, of each of which one is missing.
-async fn counted(products: u32) -> Fixture {
-    let store = Arc::new(MemoryStore::new());
+async fn counted(kind: Kind, products: u32) -> Fixture {
+    let store = kind.fresh();
     let clock = Arc::new(ManualClock::default());
     let deadly = Arc::new(DeadlyClock {
         clock: clock.clone(),
         looks_left: AtomicI64::new(-1),
     });
     let ids = Arc::new(SequentialIds::default());
-    let library = Stocktake::with(store.clone(), store, deadly.clone(), ids);
+    let library = Stocktake::with(
+        store.repository.clone(),
+        store.queue.clone(),
+        deadly.clone(),
+        ids,
+    );
     let shop = Arc::new(Shop::with(library, clock));
     shop.open_empty().await.unwrap();
     let manager = Caller::of(&shop.manager);
@@ -109,6 +119,7 @@ async fn counted(products: u32) -> Fixture {
         shop,
         deadly,
         keys,
+        _store: store,
     }
 }
 
@@ -152,9 +163,15 @@ impl Fixture {
 
 #[tokio::test]
 async fn s2_5_whoever_dies_while_completing_the_job_goes_on() {
+    for kind in Kind::ALL {
+        the_job_goes_on(*kind).await;
+    }
+}
+
+async fn the_job_goes_on(kind: Kind) {
     let mut deaths = 0;
     for looks in 0.. {
-        let fixture = counted(3).await;
+        let fixture = counted(kind, 3).await;
         fixture.deadly.looks_left.store(looks, Ordering::SeqCst);
         let (shop, count) = (fixture.shop.clone(), fixture.count);
         let completing = tokio::spawn(async move {
@@ -186,7 +203,13 @@ async fn s2_5_whoever_dies_while_completing_the_job_goes_on() {
 
 #[tokio::test]
 async fn s6_4_a_worker_that_dies_between_chunks_is_followed_by_another() {
-    let fixture = counted(PRODUCTS).await;
+    for kind in Kind::ALL {
+        another_follows(*kind).await;
+    }
+}
+
+async fn another_follows(kind: Kind) {
+    let fixture = counted(kind, PRODUCTS).await;
     let counts = fixture.shop.stocktake.inventory_counts();
     let manager = Caller::of(&fixture.shop.manager);
     let job = counts

@@ -22,9 +22,9 @@ use stocktake::domain::{
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    Record, RecordKey, Repository, StockAdjustmentFilter, StockTakeItemFilter, StockTakeTotals,
-    Version, Versioned,
+    DeletableKey, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
+    InventoryOrderItemFilter, Record, RecordKey, Repository, StockAdjustmentFilter,
+    StockTakeItemFilter, StockTakeTotals, Version, Versioned,
 };
 
 /// What is done to the store; numbers pick among what is there.
@@ -134,9 +134,9 @@ impl Model {
         self.records.insert(record.key(), (version, Some(record)));
     }
 
-    async fn delete(&mut self, key: RecordKey) {
-        let kept = self.records.get_mut(&key).unwrap();
-        commit(&self.store, |it| it.delete(kept.0, key)).await;
+    async fn delete(&mut self, key: DeletableKey) {
+        let kept = self.records.get_mut(&key.clone().into()).unwrap();
+        commit(&self.store, |it| it.delete(kept.0, key.clone())).await;
         kept.1 = None;
     }
 
@@ -282,7 +282,7 @@ impl Model {
                     return;
                 };
                 let item = row.value;
-                self.delete(RecordKey::StockTakeItem(item.take, item.id))
+                self.delete(DeletableKey::StockTakeItem(item.take, item.id))
                     .await;
             }
         }
@@ -306,7 +306,7 @@ impl Model {
         });
         let Some(row) = pick(rows, nth) else { return };
         let line = row.value;
-        self.delete(RecordKey::InventoryOrderItem(line.order(), line.id()))
+        self.delete(DeletableKey::InventoryOrderItem(line.order(), line.id()))
             .await;
         // Every other one comes back.
         if nth.is_multiple_of(2) {

@@ -10,7 +10,10 @@
     reason = "one `match` over what may happen, in the words of what happens"
 )]
 
+mod stores;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CountType, ImportMode, InventoryCountDetails,
@@ -20,17 +23,19 @@ use stocktake::domain::{
 };
 use stocktake::service::{
     Caller, CountRequest, Error, Movement, NewCountItem, NewInventoryOrder, NewMovement,
-    NewOrderItem, NewStockAdjustment, NewStockTake, ReceiptLine, ReceiveRequest,
+    NewOrderItem, NewStockAdjustment, NewStockTake, ReceiptLine, ReceiveRequest, Stocktake,
 };
 use stocktake::store::{
     ArticleSort, InventoryCountFilter, InventoryOrderFilter, InventoryOrderItemFilter, PageRequest,
     StockAdjustmentFilter, StockTakeItemFilter,
 };
-use stocktake::testing::{Shop, shop};
+use stocktake::testing::{ManualClock, SequentialIds, Shop};
+
+use stores::Kind;
 
 /// Steps of one sequence.
 const STEPS: u64 = 250;
-/// Steps of a plain `cargo test` in all.
+/// Steps of a plain `cargo test` in all, on each store.
 const ALL_STEPS: u64 = 5_000;
 
 /// Splitmix64: the same sequence for the same seed, everywhere.
@@ -492,11 +497,29 @@ async fn check(shop: &Shop) {
 
 #[tokio::test]
 async fn all_five_machines_share_one_sound_ledger() {
+    all_share_one_ledger(Kind::Memory).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn all_five_machines_share_one_sound_ledger_in_a_file() {
+    all_share_one_ledger(Kind::Sqlite).await;
+}
+
+async fn all_share_one_ledger(kind: Kind) {
     let steps = std::env::var("STOCKTAKE_TEST_DOCUMENT_STEPS")
         .map_or(ALL_STEPS, |text| text.parse().unwrap());
     let mut done: BTreeMap<&'static str, u64> = BTreeMap::new();
     for seed in 0..steps.div_ceil(STEPS) {
-        let shop = shop();
+        let store = kind.fresh();
+        let clock = Arc::new(ManualClock::default());
+        let library = Stocktake::with(
+            store.repository.clone(),
+            store.queue.clone(),
+            clock.clone(),
+            Arc::new(SequentialIds::default()),
+        );
+        let shop = Shop::with(library, clock);
         shop.open().await.unwrap();
         let mut random = Random(seed);
         let mut known = Documents::default();

@@ -209,6 +209,28 @@ async fn s5_4_an_unknown_product_is_created_and_an_unknown_location_refuses_ever
 }
 
 #[tokio::test]
+async fn s5_4_a_location_without_values_must_exist_as_well() {
+    let shop = opened().await;
+    for body in [
+        r#"{"store-9": {}}"#,
+        r#"{"store-1": {"SKU-0": 1}, "store-9": {}}"#,
+    ] {
+        let refused = begin(&shop, ImportMode::Absolute, body).await.unwrap_err();
+        assert_eq!(refused.code(), "unknown_location");
+    }
+    assert_eq!(shop.on_hand(&shop.key(0)).await.unwrap(), q("40"));
+}
+
+#[tokio::test]
+async fn s5_5_an_import_without_values_is_one_that_its_caller_can_see() {
+    let shop = opened().await;
+    for body in [r#"{"store-1": {}}"#, "{}"] {
+        let state = import(&shop, ImportMode::Absolute, body).await;
+        assert_eq!(state, StockImportState::Applied, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn s5_5_the_answer_tells_how_many_values_were_parsed_and_a_job_does_the_rest() {
     let shop = opened().await;
     let body = r#"{"store-1": {"p1": 7, "p2": 7, "p3": {"v1": 7, "v2": 7}}}"#;

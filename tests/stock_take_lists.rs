@@ -7,7 +7,8 @@ use stocktake::service::{
     Caller, CountRequest, InventoryRequest, Movement, NewMovement, NewStockTakeList,
 };
 use stocktake::store::{
-    ArticleColumn, ArticleFilter, ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView,
+    ArticleColumn, ArticleFilter, ArticleSort, IdempotencyKey, PageRequest, StockTakeItemFilter,
+    StockTakeItemView,
 };
 use stocktake::testing::{Shop, shop};
 
@@ -581,6 +582,54 @@ async fn s4_9_a_posting_whose_stock_was_used_can_not_be_taken_back() {
     assert_eq!(
         take.refusal().unwrap().lines[0].problem.code(),
         "would_go_negative"
+    );
+}
+
+/// S6.3: what came of another posting, or of another reopening, is no answer to the first.
+#[tokio::test]
+async fn s4_9_a_key_gives_its_own_result_after_another_was_refused() {
+    let shop = opened().await;
+    let takes = shop.stocktake.stock_takes();
+    let take = started(&shop, &["SKU-0"]).await.id();
+    let keyed = |key: &str| manager(&shop).with_key(IdempotencyKey::new(key).unwrap());
+    let (post, back) = (keyed("post"), keyed("back"));
+    let options = PostingOptions::default();
+    takes
+        .inventory(&manager(&shop), take, inventory("SKU-0", "100"))
+        .await
+        .unwrap();
+    takes.submit(&post, take, options).await.unwrap();
+    takes.reopen(&back, take, None).await.unwrap();
+    // The second posting is refused, because its period is closed.
+    let close = async |until| {
+        let mut site = shop.site.clone();
+        site.policy.closed_until = until;
+        let catalogue = shop.stocktake.catalogue();
+        catalogue.put_site(&manager(&shop), site).await.unwrap();
+    };
+    shop.clock.advance_seconds(60);
+    close(Some(shop.now())).await;
+    let refused = takes.submit(&keyed("again"), take, options).await;
+    assert_eq!(refused.unwrap_err().code(), "lines_refused");
+    let first = takes.submit(&post, take, options).await.unwrap();
+    assert_eq!((first.id(), first.state()), (take, StockTakeState::Ongoing));
+    // The second reopening is refused, because what was found is sold.
+    close(None).await;
+    takes
+        .submit(&keyed("at-last"), take, options)
+        .await
+        .unwrap();
+    let sale = Movement::Issue {
+        key: shop.key(0),
+        quantity: q("100"),
+    };
+    move_stock(&shop, &[sale.into()]).await;
+    let refused = takes.reopen(&keyed("no"), take, None).await;
+    assert_eq!(refused.unwrap_err().code(), "lines_refused");
+    let first = takes.reopen(&back, take, None).await.unwrap();
+    assert_eq!(
+        (first.id(), first.state()),
+        (take, StockTakeState::Finished)
     );
 }
 

@@ -9,13 +9,27 @@ use crate::failure::Failure;
 pub(crate) const HELP: &str = "\
 A stock take on a month of a gift shop's trade.
 
-Usage: stock_take [--data DIR]
+Usage: stock_take [--data DIR] [--database FILE | --memory]
 
 Options:
   --data DIR   read products.csv and lines_2010-12.csv of the Online Retail data set from DIR
                (UCI Machine Learning Repository, DOI 10.24432/C5BW33); without it, the
                environment variable STOCKTAKE_DATA may name DIR, else a small sample is used
+  --database FILE
+               keep everything in the SQLite file FILE, which is made if it is not there; without it,
+               in a file in the current folder. A take that was interrupted is continued; one that
+               is finished is begun anew, unless FILE was named
+  --memory     keep everything in memory
   -h, --help   print this";
+
+/// Where everything is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// In memory.
+    Memory,
+    /// In this file, or in one of the example's own choice.
+    File(Option<PathBuf>),
+}
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,35 +40,58 @@ pub(crate) enum Request {
     Run {
         /// With the files of this folder.
         data: Option<PathBuf>,
+        /// Kept there.
+        storage: Storage,
     },
 }
 
 impl Request {
     /// Reads the arguments behind the program's name.
     pub(crate) fn of(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Failure> {
-        let mut data = None;
+        let (mut data, mut database, mut memory) = (None, None, false);
         while let Some(argument) = arguments.next() {
-            let folder = match argument.to_str() {
+            let (name, value) = match argument.to_str() {
                 Some("-h" | "--help") => return Ok(Self::Help),
-                Some("--data") => arguments.next(),
-                Some(argument) if argument.starts_with("--data=") => {
-                    argument.strip_prefix("--data=").map(OsString::from)
+                Some("--memory") => {
+                    memory = true;
+                    continue;
                 }
-                Some(_) | None => {
-                    return Err(Failure::Arguments(format!(
-                        "unknown argument {}; --help tells what there is",
-                        argument.display()
-                    )));
-                }
+                Some(option @ ("--data" | "--database")) => (option, arguments.next()),
+                Some(option) => match option.split_once('=') {
+                    Some((name @ ("--data" | "--database"), value)) => (name, Some(value.into())),
+                    Some(_) | None => return Err(unknown(&argument)),
+                },
+                None => return Err(unknown(&argument)),
             };
-            let Some(folder) = folder.filter(|folder| !folder.is_empty()) else {
-                let told = "--data needs a folder; --help tells more".to_owned();
+            let what = if name == "--data" { "folder" } else { "file" };
+            let Some(value) = value.filter(|value| !value.is_empty()) else {
+                let told = format!("{name} needs a {what}; --help tells more");
                 return Err(Failure::Arguments(told));
             };
-            data = Some(PathBuf::from(folder));
+            let place = if name == "--data" {
+                &mut data
+            } else {
+                &mut database
+            };
+            *place = Some(PathBuf::from(value));
         }
-        Ok(Self::Run { data })
+        let storage = match (memory, database) {
+            (true, Some(_)) => {
+                let told = "--memory and --database exclude each other".to_owned();
+                return Err(Failure::Arguments(told));
+            }
+            (true, None) => Storage::Memory,
+            (false, database) => Storage::File(database),
+        };
+        Ok(Self::Run { data, storage })
     }
+}
+
+fn unknown(argument: &OsString) -> Failure {
+    let argument = argument.display();
+    Failure::Arguments(format!(
+        "unknown argument {argument}; --help tells what there is"
+    ))
 }
 
 #[cfg(test)]
@@ -62,7 +99,7 @@ mod tests {
     use std::ffi::OsString;
     use std::path::PathBuf;
 
-    use super::Request;
+    use super::{Request, Storage};
 
     fn asked(arguments: &[&str]) -> Result<Request, String> {
         Request::of(arguments.iter().map(OsString::from)).map_err(|failure| failure.to_string())
@@ -73,9 +110,20 @@ mod tests {
         let data = |folder: &str| {
             Ok(Request::Run {
                 data: Some(PathBuf::from(folder)),
+                storage: Storage::File(None),
             })
         };
-        assert_eq!(asked(&[]), Ok(Request::Run { data: None }));
+        let kept = |storage| {
+            Ok(Request::Run {
+                data: None,
+                storage,
+            })
+        };
+        assert_eq!(asked(&[]), kept(Storage::File(None)));
+        assert_eq!(asked(&["--memory"]), kept(Storage::Memory));
+        let file = || kept(Storage::File(Some(PathBuf::from("a b.db"))));
+        assert_eq!(asked(&["--database", "a b.db"]), file());
+        assert_eq!(asked(&["--database=a b.db"]), file());
         assert_eq!(asked(&["--data", "a b"]), data("a b"));
         assert_eq!(asked(&["--data=x", "--data=y=z"]), data("y=z"));
         assert_eq!(asked(&["--data", "x", "-h"]), Ok(Request::Help));
@@ -87,6 +135,14 @@ mod tests {
             (&["x"], "unknown argument x; --help tells what there is"),
             (&["--data"], "--data needs a folder; --help tells more"),
             (&["--data="], "--data needs a folder; --help tells more"),
+            (
+                &["--database"],
+                "--database needs a file; --help tells more",
+            ),
+            (
+                &["--memory", "--database=x"],
+                "--memory and --database exclude each other",
+            ),
         ] {
             assert_eq!(asked(arguments), Err(told.to_owned()));
         }

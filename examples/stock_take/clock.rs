@@ -20,6 +20,11 @@ impl ShopClock {
         }
     }
 
+    /// Moves it on by so long.
+    pub(crate) fn move_on_by(&self, micros: i64) {
+        self.micros.fetch_add(micros, Ordering::SeqCst);
+    }
+
     /// Moves it on to a time, unless it is past that already.
     pub(crate) fn move_on_to(&self, time: DateTime<Utc>) {
         self.micros

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 use stocktake::domain::{
-    CountStatus, DecimalError, Entered, Quantity, StockTakeId, StockTakeItemId,
+    CountEntry, CountStatus, DecimalError, Entered, Quantity, StockTakeId, StockTakeItemId,
 };
-use stocktake::service::{Caller, CountRequest};
+use stocktake::service::{Caller, CountRequest, Error};
 use stocktake::store::{
     ArticleColumn, ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView,
 };
@@ -87,6 +87,8 @@ pub(crate) struct Counted {
     pub(crate) repeated: usize,
     /// Articles that lay there and were not on the list.
     pub(crate) found: usize,
+    /// Lines that an earlier run had done with.
+    pub(crate) done_before: usize,
     /// What people entered, in all.
     pub(crate) entries: usize,
     /// What was checked.
@@ -97,21 +99,26 @@ pub(crate) struct Counted {
 pub(crate) async fn count_while_selling(
     shop: &Arc<GiftShop>,
     take: StockTakeId,
-    till: Till,
+    mut till: Till,
     bars: &Bars,
 ) -> Result<(Till, Counted), Failure> {
     let lines = list(shop, take).await?;
     let unlisted = unlisted(shop, &lines).await;
+    if shop.is_continued {
+        till.catch_up().await?;
+    }
     // Each has a run of neighbouring shelves.
     let share = lines.len().div_ceil(shop.counters.len()).max(1);
     let shares: Vec<Vec<Line>> = lines.chunks(share).map(<[Line]>::to_vec).collect();
     let sales = trade(shop.month.split().during).len();
     let pace = Pace::new(sales, shares.iter().map(Vec::len).collect());
+    pace.sold(till.lines);
     let pace = Arc::new(pace);
     let (selling, counting) = (
         bars.add("selling", sales),
         bars.add("counting", lines.len()),
     );
+    selling.set_position(u64::try_from(till.lines).unwrap_or(0));
 
     let sold = tokio::spawn(sell(till, Arc::clone(&pace), selling.clone()));
     let mut counters = JoinSet::new();
@@ -168,9 +175,12 @@ async fn list(shop: &GiftShop, take: StockTakeId) -> Result<Vec<Line>, Failure> 
     }
     let mut lines = Vec::new();
     let (mut plain, mut astray) = (Vec::new(), Vec::new());
+    let known = shop.known_bays();
     for view in lines_of(shop, take, CountStatus::All).await? {
         let item = &view.item.value;
-        let Some((number, bay)) = shop.bay_of(&item.key) else {
+        // What an earlier run found, and put on the list, is found again.
+        let bay = shop.bay_of(&item.key);
+        let Some((number, bay)) = bay.filter(|(number, _)| known.contains(number)) else {
             continue;
         };
         let to_come = still_to_come.get(bay.article.code.as_str());
@@ -288,8 +298,12 @@ impl Counter {
             How::LeftOut => counted.left_out += 1,
         }
         let there = bay.goods.lock().await;
-        let entries = line.how.entries(*there)?;
-        let entered = entries.len();
+        let before = self.entries_of(line.item).await?;
+        let entries = line.how.left(*there, &before)?;
+        if entries.is_empty() && !before.is_empty() {
+            self.find_done(line);
+        }
+        let entered = before.len() + entries.len();
         for entry in entries {
             self.enter(line, bay, entry).await?;
         }
@@ -316,7 +330,11 @@ impl Counter {
         };
         let there = bay.goods.lock().await;
         let takes = shop.library.stock_takes();
-        let item = takes.add_found(&self.caller, self.take, &bay.key).await?;
+        let mut item = StockTakeItemId::for_key(self.take, &bay.key);
+        let before = self.entries_of(item).await?;
+        if before.is_empty() {
+            item = takes.add_found(&self.caller, self.take, &bay.key).await?;
+        }
         self.counted.found += 1;
         self.counted.listed.insert(number);
         let line = Line {
@@ -324,8 +342,34 @@ impl Counter {
             item,
             how: How::Once,
         };
-        let entry = CountRequest::set(Quantity::try_from(*there)?);
-        self.enter(line, bay, entry).await
+        for entry in How::Once.left(*there, &before)? {
+            self.enter(line, bay, entry).await?;
+        }
+        if !before.is_empty() {
+            self.find_done(line);
+        }
+        Ok(())
+    }
+
+    /// What an earlier run entered on a line.
+    async fn entries_of(&self, item: StockTakeItemId) -> Result<Vec<CountEntry>, Failure> {
+        if !self.shop.is_continued {
+            return Ok(Vec::new());
+        }
+        let takes = self.shop.library.stock_takes();
+        match takes.count_entries(&self.caller, self.take, item).await {
+            Ok(entries) => Ok(entries),
+            Err(Error::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes a line that an earlier run had done with.
+    fn find_done(&mut self, line: Line) {
+        self.counted.done_before += 1;
+        if line.how != How::TakenBack {
+            self.counted.lines.insert(line.bay, line.item);
+        }
     }
 
     /// Enters a count.
@@ -363,6 +407,21 @@ impl How {
             Self::LeftOut => Vec::new(),
         })
     }
+
+    /// What is left to be entered after what was entered before. Whoever was interrupted between two halves begins
+    /// with the first one again: there may be fewer by now.
+    fn left(self, there: i64, before: &[CountEntry]) -> Result<Vec<CountRequest>, DecimalError> {
+        let mut entries = self.entries(there)?;
+        let is_whole = before
+            .last()
+            .is_some_and(|last| matches!(last.entered, Entered::Add(_)));
+        match self {
+            Self::InTwoGoes if !is_whole => {}
+            Self::InTwoGoes => entries.clear(),
+            _ => drop(entries.drain(..before.len().min(entries.len()))),
+        }
+        Ok(entries)
+    }
 }
 
 impl Counted {
@@ -373,6 +432,7 @@ impl Counted {
         self.taken_back += other.taken_back;
         self.repeated += other.repeated;
         self.found += other.found;
+        self.done_before += other.done_before;
         self.entries += other.entries;
         self.checks.add(other.checks);
     }

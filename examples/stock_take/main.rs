@@ -1,8 +1,8 @@
 //! A stock take from opening stock to a ledger that has been corrected twice, on a month of real trade.
 //!
 //! ```text
-//! cargo run --release --example stock_take                      # a small sample
-//! cargo run --release --example stock_take -- --data DIR        # the Online Retail files in DIR
+//! cargo run --release --features sqlite --example stock_take                  # a small sample
+//! cargo run --release --features sqlite --example stock_take -- --data DIR    # the Online Retail files in DIR
 //! ```
 //!
 //! The month is replayed into the library: opening stock, sales and returns, each at its own time. Then a
@@ -16,10 +16,14 @@
 //! compares every level with its shelf, has the ledger verified, and reads the change feed from end to end.
 //! Whatever does not agree is named, and the exit code is 1.
 //!
+//! Everything is kept in a SQLite file, or with `--memory` in memory. Kill it whenever you like (`kill -9`) and run
+//! it again: every command has a key and is done once, so it asks for everything again, is told what had been
+//! done, and goes on where it stopped.
+//!
 //! Where to look for what: [`story`] the whole in order, [`shop`] the catalogue and the shelves, [`till`]
 //! movements, [`counting`] counts by many people at once, [`report`] variances, [`closing`] posting and
 //! reopening, [`worth`] valuation, [`feed`] the change feed, [`truth`] the comparison; [`retail`] reads the
-//! files.
+//! files, [`storage`] opens the store.
 
 mod arguments;
 mod clock;
@@ -32,6 +36,7 @@ mod report;
 mod retail;
 mod screen;
 mod shop;
+mod storage;
 mod story;
 mod till;
 mod truth;
@@ -62,9 +67,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let data = match Request::of(arguments)? {
+    let (data, storage) = match Request::of(arguments)? {
         Request::Help => return Ok(line(HELP)?),
-        Request::Run { data } => data,
+        Request::Run { data, storage } => (data, storage),
     };
     let data = data.or_else(|| {
         env::var_os("STOCKTAKE_DATA")
@@ -80,9 +85,12 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         month.source
     ))?;
     story::tell_month(&month, began)?;
-    let shop = Arc::new(GiftShop::of(month)?);
     tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .build()?
-        .block_on(story::tell(&shop))
+        .block_on(async {
+            let opened = storage::open(storage, &month).await?;
+            let shop = Arc::new(GiftShop::of(month, opened)?);
+            story::tell(&shop).await
+        })
 }

@@ -10,16 +10,23 @@ use stocktake::domain::{
     Role, Site, SiteAccess, SiteId, SitePolicy, StockKey, StockLevel, Supplier, SupplierId,
     UnitCost, UserId, UserSummary, Value,
 };
-use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, Movement, NewMovement, Stocktake, TimeOrderedIds};
-use stocktake::store::PageRequest;
+use stocktake::store::{IdempotencyKey, PageRequest};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::clock::ShopClock;
 use crate::failure::Failure;
 use crate::retail::{self, Article, StaffCorrection};
+use crate::storage::Opened;
+use crate::till::trade;
 
+/// The tenant.
+pub(crate) const ORGANISATION: OrganisationId = OrganisationId::new(id(1, 1));
+/// The site.
+pub(crate) const SITE: SiteId = SiteId::new(id(2, 1));
+/// How often the take is posted.
+pub(crate) const POSTINGS: u32 = 2;
 /// How many movements go into one batch.
 pub(crate) const BATCH: usize = 1_000;
 /// How many rows are read at a time.
@@ -78,6 +85,8 @@ pub(crate) struct GiftShop {
     pub(crate) month: retail::Shop,
     /// A bay for each article, in the articles' order.
     pub(crate) bays: Vec<Bay>,
+    /// Whether an earlier run did a part of all this.
+    pub(crate) is_continued: bool,
     by_code: HashMap<String, usize>,
     by_product: HashMap<ProductId, usize>,
 }
@@ -117,9 +126,9 @@ impl Bay {
     }
 }
 
-fn id(kind: u8, number: usize) -> Uuid {
-    let number = u64::try_from(number).unwrap_or(u64::MAX);
-    Uuid::from_u128((u128::from(kind) << 96) | u128::from(number))
+const fn id(kind: u8, number: usize) -> Uuid {
+    // A `usize` always fits.
+    Uuid::from_u128(((kind as u128) << 96) | number as u128)
 }
 
 /// An amount with as many digits as a cost has.
@@ -148,10 +157,10 @@ fn code(what: &str, told: &str) -> Result<Code, Failure> {
 
 impl GiftShop {
     /// A shop for a month, closed: nothing is in the store yet.
-    pub(crate) fn of(month: retail::Shop) -> Result<Self, Failure> {
-        let organisation = OrganisationId::new(id(1, 1));
+    pub(crate) fn of(month: retail::Shop, store: Opened) -> Result<Self, Failure> {
+        let organisation = ORGANISATION;
         let site = Site {
-            id: SiteId::new(id(2, 1)),
+            id: SITE,
             organisation,
             external_id: code("the site", "warehouse-1")?,
             name: label("the site", "Warehouse")?,
@@ -179,12 +188,11 @@ impl GiftShop {
             .map_or(month.split().opens_at, retail::Happening::at)
             .date_naive();
         let clock = Arc::new(ShopClock::at(first_day.and_time(NaiveTime::MIN).and_utc()));
-        let store = Arc::new(MemoryStore::new());
         let bays = bays(site.id, &month)?;
         Ok(Self {
             library: Stocktake::with(
-                store.clone(),
-                store,
+                store.repository,
+                store.queue,
                 clock.clone(),
                 Arc::new(TimeOrderedIds),
             ),
@@ -206,6 +214,7 @@ impl GiftShop {
             site,
             month,
             bays,
+            is_continued: store.is_continued,
         })
     }
 
@@ -255,9 +264,16 @@ impl GiftShop {
             })
             .collect::<Result<Vec<_>, Failure>>()?;
         let catalogue = self.library.catalogue();
-        catalogue.put_site(&self.manager, self.site.clone()).await?;
-        catalogue.put_supplier(&self.manager, supplier).await?;
-        catalogue.put_products(&self.manager, products).await?;
+        let manager = |what| self.manager_with_key(what);
+        catalogue
+            .put_site(&manager("site")?, self.site.clone())
+            .await?;
+        catalogue
+            .put_supplier(&manager("supplier")?, supplier)
+            .await?;
+        catalogue
+            .put_products(&manager("products")?, products)
+            .await?;
         Ok(())
     }
 
@@ -299,10 +315,12 @@ impl GiftShop {
                 }));
             }
         }
-        for batch in older.chunks(BATCH).chain(newer.chunks(BATCH)) {
+        let batches = older.chunks(BATCH).chain(newer.chunks(BATCH));
+        for (number, batch) in batches.enumerate() {
+            let manager = self.manager_with_key(&format!("opening-stock/{number}"))?;
             self.library
                 .stock()
-                .record(&self.manager, self.site.id, batch)
+                .record(&manager, self.site.id, batch)
                 .await?;
         }
         Ok((pieces, worth))
@@ -313,6 +331,44 @@ impl GiftShop {
     pub(crate) async fn let_goods_go_astray(&self) {
         for bay in &self.bays {
             *bay.goods.lock().await += bay.unknown_delta();
+        }
+    }
+
+    /// The manager, with the key of a command: whoever asks again, in this run or the next, is told what came of it.
+    pub(crate) fn manager_with_key(&self, key: &str) -> Result<Caller, Failure> {
+        let key = IdempotencyKey::new(key).map_err(stocktake::service::Error::from)?;
+        Ok(self.manager.clone().with_key(key))
+    }
+
+    /// The numbers of the bays that the book knew of when the take was opened.
+    pub(crate) fn known_bays(&self) -> BTreeSet<usize> {
+        let moved = trade(self.month.split().before);
+        let opening = self.month.opening.iter();
+        opening
+            .filter(|(_, quantity)| **quantity > 0)
+            .map(|(code, _)| code.as_str())
+            .chain(moved.into_iter().map(retail::Happening::code))
+            .filter_map(|code| self.by_code.get(code).copied())
+            .collect()
+    }
+
+    /// How many of the till's movements are in the ledger.
+    pub(crate) async fn booked_by_till(&self) -> Result<usize, Failure> {
+        let stock = self.library.stock();
+        let till = self.till.actor().map(|actor| actor.user.id);
+        let (mut booked, mut last) = (0, 0);
+        loop {
+            let entries = stock
+                .ledger(&self.manager, self.site.id, last, PAGE)
+                .await?;
+            let Some(entry) = entries.last() else {
+                return Ok(booked);
+            };
+            last = entry.position;
+            booked += entries
+                .iter()
+                .filter(|entry| Some(entry.event.recorded_by) == till)
+                .count();
         }
     }
 

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use stocktake::domain::{MovementPolicy, PostingOptions, StockTake};
+use stocktake::domain::{MovementPolicy, PostingOptions, StockTake, StockTakeState};
 use stocktake::service::NewStockTake;
 use stocktake::store::StockTakeTotals;
 
 use crate::counting::{CARTON, Counted, count_while_selling};
 use crate::failure::{Checks, Failure};
 use crate::feed::{Feed, Followed};
-use crate::report::Difference;
 use crate::retail::{self, Happening, Skip};
 use crate::screen::{Bars, grouped, line, more, of, phase, pounds, signed};
 use crate::shop::GiftShop;
@@ -29,20 +28,28 @@ pub(crate) async fn tell(shop: &Arc<GiftShop>) -> Result<(), Failure> {
     checks.add(std::mem::take(&mut counted.checks));
 
     let totals = report::totals(shop, take.id()).await?;
-    let found = report::differences(shop, take.id()).await?;
-    report::print(shop, &found, &totals, &mut checks)?;
     check_totals(&counted, &totals, &mut checks);
-    truth::check_variances(shop, &counted, &found, &mut checks)?;
-
-    let by_the_book = Worth::of_bays(shop, &counted.listed).await?;
-    line("")?;
-    post(shop, &take, &counted, &totals, &mut checks).await?;
-    let posted = post_again(shop, &take, &counted, (&found, &totals), &mut checks).await?;
+    let mut by_the_book = None;
+    if is_reopened(&take) {
+        phase("posted", Instant::now(), "by an interrupted run")?;
+    } else {
+        let found = report::differences(shop, take.id()).await?;
+        report::print(shop, &found, &totals, &mut checks)?;
+        truth::check_variances(shop, &counted, &found, &mut checks)?;
+        if take.round() == 0 {
+            by_the_book = Some(Worth::of_bays(shop, &counted.listed).await?);
+        }
+        line("")?;
+        post(shop, &take, &counted, &totals, &mut checks).await?;
+    }
+    let posted = post_again(shop, &take, &counted, &totals, &mut checks).await?;
     let worth = posted.result().map(Worth::of_take).unwrap_or_default();
-    worth::print(shop, &by_the_book, &worth)?;
-    line(
-        "The change is what the count posted, at the cost of the layers that left, and the slip's sale.",
-    )?;
+    worth::print(shop, by_the_book.as_ref(), &worth)?;
+    if by_the_book.is_some() {
+        line(
+            "The change is what the count posted, at the cost of the layers that left, and the slip's sale.",
+        )?;
+    }
     worth::check(shop, &counted.listed, &worth, &mut checks).await?;
     verify(shop, &counted, feed.finish().await?, checks).await
 }
@@ -125,9 +132,9 @@ async fn create(shop: &Arc<GiftShop>, checks: &mut Checks) -> Result<StockTake, 
         description: shop::label("description", &description)?,
         movement_policy: MovementPolicy::default(),
     };
-    let take = takes.create(&shop.manager, new).await?;
-    closing::run_jobs(shop).await?;
-    let take = takes.get(&shop.manager, take.id()).await?.take;
+    let manager = shop.manager_with_key("take")?;
+    let take = takes.create(&manager, new).await?;
+    let take = closing::add_lines(shop, take.id()).await?;
     checks.hold(take.items_added(), || {
         "the worker did not add all lines".to_owned()
     });
@@ -155,6 +162,12 @@ async fn count(shop: &Arc<GiftShop>, take: &StockTake, till: Till) -> Result<Cou
         grouped(done.returns + done.untraced),
     );
     phase("counted", began, &told)?;
+    if counted.done_before > 0 {
+        more(format_args!(
+            "{} had been done by an interrupted run",
+            of(counted.done_before, "line", "lines"),
+        ))?;
+    }
     more(format_args!(
         "{} counted twice, {} taken back, {} left out on purpose, {} found that the book did not know",
         of(counted.repeated, "line", "lines"),
@@ -169,6 +182,12 @@ async fn count(shop: &Arc<GiftShop>, take: &StockTake, till: Till) -> Result<Cou
     ))?;
     counted.checks.add(done.checks);
     Ok(counted)
+}
+
+/// Whether a take has been posted once and begun to be corrected.
+fn is_reopened(take: &StockTake) -> bool {
+    let is_open = [StockTakeState::Reopening, StockTakeState::Ongoing].contains(&take.state());
+    take.round() > 1 || take.round() == 1 && is_open
 }
 
 /// Checks the library's totals against what the counters know to have done.
@@ -206,7 +225,8 @@ async fn post(
     let began = Instant::now();
     let takes = shop.library.stock_takes();
     let options = PostingOptions::default();
-    let job = takes.post(&shop.manager, take.id(), options).await?;
+    let manager = shop.manager_with_key("post")?;
+    let job = takes.post(&manager, take.id(), options).await?;
     let refused = match counted.lines.values().next() {
         Some(item) => closing::count_too_late(shop, take.id(), *item, checks).await?,
         None => "nothing was counted".to_owned(),
@@ -244,11 +264,11 @@ async fn post_again(
     shop: &GiftShop,
     take: &StockTake,
     counted: &Counted,
-    (found, totals): (&[Difference], &StockTakeTotals),
+    totals: &StockTakeTotals,
     checks: &mut Checks,
 ) -> Result<StockTake, Failure> {
     let began = Instant::now();
-    let slip = closing::slip(shop, found);
+    let slip = closing::slip(shop, counted);
     if let Some(slip) = &slip {
         slip.record(shop, checks).await?;
         let code = shop.bays.get(slip.bay).map_or("", |s| &s.article.code);

@@ -25,6 +25,9 @@ pub(crate) struct Till {
     sold: HashMap<String, Sold>,
     /// The number of its last batch: what it is known by when it is sent again.
     last_batch: usize,
+    /// How many invoices it has sold while goods were counted, and how many lines.
+    invoices: usize,
+    pub(crate) lines: usize,
     /// What it has done since it was asked last.
     pub(crate) done: Done,
 }
@@ -61,6 +64,8 @@ impl Till {
             shop: Arc::clone(shop),
             sold: HashMap::new(),
             last_batch: 0,
+            invoices: 0,
+            lines: 0,
             done: Done::default(),
         }
     }
@@ -81,8 +86,34 @@ impl Till {
         Ok(())
     }
 
-    /// Goes on selling while the take is counted, an invoice at a time: the clock moves on to the invoice's
-    /// time, and its goods leave now.
+    /// Sells once more what an earlier run had sold while goods were counted, before anybody counts: it is booked
+    /// already, and only leaves the shelves of this run.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), Failure> {
+        let shop = Arc::clone(&self.shop);
+        let booked = shop.booked_by_till().await?;
+        let booked = booked.saturating_sub(trade(shop.month.split().before).len());
+        let trade = trade(shop.month.split().during);
+        for batch in batches(&trade, |one, other| invoice(one) == invoice(other)) {
+            if self.lines >= booked {
+                break;
+            }
+            self.sell(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Sells an invoice: the clock moves on to its time, and its goods leave now.
+    async fn sell(&mut self, batch: &[&Happening]) -> Result<(), Failure> {
+        if let Some(last) = batch.last() {
+            self.shop.clock.move_on_to(last.at());
+        }
+        self.record(batch, false).await?;
+        self.invoices += 1;
+        self.lines += batch.len();
+        Ok(())
+    }
+
+    /// Goes on selling while the take is counted, an invoice at a time.
     pub(crate) async fn sell_invoices(
         &mut self,
         pace: &Pace,
@@ -90,12 +121,10 @@ impl Till {
     ) -> Result<(), Failure> {
         let shop = Arc::clone(&self.shop);
         let trade = trade(shop.month.split().during);
-        for batch in batches(&trade, |one, other| invoice(one) == invoice(other)) {
+        let batches = batches(&trade, |one, other| invoice(one) == invoice(other));
+        for batch in batches.into_iter().skip(self.invoices) {
             pace.may_sell().await;
-            if let Some(last) = batch.last() {
-                shop.clock.move_on_to(last.at());
-            }
-            self.record(batch, false).await?;
+            self.sell(batch).await?;
             pace.sold(batch.len());
             bar.inc(u64::try_from(batch.len()).unwrap_or(0));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stocktake::domain::{Currency, PostingResult, UnitCost, Value};
 
 use crate::failure::{Checks, Failure};
-use crate::screen::{pounds, table};
+use crate::screen::{line, pounds, table};
 use crate::shop::{ACCOUNTS, GiftShop};
 
 /// What the stock of a take's lines is worth.
@@ -54,7 +54,14 @@ impl Worth {
 }
 
 /// Prints the worth before and after posting.
-pub(crate) fn print(shop: &GiftShop, before: &Worth, after: &Worth) -> Result<(), Failure> {
+/// What it was worth before is not known to a run that continues a posting.
+pub(crate) fn print(shop: &GiftShop, before: Option<&Worth>, after: &Worth) -> Result<(), Failure> {
+    let Some(before) = before else {
+        let worth = told(after.fifo, shop.currency())?;
+        return Ok(line(format_args!(
+            "\nThe stock is worth {worth} after the last posting."
+        ))?);
+    };
     let row = |name: &str, before: Value, after: Value| -> Result<Vec<String>, Failure> {
         let change = after.checked_sub(before)?;
         let mut cells = vec![name.to_owned()];

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::json_number;
 use crate::domain::{Code, DecimalError, Quantity};
 
 /// How large a body may be.
@@ -43,6 +44,8 @@ pub enum ImportNumbers {
 /// A body that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportBody {
+    /// The locations, in the order of the body; also those without a value.
+    pub locations: Vec<Code>,
     /// The values, in the order of the body.
     pub values: Vec<ImportValue>,
 }
@@ -201,6 +204,7 @@ impl<'a> Reader<'a> {
             let mut locations = 0_usize;
             self.object(&mut |reader, location| {
                 locations = locations.saturating_add(1);
+                reader.body.locations.extend(location.cloned());
                 let most = reader.limits.locations;
                 if locations == most.saturating_add(1) {
                     reader.mistake("too_many_locations", format!("at most {most} locations"));
@@ -397,47 +401,9 @@ impl<'a> Reader<'a> {
 
     /// A number by JSON's grammar; the outer error is that it is none, the inner that it is no quantity.
     fn number(&mut self) -> Result<Result<Quantity, DecimalError>, Unreadable> {
-        let negative = self.take(b'-');
-        let whole = self.digits();
-        if whole.is_empty() || (whole.len() > 1 && whole.starts_with(b"0")) {
-            return Err(Unreadable("a number is expected"));
-        }
-        let fraction = if self.take(b'.') {
-            let fraction = self.digits();
-            if fraction.is_empty() {
-                return Err(Unreadable("digits are expected behind the point"));
-            }
-            fraction
-        } else {
-            &[]
-        };
-        let mut exponent = Some(0_i64);
-        if self.take(b'e') || self.take(b'E') {
-            let below = self.take(b'-');
-            if !below {
-                self.take(b'+');
-            }
-            let digits = self.digits();
-            if digits.is_empty() {
-                return Err(Unreadable("digits are expected in the exponent"));
-            }
-            let size = std::str::from_utf8(digits)
-                .ok()
-                .and_then(|text| text.parse::<i64>().ok());
-            exponent = size.map(|size| if below { size.saturating_neg() } else { size });
-        }
-        Ok(exact(negative, whole, fraction, exponent))
-    }
-
-    fn digits(&mut self) -> &'a [u8] {
-        let end = self
-            .rest
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(self.rest.len());
-        let (digits, rest) = self.rest.split_at_checked(end).unwrap_or((&[], self.rest));
+        let (number, rest) = json_number::scan(self.rest).map_err(Unreadable)?;
         self.rest = rest;
-        digits
+        Ok(number)
     }
 
     /// Passes over a value that does not belong there.
@@ -490,57 +456,4 @@ impl<'a> Reader<'a> {
 /// A key as a path shows it: what is endless is cut.
 fn shown(key: &str) -> String {
     key.chars().take(64).collect()
-}
-
-/// The exact quantity of digits and an exponent; `None` stands for an exponent beyond every bound.
-fn exact(
-    negative: bool,
-    whole: &[u8],
-    fraction: &[u8],
-    exponent: Option<i64>,
-) -> Result<Quantity, DecimalError> {
-    let digits: Vec<u8> = whole
-        .iter()
-        .chain(fraction)
-        .copied()
-        .skip_while(|digit| *digit == b'0')
-        .collect();
-    let significant = digits
-        .iter()
-        .rposition(|digit| *digit != b'0')
-        .map_or(0, |last| last.saturating_add(1));
-    let Some(mantissa) = digits
-        .get(..significant)
-        .filter(|digits| !digits.is_empty())
-    else {
-        return Ok(Quantity::ZERO);
-    };
-    let dropped = digits.len().saturating_sub(significant);
-    let shift = i64::try_from(dropped)
-        .ok()
-        .zip(i64::try_from(fraction.len()).ok())
-        .zip(exponent)
-        .and_then(|((dropped, fraction), exponent)| {
-            exponent.checked_add(dropped)?.checked_sub(fraction)
-        })
-        .ok_or(DecimalError::OutOfRange)?;
-    // Millionths: six places to the left of where the point is.
-    let places = shift.checked_add(6).ok_or(DecimalError::OutOfRange)?;
-    let places = u32::try_from(places).map_err(|_| DecimalError::TooPrecise)?;
-    let mut micros: i64 = 0;
-    for digit in mantissa {
-        micros = micros
-            .checked_mul(10)
-            .and_then(|micros| micros.checked_add(i64::from(digit.wrapping_sub(b'0'))))
-            .ok_or(DecimalError::OutOfRange)?;
-    }
-    let micros = 10_i64
-        .checked_pow(places)
-        .and_then(|power| micros.checked_mul(power))
-        .ok_or(DecimalError::OutOfRange)?;
-    Quantity::from_micros(if negative {
-        micros.saturating_neg()
-    } else {
-        micros
-    })
 }

@@ -1,12 +1,7 @@
 //! The lines of takes and orders as tables: what stands in which column, in the words of the documents.
 
-use rust_decimal::Decimal;
-
 use super::CsvWriter;
-use crate::domain::{
-    Currency, InventoryOrder, InventoryOrderItem, LineOutcome, Quantity, StockTake, StockTakeItem,
-    UnitCost,
-};
+use crate::domain::{InventoryOrder, InventoryOrderItem, Quantity, StockTake};
 use crate::store::StockTakeItemView;
 
 /// The columns of a take's lines.
@@ -69,7 +64,7 @@ pub fn stock_take_header(csv: &mut CsvWriter) {
 pub fn stock_take_row(csv: &mut CsvWriter, take: &StockTake, view: &StockTakeItemView) {
     let item = &*view.item.value;
     let (key, product, count) = (&item.key, &item.product, item.count.as_ref());
-    let found = Found::of(item);
+    let found = item.found_variance();
     let expected = item.expected().or(view.on_hand).unwrap_or(Quantity::ZERO);
     let unit_cost = count.map_or(product.unit_cost, |count| count.unit_cost);
     let list = |parts: Vec<String>| parts.join("; ");
@@ -98,9 +93,9 @@ pub fn stock_take_row(csv: &mut CsvWriter, take: &StockTake, view: &StockTakeIte
         .optional_text(product.unit.as_ref().map(|unit| unit.name.as_str()))
         .number(expected)
         .optional_number(count.map(|count| count.quantity))
-        .optional_number(found.variance)
-        .optional_number(unit_cost.map(|cost| in_minor_units(cost, take.currency())))
-        .optional_number(found.adjustment_minor)
+        .optional_number(found)
+        .optional_number(unit_cost.map(|cost| cost.in_minor_units(take.currency())))
+        .optional_number(found.map(|_| item.adjustment_minor()))
         .text(&take.currency().to_string())
         .text(if count.is_some() {
             "counted"
@@ -180,69 +175,4 @@ fn header(csv: &mut CsvWriter, columns: &[&str]) {
         csv.text(column);
     }
     csv.end_row();
-}
-
-/// What was found on a line of a take: nothing on one that nobody counted, unless it was posted as zero.
-struct Found {
-    variance: Option<Quantity>,
-    adjustment_minor: Option<i64>,
-}
-
-impl Found {
-    fn of(item: &StockTakeItem) -> Self {
-        let posted = item.posting.as_ref().filter(|posting| {
-            matches!(
-                posting.outcome,
-                LineOutcome::Adjusted | LineOutcome::Confirmed
-            )
-        });
-        let variance = item
-            .variance()
-            .ok()
-            .flatten()
-            .or(posted.map(|posting| posting.change));
-        Self {
-            variance,
-            adjustment_minor: variance.map(|_| item.adjustment_minor()),
-        }
-    }
-}
-
-/// A cost in the currency's minor unit, exactly.
-fn in_minor_units(cost: UnitCost, currency: Currency) -> Decimal {
-    let digits = currency.minor_digits();
-    // A cost has at most 19 digits in all, and a currency adds at most 4: that always fits.
-    10_i128
-        .checked_pow(digits)
-        .and_then(|minor| i128::from(cost.micros()).checked_mul(minor))
-        .and_then(|micros| Decimal::try_from_i128_with_scale(micros, 6).ok())
-        .unwrap_or_default()
-        .normalize()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn costs_are_told_in_minor_units_exactly() {
-        for (cost, currency, expected) in [
-            ("12.50", "gbp", "1250"),
-            ("0.335", "gbp", "33.5"),
-            ("0.000001", "gbp", "0.0001"),
-            ("1999", "jpy", "1999"),
-            ("1.999", "kwd", "1999"),
-            ("0", "gbp", "0"),
-        ] {
-            let cost: UnitCost = cost.parse().unwrap_or_default();
-            let minor = currency
-                .parse()
-                .map(|currency| in_minor_units(cost, currency).to_string());
-            assert_eq!(minor.as_deref(), Ok(expected));
-        }
-        let most = "jpy"
-            .parse()
-            .map(|jpy| in_minor_units(UnitCost::MAX, jpy).to_string());
-        assert_eq!(most.as_deref(), Ok("1000000000000"));
-    }
 }

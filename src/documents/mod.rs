@@ -2,12 +2,14 @@
 
 mod csv;
 mod import_body;
+mod json_number;
 mod line_tables;
 
 pub use csv::{CsvNumber, CsvWriter};
 pub use import_body::{
     ImportBody, ImportBodyError, ImportLimits, ImportNumbers, ImportValue, read_import,
 };
+pub use json_number::read_number;
 pub use line_tables::{
     inventory_order_header, inventory_order_row, stock_take_header, stock_take_row,
 };

@@ -39,6 +39,10 @@ pub struct SitePolicy {
     pub approval: ApprovalPolicy,
     /// What is taken in beyond what was ordered.
     pub receipts: ReceiptPolicy,
+    /// Among what the serial numbers that come on hand here are unique. Default: their product.
+    pub serials: SerialScope,
+    /// Whether viewers are shown suppliers and orders without the supplier's e-mail address. Default: with it.
+    pub mask_supplier_email: bool,
 }
 
 /// How what leaves a stock key is costed.
@@ -52,6 +56,21 @@ pub enum CostingMethod {
     WeightedAverage,
     /// The product's standard unit cost; what differs stays until the key is drained.
     Standard,
+}
+
+/// Among what a serial number is on hand in one place only, at whatever site of the organisation (S6.7).
+///
+/// It decides when a number comes on hand; what is on hand already stays, whatever is said later.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SerialScope {
+    /// Among the units of its product: another product may have the same number.
+    #[default]
+    Product,
+    /// Among the units of all products: what comes in here has a number that no other unit on hand has.
+    Global,
 }
 
 /// What is kept on stock. A product with variants has one stock key for each.

@@ -255,6 +255,13 @@ impl InventoryOrder {
         &self.supplier
     }
 
+    /// The same order without the address of its supplier, to be shown.
+    #[must_use]
+    pub fn without_email(mut self) -> Self {
+        self.supplier.email = None;
+        self
+    }
+
     /// Where it stands.
     pub const fn state(&self) -> InventoryOrderState {
         self.state

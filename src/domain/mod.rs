@@ -37,7 +37,9 @@ mod variance;
 
 pub use actor::{Actor, Role, SiteAccess, UserSummary};
 pub use approval::{ApprovalPolicy, Tolerance};
-pub use catalogue::{Barcode, CostingMethod, Named, Product, Site, SitePolicy, Supplier, Tracking};
+pub use catalogue::{
+    Barcode, CostingMethod, Named, Product, SerialScope, Site, SitePolicy, Supplier, Tracking,
+};
 pub use counting::{CountMoment, Move, MovementPolicy, Settlement, settle};
 pub use currency::{Currency, UnknownCurrency};
 pub use fixed::DecimalError;

@@ -38,6 +38,17 @@ pub enum KeyError {
     SerialRequired,
 }
 
+impl KeyError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotStocked => "not_stocked",
+            Self::BatchRequired => "batch_required",
+            Self::SerialRequired => "serial_required",
+        }
+    }
+}
+
 impl StockKey {
     /// The plain key of a product at a site.
     pub const fn plain(site: SiteId, product: ProductId) -> Self {

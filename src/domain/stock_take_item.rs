@@ -211,6 +211,13 @@ pub enum LineProblem {
         /// How often.
         quantity: Quantity,
     },
+    /// The serial number is on hand elsewhere, and the same document does not count it away from there. Count it
+    /// there too, or move the unit.
+    #[error("the serial number is on hand elsewhere{}", .at.as_ref().map_or_else(String::new, |at| format!(": {at}")))]
+    SerialElsewhere {
+        /// Which key holds it, if that is one of the same site.
+        at: Option<Box<StockKey>>,
+    },
     /// The level or its value would leave its range.
     #[error("the level would leave its range")]
     OutOfRange,
@@ -225,6 +232,7 @@ impl LineProblem {
             Self::CostUnknown => "cost_unknown",
             Self::PeriodClosed { .. } => "period_closed",
             Self::SerialQuantity { .. } => "serial_conflict",
+            Self::SerialElsewhere { .. } => "serial_elsewhere",
             Self::OutOfRange => "out_of_range",
         }
     }
@@ -317,6 +325,19 @@ impl StockTakeItem {
             (Some(count), Some(expected)) => count.quantity.checked_sub(expected).map(Some),
             (None, _) | (_, None) => Ok(None),
         }
+    }
+
+    /// How much it is off, as far as anybody knows: counted minus expected, and of a line that posting counted as
+    /// zero (S4.8), what was posted. `None` on a line that nobody counted, which is never right or wrong.
+    pub fn found_variance(&self) -> Option<Quantity> {
+        let posted = self.posting.as_ref().filter(|posting| {
+            matches!(
+                posting.outcome,
+                LineOutcome::Adjusted | LineOutcome::Confirmed
+            )
+        });
+        let counted = self.variance().ok().flatten();
+        counted.or(posted.map(|posting| posting.change))
     }
 
     /// What the book said when the line was counted, or posted; `None` before: it is what it says now.

@@ -10,26 +10,9 @@
 //! line costs O(log n), the totals of a take and of an inventory count are kept up to date as they are counted,
 //! lists walk the best index for their filter and never sort more rows than they give.
 //!
-//! # What the contract leaves open
-//!
-//! - A removed take or order is on no list unless asked for, but can still be read by its id, with its lines; so
-//!   can the lines of any document. Who may see what is for the service to decide.
-//! - A line, or a count entry, whose document does not exist is [`Conflict::Missing`](crate::store::Conflict) of
-//!   the document. Anything else needs no other record, not even a part of an import or of a file: the caller
-//!   has read what it refers to.
-//! - Unique names (R17) are judged as they will be after the commit, so two products may swap theirs.
-//! - A commit that deletes a record of a kind that is never deleted is refused as a whole.
-//! - A stocked key whose product is unknown is not an article.
-//! - A lease has expired at the end that it was given, not after it. Of jobs that are due equally long, the one
-//!   with the smaller id comes first. What died with its worker keeps the error of the attempt before.
-//! - A job that is queued again counts its attempts from zero, but its lease tokens go on, so that a worker of
-//!   its earlier life has lost it for good (Q4).
-//! - Progress that is told late, with less done than is known, changes nothing; the total is the newest one's.
-//! - Settling a command that is unknown counts as handling it, for [`purge_commands`].
-//! - Sorted by a column that changes while somebody pages (on hand, reserved, counted), rows that changed may be
-//!   missed or seen again; rows that did not are seen once (R9).
-//!
-//! [`purge_commands`]: crate::store::Repository::purge_commands
+//! It refuses a change set of more than [`ChangeSet::MAX_SIZE`](crate::store::ChangeSet::MAX_SIZE) parts, and hands
+//! out the leases of jobs that are due equally long and have one id in two organisations by organisation: what else
+//! it does the contract says.
 
 mod adjustments;
 mod catalogue;
@@ -43,6 +26,7 @@ mod merged;
 mod orders;
 mod queue;
 mod repository;
+mod serials;
 mod state;
 mod stock;
 mod table;

@@ -1,6 +1,7 @@
 //! The repository's side of the store. Rows are shared out under the lock and copied, where the contract
 //! hands out copies, after it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,8 +20,9 @@ use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
-    OpenCount, Outcome, Page, PageRequest, Repository, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Versioned,
+    OpenCount, Outcome, Page, PageRequest, Repository, SerialMark, StockAdjustmentFilter,
+    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
+    Versioned,
 };
 
 #[async_trait]
@@ -87,6 +89,16 @@ impl Repository for MemoryStore {
                 .collect()
         });
         Ok(rows.into_iter().map(|row| row.map(copied)).collect())
+    }
+
+    async fn serial_marks(
+        &self,
+        organisation: OrganisationId,
+        serials: &BTreeSet<Code>,
+        products: &BTreeSet<ProductId>,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        let marks = self.read_of(organisation, |it| it.serials.of(serials, products));
+        Ok(marks.into_iter().map(copied).collect())
     }
 
     async fn levels_page(
@@ -216,10 +228,10 @@ impl Repository for MemoryStore {
         &self,
         organisation: OrganisationId,
         take: StockTakeId,
-        item: StockTakeItemId,
+        items: &[StockTakeItemId],
     ) -> Result<Option<CountingView>, StoreError> {
         Ok(self.read_of(organisation, |it| {
-            it.takes.counting_view(take, item, &it.stock)
+            it.takes.counting_view(take, items, &it.stock)
         }))
     }
 

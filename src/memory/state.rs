@@ -9,6 +9,7 @@ use super::commands::Commands;
 use super::counts::Counts;
 use super::orders::Orders;
 use super::queue::Queue;
+use super::serials::Serials;
 use super::stock::{Level, Stock, count};
 use super::table::Table;
 use super::takes::Takes;
@@ -16,8 +17,8 @@ use crate::domain::{
     JobId, OrganisationId, Product, ProductId, SiteId, StockImport, StockImportId, StockKey,
 };
 use crate::store::{
-    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, Export, ExportChunk, ImportChunk, List,
-    Page, PageRequest, Ranked, Record, RecordKey, StoreError, Version,
+    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, DeletableKey, Export, ExportChunk,
+    ImportChunk, List, Page, PageRequest, Ranked, Record, RecordKey, StoreError, Version,
 };
 
 /// The state behind the lock.
@@ -32,6 +33,7 @@ pub(super) struct State {
 pub(super) struct Organisation {
     pub(super) catalogue: Catalogue,
     pub(super) stock: Stock,
+    pub(super) serials: Serials,
     pub(super) takes: Takes,
     pub(super) counts: Counts,
     pub(super) adjustments: Adjustments,
@@ -71,6 +73,7 @@ impl Organisation {
             RecordKey::Export(job) => self.exports.version(*job),
             RecordKey::ExportChunk(job, number) => self.export_chunks.version((*job, *number)),
             RecordKey::StockLevel(key) => self.stock.level(key).map(|row| row.version),
+            RecordKey::SerialMark(serial, product) => self.serials.version(serial, *product),
         }
     }
 
@@ -107,32 +110,25 @@ impl Organisation {
                 self.export_chunks.put((chunk.job, chunk.number), value);
             }
             Record::StockLevel(level) => self.stock.put_level(level),
+            Record::SerialMark(mark) => self.serials.put(mark),
         }
     }
 
-    /// Deletes a record; one of a kind that is never deleted stays, and the check refuses such a commit.
+    /// Deletes a record. A change set deletes none of a kind that is never deleted.
     pub(super) fn delete(&mut self, key: &RecordKey) {
-        match key {
-            RecordKey::StockTakeItem(take, id) => self.takes.lines_mut(*take).delete(*id),
-            RecordKey::OpenCount(site) => {
-                self.counts.open.delete(*site);
+        match DeletableKey::of(key) {
+            Some(DeletableKey::StockTakeItem(take, id)) => self.takes.lines_mut(take).delete(id),
+            Some(DeletableKey::OpenCount(site)) => {
+                self.counts.open.delete(site);
             }
-            RecordKey::InventoryOrderItem(order, id) => self.orders.delete_line(*order, *id),
-            RecordKey::ImportChunk(import, number) => {
-                self.import_chunks.delete((*import, *number));
+            Some(DeletableKey::InventoryOrderItem(order, id)) => self.orders.delete_line(order, id),
+            Some(DeletableKey::ImportChunk(import, number)) => {
+                self.import_chunks.delete((import, number));
             }
-            RecordKey::Site(_)
-            | RecordKey::Product(_)
-            | RecordKey::Supplier(_)
-            | RecordKey::StockTake(_)
-            | RecordKey::InventoryCount(_)
-            | RecordKey::InventoryCountItem(..)
-            | RecordKey::StockAdjustment(_)
-            | RecordKey::InventoryOrder(_)
-            | RecordKey::StockImport(_)
-            | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
-            | RecordKey::StockLevel(_) => {}
+            Some(DeletableKey::SerialMark(serial, product)) => {
+                self.serials.delete(&serial, product);
+            }
+            None => {}
         }
     }
 
@@ -163,7 +159,9 @@ impl Organisation {
                     position: key,
                     row: (level, product),
                 });
-            list.sorted(request, sort.descending, rows)?
+            let mut page = list.sorting::<StockKey, _, _>(request, sort.descending)?;
+            rows.for_each(|row| page.push(row));
+            page.page()
         };
         Ok(page.map(|(level, product)| ArticleView {
             level: level.clone(),

@@ -133,7 +133,7 @@ impl Stock {
         limit: u32,
     ) -> Vec<(u64, Arc<StockEvent>)> {
         let begin = usize::try_from(after).unwrap_or(usize::MAX);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = PageRequest::first(limit).bounded_limit();
         self.ledgers
             .get(&site)
             .and_then(|ledger| ledger.get(begin..))

@@ -11,8 +11,8 @@ use crate::domain::{
     StockTakeState, Timestamp,
 };
 use crate::store::{
-    ArticleColumn, ArticleSort, CountingView, List, Page, PageRequest, Ranked, SortValue,
-    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError,
+    ArticleColumn, ArticleSort, CountedLine, CountingView, List, Page, PageRequest, Ranked,
+    SortValue, StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError,
 };
 
 /// The takes of an organisation.
@@ -79,15 +79,20 @@ impl Takes {
     pub(super) fn counting_view(
         &self,
         take: StockTakeId,
-        item: StockTakeItemId,
+        items: &[StockTakeItemId],
         stock: &Stock,
     ) -> Option<CountingView> {
         let header = self.headers.get(take)?;
-        let item = self.line(take, item)?;
+        let lines = items.iter().map(|item| {
+            let item = self.line(take, *item)?;
+            Some(CountedLine {
+                level: stock.level(&item.value.key).cloned(),
+                item: item.clone(),
+            })
+        });
         Some(CountingView {
             take: header.clone(),
-            level: stock.level(&item.value.key).cloned(),
-            item: item.clone(),
+            lines: lines.collect(),
         })
     }
 
@@ -103,8 +108,7 @@ impl Takes {
         let scope = format_args!("{organisation}/{id}");
         let none = Lines::default();
         let lines = self.lines(id).unwrap_or(&none);
-        let page = if sort.column == ArticleColumn::Line {
-            // Ties keep their order in both directions, so the direction says nothing here.
+        let page = if sort == ArticleSort::default() {
             let list = List::new("stock_take_items", scope, filter);
             let after = list.after::<Place>(request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
@@ -116,7 +120,9 @@ impl Takes {
                 position,
                 row,
             });
-            list.sorted(request, sort.descending, rows)?
+            let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+            rows.for_each(|row| page.push(row));
+            page.page()
         };
         Ok(page.map(|line| view(line, stock)))
     }

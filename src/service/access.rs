@@ -1,6 +1,6 @@
 //! Who may do what: one table.
 
-use crate::domain::Role;
+use crate::domain::{Role, SitePolicy};
 
 /// What can be asked of the library, as far as rights go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,4 +109,9 @@ pub fn allows(role: Role, operation: Operation) -> bool {
                     Role::Service => *service,
                 }
         })
+}
+
+/// Whether a role is shown the e-mail addresses of a site's suppliers.
+pub(super) fn sees_supplier_email(role: Role, policy: &SitePolicy) -> bool {
+    role != Role::Viewer || !policy.mask_supplier_email
 }

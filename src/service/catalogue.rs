@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::{Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
 use crate::store::{Digest, Outcome};
 
-use super::access::Operation;
+use super::access::{Operation, sees_supplier_email};
 use super::call::Step;
 use super::{CHUNK, Caller, Error, Stocktake};
 
@@ -217,7 +217,7 @@ impl<'a> Catalogue<'a> {
         }
     }
 
-    /// Reads a supplier of a site that the actor can see.
+    /// Reads a supplier of a site that the actor can see; without its e-mail address, if the site shows viewers none.
     ///
     /// # Errors
     ///
@@ -229,9 +229,17 @@ impl<'a> Catalogue<'a> {
             .repository
             .supplier(stamp.actor.organisation, id)
             .await?;
-        supplier
+        let mut supplier = supplier
             .map(|read| read.value)
             .filter(|supplier| stamp.actor.sees(supplier.site))
-            .ok_or(Error::not_found("supplier"))
+            .ok_or(Error::not_found("supplier"))?;
+        let site = self
+            .stocktake
+            .site(supplier.organisation, supplier.site)
+            .await?;
+        if !sees_supplier_email(stamp.actor.role, &site.policy) {
+            supplier.email = None;
+        }
+        Ok(supplier)
     }
 }

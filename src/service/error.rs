@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::domain::{
     CountError, CountRefusal, DecimalError, KeyError, Quantity, Refusal, StockError, StockKey,
-    TextError, TransitionError,
+    StockTakeItemId, TextError, TransitionError,
 };
 use crate::store::{InvalidKey, StoreError, StoreErrorKind};
 
@@ -43,9 +43,30 @@ pub enum Error {
         /// Why.
         problem: StockError,
     },
+    /// A serial number would come on hand that another key holds ([`SerialScope`](crate::domain::SerialScope)). Nothing
+    /// of the request was applied. Move the unit from there, or mend the number.
+    #[error("stock of {key}: the serial number is on hand elsewhere{}", .at.as_ref().map_or_else(String::new, |at| format!(": {at}")))]
+    SerialElsewhere {
+        /// Where it would come on hand.
+        key: Box<StockKey>,
+        /// Which key holds it, if that is one of a site that the actor can see.
+        at: Option<Box<StockKey>>,
+    },
     /// The count is not one.
     #[error(transparent)]
     Count(#[from] CountError),
+    /// One of several lines was refused, and with it the whole call: nothing of it was applied. Mend or leave out that
+    /// one, and ask again.
+    #[error("line {item}, at index {index}: {problem}")]
+    Line {
+        /// Its place in the call, from 0.
+        index: usize,
+        /// Which line.
+        item: StockTakeItemId,
+        /// Why, as the call for this line alone would have answered. Kind, code and whether it is retryable are those of
+        /// this.
+        problem: Box<Error>,
+    },
     /// The key can't hold stock of its product. Name what it is tracked by.
     #[error("stock of {key}: {problem}")]
     Key {
@@ -178,6 +199,7 @@ impl Error {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Unauthenticated => ErrorKind::Unauthenticated,
+            Self::Line { problem, .. } => problem.kind(),
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Forbidden { .. } | Self::SelfApproval => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::Count(_) | Self::Key { .. } | Self::Taken { .. } => {
@@ -193,6 +215,7 @@ impl Error {
                 | StockError::OutOfRange => ErrorKind::Invalid,
             },
             Self::Transition(_)
+            | Self::SerialElsewhere { .. }
             | Self::Expectation { .. }
             | Self::Refused(_)
             | Self::CountRefused(_)
@@ -232,16 +255,14 @@ impl Error {
                 StockError::FutureDated { .. } => "future_dated",
                 StockError::OutOfRange => "out_of_range",
             },
+            Self::SerialElsewhere { .. } => "serial_elsewhere",
+            Self::Line { problem, .. } => problem.code(),
             Self::Count(error) => match error {
                 CountError::Negative { .. } => "negative_count",
                 CountError::Serial { .. } => "serial_conflict",
                 CountError::OutOfRange => "out_of_range",
             },
-            Self::Key { problem, .. } => match problem {
-                KeyError::NotStocked => "not_stocked",
-                KeyError::BatchRequired => "batch_required",
-                KeyError::SerialRequired => "serial_required",
-            },
+            Self::Key { problem, .. } => problem.code(),
             Self::Expectation { .. } => "expectation_failed",
             Self::Refused(_) | Self::CountRefused(_) => "lines_refused",
             Self::SelfApproval => "self_approval",
@@ -264,12 +285,14 @@ impl Error {
         match self {
             Self::OutcomeUnknown(_) | Self::Conflict => true,
             Self::Store(error) => error.is_retryable(),
+            Self::Line { problem, .. } => problem.is_retryable(),
             Self::Unauthenticated
             | Self::NotFound { .. }
             | Self::Forbidden { .. }
             | Self::Invalid(_)
             | Self::Transition(_)
             | Self::Stock { .. }
+            | Self::SerialElsewhere { .. }
             | Self::Count(_)
             | Self::Key { .. }
             | Self::Expectation { .. }

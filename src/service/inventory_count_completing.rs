@@ -6,22 +6,23 @@
 //! commit on the header's version, which also tells how far it is: whoever works on it, and however often, each line
 //! is posted once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Completion, CompletionOptions, CompletionStage, CountResult, CountTotals, InventoryCount,
-    InventoryCountId, InventoryCountItem, InventoryCountState, JobId, Note, Site, Stamp,
-    StockEvent, StockKey, StockLevel, Terms,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryCountState, JobId, Note,
+    Site, Stamp, StockEvent, StockKey, StockLevel, Terms,
 };
 use crate::store::{
-    CommandId, Cursor, Digest, Guard, InventoryCountItemFilter, JobAck, JobProgress, JobTask,
-    NewJob, Outcome, Page, PageRequest, PageStart, Progress, RecordKey, Version, Versioned,
+    CommandId, Cursor, DeletableKey, Digest, Guard, InventoryCountItemFilter, JobAck, JobProgress,
+    JobTask, NewJob, Outcome, Page, PageRequest, PageStart, Progress, Version, Versioned,
 };
 
 use super::access::Operation;
 use super::call::Step;
 use super::inventory_count_posting::{Decided, Lines};
 use super::inventory_counts::{InventoryCountSummary, InventoryCounts};
+use super::serial_marks::SerialMarks;
 use super::stock_takes::{JOB_ATTEMPTS, step_in_delay};
 use super::{Caller, Error, Pace, Stocktake};
 
@@ -126,8 +127,34 @@ impl InventoryCounts<'_> {
 /// What a chunk needs to know.
 struct Chunk {
     lines: Page<Versioned<InventoryCountItem>>,
+    /// Lines of other chunks: their keys hold units that lines of this one found. They are posted ahead of their turn
+    /// if they let go of them, so that a unit that was found elsewhere moves.
+    ahead: Vec<Versioned<InventoryCountItem>>,
+    serials: SerialMarks,
     levels: BTreeMap<StockKey, Versioned<StockLevel>>,
     later: BTreeMap<StockKey, Vec<StockEvent>>,
+}
+
+/// What a chunk writes.
+#[derive(Default)]
+struct Posted {
+    lines: Vec<(Version, Decided)>,
+    serials: Option<SerialMarks>,
+}
+
+impl Chunk {
+    /// Every line, and whether it is ahead of its turn. What `brings` the unit of a serial number to its key comes last:
+    /// the unit has left its old key by then.
+    fn in_order(
+        &self,
+        brings: impl Fn(&InventoryCountItem) -> bool,
+    ) -> Vec<(&Versioned<InventoryCountItem>, bool)> {
+        let ahead = self.ahead.iter().map(|line| (line, true));
+        let lines = self.lines.items.iter().map(|line| (line, false));
+        let mut all: Vec<(&Versioned<InventoryCountItem>, bool)> = ahead.chain(lines).collect();
+        all.sort_by_cached_key(|(line, _)| line.key.serial.is_some() && brings(line));
+        all
+    }
 }
 
 impl Stocktake {
@@ -188,7 +215,7 @@ impl Stocktake {
             read,
             &site,
             (next, None),
-            Vec::new(),
+            Posted::default(),
             &BTreeMap::new(),
         )
         .await
@@ -204,12 +231,14 @@ impl Stocktake {
     ) -> Result<bool, Error> {
         let count = &read.value;
         let site = self.site(count.organisation(), count.site()).await?;
-        let chunk = self.read_count_chunk(count, &completion, limit).await?;
+        let chunk = self
+            .read_count_chunk(count, &site, &completion, limit)
+            .await?;
         let mut next = completion;
         if next.total == 0 {
             next.total = self.totals_of(count).await?.items();
         }
-        let lines = Lines {
+        let decided_by = |serials: SerialMarks| Lines {
             count,
             terms: Terms {
                 site: &site,
@@ -219,10 +248,24 @@ impl Stocktake {
             },
             levels: &chunk.levels,
             later: &chunk.later,
+            serials,
         };
+        let brings = |line: &InventoryCountItem| {
+            let alone = decided_by(SerialMarks::default()).decide(line);
+            alone.is_ok_and(|line| line.brings_unit())
+        };
+        let order = chunk.in_order(brings);
+        let mut lines = decided_by(chunk.serials.clone());
         let mut decided = Vec::with_capacity(chunk.lines.items.len());
-        for line in &chunk.lines.items {
+        for (line, ahead) in order {
+            if next.stage == CompletionStage::Apply && line.posting.is_some() {
+                // It was posted ahead of its turn.
+                continue;
+            }
             let posted = lines.decide(&line.value)?;
+            if ahead && !posted.takes_unit_away() {
+                continue;
+            }
             if next.stage == CompletionStage::Check {
                 posted.refused(&mut next);
             } else {
@@ -233,7 +276,11 @@ impl Stocktake {
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
         next.done = next.done.saturating_add(looked_at);
         let after = chunk.lines.next.as_ref();
-        self.commit_count_chunk(stamp, read, &site, (next, after), decided, &chunk.levels)
+        let posted = Posted {
+            serials: (next.stage != CompletionStage::Check).then_some(lines.serials),
+            lines: decided,
+        };
+        self.commit_count_chunk(stamp, read, &site, (next, after), posted, &chunk.levels)
             .await
     }
 
@@ -248,6 +295,7 @@ impl Stocktake {
     async fn read_count_chunk(
         &self,
         count: &InventoryCount,
+        site: &Site,
         completion: &Completion,
         limit: u32,
     ) -> Result<Chunk, Error> {
@@ -264,20 +312,22 @@ impl Stocktake {
             .repository
             .inventory_count_items(organisation, count.id(), &all, &page)
             .await?;
-        let keys: Vec<StockKey> = lines
-            .items
-            .iter()
-            .map(|line| line.value.key.clone())
-            .collect();
+        let keys = lines.items.iter().map(|line| &line.value.key);
+        let scope = site.policy.serials;
+        let marked = self.serial_marks(organisation, keys, scope).await?;
+        let ahead = self
+            .count_lines_ahead(count, completion.stage, &lines.items, &marked, site)
+            .await?;
+        let all = || lines.items.iter().chain(&ahead);
+        let keys: Vec<StockKey> = all().map(|line| line.value.key.clone()).collect();
         let found = self.repository.levels(organisation, &keys).await?;
+        let serials = self.serial_marks(organisation, &keys, scope).await?;
         let levels: BTreeMap<StockKey, Versioned<StockLevel>> = keys
             .into_iter()
             .zip(found)
             .filter_map(|(key, level)| level.map(|level| (key, level)))
             .collect();
-        let since: Vec<(StockKey, u64)> = lines
-            .items
-            .iter()
+        let since: Vec<(StockKey, u64)> = all()
             .filter_map(|line| {
                 let counted = line.value.counted.moment.sequence;
                 let now = levels.get(&line.value.key)?.value.sequence();
@@ -292,9 +342,41 @@ impl Stocktake {
         }
         Ok(Chunk {
             lines,
+            ahead,
+            serials,
             levels,
             later,
         })
+    }
+
+    /// The lines, of other chunks, of the keys that hold what lines of this one found.
+    async fn count_lines_ahead(
+        &self,
+        count: &InventoryCount,
+        stage: CompletionStage,
+        lines: &[Versioned<InventoryCountItem>],
+        serials: &SerialMarks,
+        site: &Site,
+    ) -> Result<Vec<Versioned<InventoryCountItem>>, Error> {
+        let here: BTreeSet<InventoryCountItemId> = lines.iter().map(|line| line.id).collect();
+        let wanted: BTreeSet<InventoryCountItemId> = lines
+            .iter()
+            .filter_map(|line| serials.elsewhere(&line.key, site.policy.serials))
+            .filter(|at| at.site == site.id)
+            .map(|at| InventoryCountItemId::for_key(count.id(), at))
+            .filter(|id| !here.contains(id))
+            .collect();
+        let mut ahead = Vec::new();
+        for id in wanted {
+            let line = self
+                .repository
+                .inventory_count_item(count.organisation(), count.id(), id)
+                .await?;
+            ahead.extend(
+                line.filter(|line| stage == CompletionStage::Check || line.posting.is_none()),
+            );
+        }
+        Ok(ahead)
     }
 
     /// Commits a chunk on the header's version.
@@ -304,7 +386,7 @@ impl Stocktake {
         read: &Versioned<InventoryCount>,
         site: &Versioned<Site>,
         (completion, after): (Completion, Option<&Cursor>),
-        decided: Vec<(Version, Decided)>,
+        posted: Posted,
         levels: &BTreeMap<StockKey, Versioned<StockLevel>>,
     ) -> Result<bool, Error> {
         let (job, stage) = (completion.job, completion.stage);
@@ -338,11 +420,11 @@ impl Stocktake {
                 changes.ack(ended);
             }
             if let Some(open) = open {
-                changes.delete(open.version, RecordKey::OpenCount(next.site()));
+                changes.delete(open.version, DeletableKey::OpenCount(next.site()));
             }
             changes.guard(Guard::site(site));
             changes.update(read.version, next);
-            for (version, line) in decided {
+            for (version, line) in posted.lines {
                 if let Some(level) = line.level {
                     changes.put(levels.get(&line.item.key), level);
                 }
@@ -353,6 +435,9 @@ impl Stocktake {
                     changes.insert(adjustment);
                 }
                 changes.update(version, line.item);
+            }
+            if let Some(serials) = posted.serials {
+                serials.write(changes);
             }
         });
         Ok(matches!(step.await?, Step::Done(_)))

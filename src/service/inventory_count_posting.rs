@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::store::Versioned;
 
 use super::Error;
+use super::serial_marks::SerialMarks;
 
 /// One line, decided.
 pub(super) struct Decided {
@@ -33,11 +34,13 @@ pub(super) struct Lines<'a> {
     pub(super) levels: &'a BTreeMap<StockKey, Versioned<StockLevel>>,
     /// What happened to their keys since they were counted.
     pub(super) later: &'a BTreeMap<StockKey, Vec<StockEvent>>,
+    /// The marks of their serial numbers, as the lines that were decided leave them.
+    pub(super) serials: SerialMarks,
 }
 
 impl Lines<'_> {
-    /// Decides what a line posts.
-    pub(super) fn decide(&self, item: &InventoryCountItem) -> Result<Decided, Error> {
+    /// Decides what a line posts. Lines are to be decided in the order in which their serial numbers move.
+    pub(super) fn decide(&mut self, item: &InventoryCountItem) -> Result<Decided, Error> {
         let policy = self.count.details().movement_policy;
         let level = self.level(item);
         let later = self.later.get(&item.key);
@@ -63,7 +66,7 @@ impl Lines<'_> {
     }
 
     fn posted(
-        &self,
+        &mut self,
         item: &InventoryCountItem,
         expected: Quantity,
         quantity: Quantity,
@@ -106,15 +109,22 @@ impl Lines<'_> {
             adjustment: adjustment.as_ref().map(StockAdjustment::id),
             moves,
         };
-        match item.posted(posting, currency, terms.at) {
-            Ok(item) => Ok(Decided {
-                item,
-                level: Some(level),
-                event,
-                adjustment,
-            }),
-            Err(_) => self.unposted(item, LineProblem::OutOfRange),
+        let Ok(next) = item.posted(posting, currency, terms.at) else {
+            return self.unposted(item, LineProblem::OutOfRange);
+        };
+        let before = self
+            .level(item)
+            .map_or(Quantity::ZERO, StockLevel::quantity);
+        let scope = self.terms.site.policy.serials;
+        if let Err(elsewhere) = self.serials.moved(before, &level, scope) {
+            return self.unposted(item, elsewhere.problem());
         }
+        Ok(Decided {
+            item: next,
+            level: Some(level),
+            event,
+            adjustment,
+        })
     }
 
     fn change(&self, item: &InventoryCountItem, quantity: Quantity) -> Change {
@@ -178,6 +188,18 @@ impl Lines<'_> {
 }
 
 impl Decided {
+    /// Whether it brings the unit of a serial number to its key.
+    pub(super) fn brings_unit(&self) -> bool {
+        let event = self.event.as_ref();
+        event.is_some_and(|event| !event.before.is_positive() && event.after.is_positive())
+    }
+
+    /// Whether it takes the unit of a serial number from its key.
+    pub(super) fn takes_unit_away(&self) -> bool {
+        let event = self.event.as_ref();
+        event.is_some_and(|event| event.before.is_positive() && !event.after.is_positive())
+    }
+
     /// Adds the line to what the count comes to.
     pub(super) fn tallied(&self, result: CountResult) -> Result<CountResult, DecimalError> {
         let mut result = CountResult {

@@ -7,8 +7,8 @@ use crate::domain::{
     SiteId, Stamp, Timestamp, TransitionError,
 };
 use crate::store::{
-    Conflict, Digest, InventoryCountFilter, MAX_PAGE, OpenCount, Outcome, Page, PageRequest,
-    RecordKey, Versioned,
+    Conflict, DeletableKey, Digest, InventoryCountFilter, MAX_PAGE, OpenCount, Outcome, Page,
+    PageRequest, RecordKey, Versioned,
 };
 
 use super::access::Operation;
@@ -150,7 +150,7 @@ impl<'a> InventoryCounts<'a> {
             let outcome = Outcome::InventoryCount(Arc::new(next.clone()));
             let step = library.commit(&mut call, outcome, |changes| {
                 if let Some(open) = open {
-                    changes.delete(open.version, RecordKey::OpenCount(next.site()));
+                    changes.delete(open.version, DeletableKey::OpenCount(next.site()));
                 }
                 changes.update(read.version, next);
             });

@@ -8,7 +8,7 @@ use crate::domain::{
     OrderItemError, Ordered, Product, ProductId, Quantity, Stamp, TransitionError,
 };
 use crate::store::{
-    Digest, InventoryOrderItemFilter, Outcome, Page, PageRequest, RecordKey, Versioned,
+    DeletableKey, Digest, InventoryOrderItemFilter, Outcome, Page, PageRequest, Versioned,
 };
 
 use super::access::Operation;
@@ -230,7 +230,7 @@ impl InventoryOrders<'_> {
                     Some(after) if after == before.value => {}
                     Some(after) => changes.update(before.version, after),
                     None => {
-                        changes.delete(before.version, RecordKey::InventoryOrderItem(id, item));
+                        changes.delete(before.version, DeletableKey::InventoryOrderItem(id, item));
                     }
                 }
             });

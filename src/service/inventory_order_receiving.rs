@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::{
     Cause, Change, Code, IncomingCost, InventoryOrder, InventoryOrderCommand, InventoryOrderId,
     InventoryOrderItem, InventoryOrderItemId, Pick, Product, ProductId, Quantity, Receipt, Site,
-    Stamp, StockEventId, StockEventKind, StockKey, Timestamp,
+    SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp,
 };
 use crate::store::{Digest, Guard, Outcome, Version, Versioned};
 
@@ -19,7 +19,8 @@ use super::inventory_order_items::refused;
 use super::inventory_orders::{InventoryOrders, order_of};
 use super::movement::{Movement, NewMovement};
 use super::movement_batch::Batch;
-use super::{Caller, Error, FieldError};
+use super::stock_key_lookup::{Unclear, checked};
+use super::{Caller, Error, FieldError, StockName};
 
 /// The most lines in one receipt: a line may be named once for each batch or serial number that came.
 const MAX_RECEIPT_LINES: usize = 10_000;
@@ -40,8 +41,9 @@ pub struct ReceiptLine {
     pub item: InventoryOrderItemId,
     /// How many; without it, all that is outstanding of the line.
     pub quantity: Option<Quantity>,
-    /// Where they went; without it, to the only key where the product (the variant) is stocked at the site, or
-    /// to the plain one. What is tracked by batch or serial number needs it.
+    /// Where they went; without it, to the only key at the site where the product (the variant, if the line has one) is
+    /// stocked, or to the plain one ([`StockChoice::Named`](super::StockChoice)). What is tracked by batch or serial
+    /// number needs it: new goods are of a batch, or have numbers, of their own.
     pub key: Option<StockKey>,
 }
 
@@ -102,8 +104,8 @@ impl InventoryOrders<'_> {
     /// every line that can't be received (`over_receipt` beyond what the site tolerates,
     /// [`ReceiptPolicy`](crate::domain::ReceiptPolicy)) and keys when a product is at several
     /// (`ambiguous_stock`), [`Error::Key`] for a missing batch or serial number, [`Error::Stock`],
-    /// [`Error::Transition`] for a draft or when nothing is outstanding, [`Error::TooLarge`],
-    /// [`Error::Conflict`]; failures of the store.
+    /// [`Error::SerialElsewhere`], [`Error::Transition`] for a draft or when nothing is outstanding,
+    /// [`Error::TooLarge`], [`Error::Conflict`]; failures of the store.
     pub async fn receive(
         &self,
         caller: &Caller,
@@ -199,8 +201,17 @@ impl InventoryOrders<'_> {
             .flatten()
             .map(|read| (read.value.id, read.value))
             .collect();
-        let keys = library.order_keys(organisation, site.id, ids).await?;
+        let unnamed: Vec<(SiteId, StockName)> = coming
+            .iter()
+            .flat_map(|line| {
+                let unnamed = line.parts.iter().filter(|(_, key)| key.is_none());
+                unnamed.map(|_| (site.id, name_of(line.receipt.before())))
+            })
+            .collect();
+        let meant = library.resolve_keys(organisation, &unnamed).await?;
+        let mut meant = unnamed.into_iter().zip(meant);
         let mut arrivals = Vec::new();
+        let mut ambiguous: Vec<FieldError> = Vec::new();
         for line in coming {
             let item = line.receipt.before();
             for (number, (quantity, key)) in line.parts.iter().enumerate() {
@@ -208,7 +219,24 @@ impl InventoryOrders<'_> {
                     named_key(key, item, site)?
                 } else {
                     let product = products.get(&item.product().id);
-                    keys.of(item, product.ok_or(Error::not_found("product"))?)?
+                    let product = product.ok_or(Error::not_found("product"))?;
+                    let ((_, name), meant) = meant.next().ok_or(Error::not_found("stock"))?;
+                    // New goods are of a batch, or have numbers, of their own, whatever is there already.
+                    checked(name.plain(site.id), product)?;
+                    match meant.of(product) {
+                        Ok(key) => key,
+                        Err(Unclear::Key { key, problem }) => {
+                            return Err(Error::Key { key, problem });
+                        }
+                        Err(several @ Unclear::Several(_)) => {
+                            ambiguous.push(FieldError {
+                                field: "product".into(),
+                                code: several.code(),
+                                message: format!("line {}: {several}", item.id()),
+                            });
+                            continue;
+                        }
+                    }
                 };
                 let change = Change {
                     id: event_id(item.id(), line.version, number),
@@ -228,7 +256,11 @@ impl InventoryOrders<'_> {
                 arrivals.push((key, change));
             }
         }
-        Ok(arrivals)
+        if ambiguous.is_empty() {
+            Ok(arrivals)
+        } else {
+            Err(Error::Invalid(ambiguous))
+        }
     }
 }
 
@@ -326,6 +358,14 @@ fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<(Quantity, Option<Stoc
         .iter()
         .map(|part| (part.quantity.unwrap_or(all), part.key.clone()))
         .collect()
+}
+
+/// What a line names of its stock.
+fn name_of(item: &InventoryOrderItem) -> StockName {
+    StockName {
+        variant: item.variant().cloned(),
+        ..StockName::of(item.product().id)
+    }
 }
 
 /// A key that was named: one of the line's product, and of its variant if it has one.

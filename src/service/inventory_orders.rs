@@ -6,15 +6,16 @@ use uuid::Uuid;
 
 use crate::domain::{
     InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderState, JobId, Label, Note, OrganisationId, SiteId, Stamp, Supplier, SupplierId,
+    InventoryOrderState, JobId, Label, Note, OrganisationId, PurchaseOrderNumber, Site, SiteId,
+    Stamp, Supplier, SupplierId,
 };
 use crate::store::{
     Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, Versioned,
 };
 
-use super::access::Operation;
+use super::access::{Operation, sees_supplier_email};
 use super::call::{Call, Step};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Edit, Error, Stocktake};
 
 /// How often sending an order is tried before its job ends dead.
 const SEND_ATTEMPTS: u32 = 10;
@@ -75,6 +76,18 @@ pub struct InventoryOrderUpdate {
     pub supplier: Option<SupplierId>,
     /// The words on it, all of them: what is missing is taken away.
     pub details: InventoryOrderDetails,
+}
+
+/// What is changed on an order (S3.3); what is missing stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryOrderAmendment {
+    /// Another supplier of the site, as long as no line is there. Without a new address, the order is then sent to
+    /// the supplier's own.
+    pub supplier: Option<SupplierId>,
+    /// The number of the purchase order.
+    pub purchase_order_number: Edit<PurchaseOrderNumber>,
+    /// Where the order is sent; taken away, it is the supplier's own address.
+    pub supplier_email: Edit<Label>,
 }
 
 /// What a supplier is sent: the order and all of its lines, as they are when it is sent.
@@ -142,7 +155,12 @@ impl<'a> InventoryOrders<'a> {
         id: InventoryOrderId,
     ) -> Result<InventoryOrder, Error> {
         let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await.map(|read| read.value)
+        let order = self.visible(&stamp, id).await?.value;
+        let site = self
+            .library
+            .site(order.organisation(), order.site())
+            .await?;
+        Ok(shown(order, &stamp, &site))
     }
 
     /// A site's orders, the oldest first (S3.1): in some states, when any are named, and with a text in the
@@ -159,7 +177,7 @@ impl<'a> InventoryOrders<'a> {
         page: &PageRequest,
     ) -> Result<Page<InventoryOrder>, Error> {
         let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
+        let read = self.library.visible_site(&stamp, site).await?;
         let mut listed = filter.clone();
         let only_removed =
             listed.states.remove(&InventoryOrderState::Removed) && listed.states.is_empty();
@@ -175,7 +193,7 @@ impl<'a> InventoryOrders<'a> {
             .repository
             .inventory_orders(stamp.actor.organisation, site, &listed, page)
             .await?;
-        Ok(found.map(|read| read.value))
+        Ok(found.map(|order| shown(order.value, &stamp, &read)))
     }
 
     /// Changes the words on an order, or its supplier (S3.3). One that was submitted can be submitted again
@@ -191,24 +209,70 @@ impl<'a> InventoryOrders<'a> {
         id: InventoryOrderId,
         update: InventoryOrderUpdate,
     ) -> Result<InventoryOrder, Error> {
-        let library = self.library;
         let digest = Digest::of("update_inventory_order")
             .field(id)
             .field(format_args!("{update:?}"));
-        let mut call = library.begin(caller, "update_inventory_order", digest)?;
+        let call = self
+            .library
+            .begin(caller, "update_inventory_order", digest)?;
+        self.rewrite(call, id, |_| update.clone()).await
+    }
+
+    /// Changes some of the words on an order and leaves the others, or its supplier (S3.3).
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn amend(
+        &self,
+        caller: &Caller,
+        id: InventoryOrderId,
+        amendment: InventoryOrderAmendment,
+    ) -> Result<InventoryOrder, Error> {
+        let digest = Digest::of("amend_inventory_order")
+            .field(id)
+            .field(format_args!("{amendment:?}"));
+        let call = self
+            .library
+            .begin(caller, "amend_inventory_order", digest)?;
+        self.rewrite(call, id, |order| {
+            let asked = amendment.clone();
+            let (number, supplier) = (order.purchase_order_number(), order.supplier());
+            let other = asked.supplier.is_some_and(|other| other != supplier.id);
+            let email = supplier.email.clone().filter(|_| !other);
+            InventoryOrderUpdate {
+                supplier: asked.supplier,
+                details: InventoryOrderDetails {
+                    purchase_order_number: asked.purchase_order_number.applied_to(number.cloned()),
+                    supplier_email: asked.supplier_email.applied_to(email),
+                },
+            }
+        })
+        .await
+    }
+
+    /// Writes the words on an order anew, as they follow from those that are there.
+    async fn rewrite(
+        &self,
+        mut call: Call,
+        id: InventoryOrderId,
+        update: impl Fn(&InventoryOrder) -> InventoryOrderUpdate,
+    ) -> Result<InventoryOrder, Error> {
+        let library = self.library;
         loop {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::EditOrder)?;
             if let Some(outcome) = library.replay(&call).await? {
                 return order_of(outcome);
             }
-            check_email(update.details.supplier_email.as_ref())?;
             let order = &read.value;
+            let update = update(order);
+            check_email(update.details.supplier_email.as_ref())?;
             let supplier = update.supplier.unwrap_or(order.supplier().id);
             let supplier = self
                 .supplier_of(call.organisation(), order.site(), supplier)
                 .await?;
-            let next = order.update(&supplier, update.details.clone(), &call.stamp)?;
+            let next = order.update(&supplier, update.details, &call.stamp)?;
             let outcome = Outcome::InventoryOrder(Arc::new(next.clone()));
             let step = library.commit(&mut call, outcome, |changes| {
                 if next != read.value {
@@ -407,6 +471,15 @@ pub(super) fn order_of(outcome: Outcome) -> Result<InventoryOrder, Error> {
         .inventory_order()
         .map(Arc::unwrap_or_clone)
         .ok_or(Error::KeyReused)
+}
+
+/// An order as an actor is shown it.
+fn shown(order: InventoryOrder, stamp: &Stamp, site: &Site) -> InventoryOrder {
+    if sees_supplier_email(stamp.actor.role, &site.policy) {
+        order
+    } else {
+        order.without_email()
+    }
 }
 
 /// One address: neither a list of them, nor anything that ends a header of a mail.

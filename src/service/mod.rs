@@ -13,6 +13,7 @@ mod call;
 mod caller;
 mod catalogue;
 mod clock;
+mod edit;
 mod error;
 mod export_writing;
 mod exports;
@@ -25,14 +26,15 @@ mod inventory_order_receiving;
 mod inventory_orders;
 mod movement;
 mod movement_batch;
-mod order_keys;
 mod queued_jobs;
+mod serial_marks;
 mod stock;
 mod stock_adjustments;
 mod stock_import_applying;
 mod stock_imports;
 mod stock_key_lookup;
 mod stock_take_articles;
+mod stock_take_chunks;
 mod stock_take_counting;
 mod stock_take_items;
 mod stock_take_lines;
@@ -50,13 +52,16 @@ use crate::store::{JobQueue, Repository, Versioned};
 pub use caller::Caller;
 pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
+pub use edit::Edit;
 pub use error::{Error, ErrorKind, FieldError};
 pub use exports::{ExportFile, ExportStatus, Exports};
 pub use inventory_count_items::NewCountItem;
 pub use inventory_counts::{CountingSummary, InventoryCountSummary, InventoryCounts};
 pub use inventory_order_items::{NewOrderItem, OrderItemUpdate};
 pub use inventory_order_receiving::{ReceiptLine, ReceiveRequest};
-pub use inventory_orders::{InventoryOrderUpdate, InventoryOrders, NewInventoryOrder, OrderLetter};
+pub use inventory_orders::{
+    InventoryOrderAmendment, InventoryOrderUpdate, InventoryOrders, NewInventoryOrder, OrderLetter,
+};
 pub use movement::{Movement, NewMovement};
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
@@ -65,7 +70,9 @@ pub use stock_key_lookup::{StockChoice, StockName};
 pub use stock_take_articles::FoundArticle;
 pub use stock_take_counting::{CountRequest, InventoryRequest};
 pub(crate) use stock_take_posting::Pace;
-pub use stock_takes::{NewStockTake, NewStockTakeList, StockTakeSummary, StockTakes};
+pub use stock_takes::{
+    NewStockTake, NewStockTakeList, StockTakeAmendment, StockTakeSummary, StockTakes,
+};
 pub use verification::{Difference, Verification};
 
 /// How many lines one commit of a long operation works on.

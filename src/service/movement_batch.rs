@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::store::{ChangeSet, Versioned};
 
+use super::serial_marks::SerialMarks;
 use super::{Error, Movement, NewMovement, Stocktake};
 
 /// A batch on its way to one commit: levels as they were read, and as they become.
@@ -21,6 +22,7 @@ pub(super) struct Batch<'a> {
     site: &'a Site,
     stamp: &'a Stamp,
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
+    serials: SerialMarks,
     products: BTreeMap<ProductId, Arc<Product>>,
     referred: BTreeMap<StockEventId, StockEvent>,
     /// Events of the keys of reversed events, from those on.
@@ -60,6 +62,9 @@ impl Stocktake {
         // Levels before what became of events: whatever happens to a key after this changes its level, and
         // the commit finds that out.
         let read = self.repository.levels(organisation, &keys).await?;
+        let serials = self
+            .serial_marks(organisation, &keys, site.policy.serials)
+            .await?;
         self.follow_up(site, organisation, &named, &mut referred)
             .await?;
         // What a reversal must know: all that happened to the key since, from the earliest on.
@@ -96,6 +101,7 @@ impl Stocktake {
             site,
             stamp,
             levels,
+            serials,
             products,
             referred,
             later,
@@ -540,8 +546,12 @@ impl Batch<'_> {
             at: self.stamp.at,
             by: self.stamp.actor.user.id,
         };
-        let (level, events) =
-            f(self.level(key)?, &terms).map_err(|problem| Error::stock(key, problem))?;
+        let before = self.level(key)?;
+        let (level, events) = f(before, &terms).map_err(|problem| Error::stock(key, problem))?;
+        let before = before.quantity();
+        self.serials
+            .moved(before, &level, self.site.policy.serials)
+            .map_err(|elsewhere| elsewhere.error(&self.stamp.actor))?;
         if let Entry::Occupied(mut entry) = self.levels.entry(key.clone()) {
             entry.get_mut().1 = level;
         }
@@ -569,6 +579,7 @@ impl Batch<'_> {
         for event in self.events {
             changes.event(event);
         }
+        self.serials.write(changes);
     }
 }
 

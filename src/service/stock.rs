@@ -29,8 +29,8 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`],
-    /// [`Error::Key`], [`Error::Stock`], [`Error::Expectation`], [`Error::Transition`] for a reversal that is
-    /// not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
+    /// [`Error::Key`], [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::Expectation`], [`Error::Transition`]
+    /// for a reversal that is not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
     pub async fn record(
         &self,
         caller: &Caller,
@@ -194,8 +194,30 @@ impl<'a> Stock<'a> {
             .await?)
     }
 
+    /// Events by their ids, as a cost layer or a line of a posted take names them, in their order. Events that do
+    /// not exist, and those of sites that the actor can't see, are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] beyond 10,000; failures of the store.
+    pub async fn events(
+        &self,
+        caller: &Caller,
+        ids: &[StockEventId],
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        let stamp = self.stocktake.stamp(caller)?;
+        if ids.len() > MAX_BATCH {
+            return Err(Error::TooLarge { limit: MAX_BATCH });
+        }
+        let organisation = stamp.actor.organisation;
+        let found = self.stocktake.repository.events(organisation, ids).await?;
+        let visible = |entry: &LedgerEntry| stamp.actor.sees(entry.event.key.site);
+        Ok(found.into_iter().flatten().filter(visible).collect())
+    }
+
     /// The change feed (S6.11): the ledger of a site after a position, in its one gap-free order. Who keeps
-    /// the last position never misses or repeats an event.
+    /// the last position never misses or repeats an event. The limit is cut to 1 and
+    /// [`MAX_PAGE`](crate::store::MAX_PAGE).
     ///
     /// # Errors
     ///

@@ -16,6 +16,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::Step;
+use super::serial_marks::SerialMarks;
 use super::{Caller, Error, StockChoice, Stocktake};
 
 /// Stock adjustments (S2.8 to S2.10): a change by hand, with a reason and, when it is large, a second pair of eyes.
@@ -101,8 +102,8 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a change of zero, an unknown
-    /// product or one that is kept at several places, [`Error::Key`], [`Error::Stock`], [`Error::KeyReused`];
-    /// failures of the store.
+    /// product or one that is kept at several places, [`Error::Key`], [`Error::Stock`],
+    /// [`Error::SerialElsewhere`], [`Error::KeyReused`]; failures of the store.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -146,8 +147,8 @@ impl<'a> StockAdjustments<'a> {
             let (next, moved) = if asked.requires_approval() {
                 (asked, None)
             } else {
-                let (level, event) = stock.moved_by(&asked, &call.stamp)?;
-                (asked.apply(&event)?, Some((level, event)))
+                let moved = stock.moved_by(&asked, &call.stamp)?;
+                (asked.apply(&moved.event)?, Some(moved))
             };
             let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
             let step = library.commit(&mut call, outcome, |changes| {
@@ -167,7 +168,7 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::SelfApproval`], [`Error::Transition`] when it is decided
-    /// already, [`Error::Stock`], [`Error::KeyReused`]; failures of the store.
+    /// already, [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::KeyReused`]; failures of the store.
     pub async fn approve(
         &self,
         caller: &Caller,
@@ -191,13 +192,13 @@ impl<'a> StockAdjustments<'a> {
                 .chosen_stock(site.organisation, site.id, &asked.key().clone().into())
                 .await?;
             let stock = library.adjusted_stock(&site, key, product).await?;
-            let (level, event) = stock.moved_by(asked, &call.stamp)?;
-            let next = asked.approve(&event, notes.clone(), &call.stamp)?;
+            let moved = stock.moved_by(asked, &call.stamp)?;
+            let next = asked.approve(&moved.event, notes.clone(), &call.stamp)?;
             let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
             let step = library.commit(&mut call, outcome, |changes| {
                 changes.guard(Guard::site(&site));
                 changes.update(read.version, next);
-                stock.write(changes, Some((level, event)));
+                stock.write(changes, Some(moved));
             });
             if let Step::Done(outcome) = step.await? {
                 return adjustment_of(outcome);
@@ -344,6 +345,14 @@ struct AdjustedStock<'a> {
     key: StockKey,
     product: Arc<Product>,
     level: Option<Versioned<StockLevel>>,
+    serials: SerialMarks,
+}
+
+/// What an adjustment makes of its stock.
+struct Moved {
+    level: StockLevel,
+    event: StockEvent,
+    serials: SerialMarks,
 }
 
 impl Stocktake {
@@ -353,15 +362,17 @@ impl Stocktake {
         key: StockKey,
         product: Arc<Product>,
     ) -> Result<AdjustedStock<'a>, Error> {
-        let levels = self
-            .repository
-            .levels(site.organisation, std::slice::from_ref(&key))
+        let keys = std::slice::from_ref(&key);
+        let levels = self.repository.levels(site.organisation, keys).await?;
+        let serials = self
+            .serial_marks(site.organisation, keys, site.policy.serials)
             .await?;
         Ok(AdjustedStock {
             site,
             key,
             product,
             level: levels.into_iter().flatten().next(),
+            serials,
         })
     }
 }
@@ -386,12 +397,7 @@ impl AdjustedStock<'_> {
         }
     }
 
-    /// The level after an adjustment, and its event.
-    fn moved_by(
-        &self,
-        adjustment: &StockAdjustment,
-        stamp: &Stamp,
-    ) -> Result<(StockLevel, StockEvent), Error> {
+    fn moved_by(&self, adjustment: &StockAdjustment, stamp: &Stamp) -> Result<Moved, Error> {
         let terms = Terms {
             site: self.site,
             standard: self.product.unit_cost,
@@ -405,18 +411,24 @@ impl AdjustedStock<'_> {
         let (next, events) = level
             .apply(adjustment.ledger_change(event), &terms)
             .map_err(|problem| Error::stock(&self.key, problem))?;
+        let mut serials = self.serials.clone();
+        serials
+            .moved(level.quantity(), &next, self.site.policy.serials)
+            .map_err(|elsewhere| elsewhere.error(&stamp.actor))?;
         // It states no time of its own, so there is exactly one.
-        events
-            .into_iter()
-            .next()
-            .map(|event| (next, event))
-            .ok_or(Error::Conflict)
+        let event = events.into_iter().next().ok_or(Error::Conflict)?;
+        Ok(Moved {
+            level: next,
+            event,
+            serials,
+        })
     }
 
-    fn write(&self, changes: &mut ChangeSet, moved: Option<(StockLevel, StockEvent)>) {
-        if let Some((level, event)) = moved {
-            changes.put(self.level.as_ref(), level);
-            changes.event(event);
+    fn write(&self, changes: &mut ChangeSet, moved: Option<Moved>) {
+        if let Some(moved) = moved {
+            changes.put(self.level.as_ref(), moved.level);
+            changes.event(moved.event);
+            moved.serials.write(changes);
         }
     }
 }

@@ -11,13 +11,14 @@ use crate::domain::{
     StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms, UnitCost,
 };
 use crate::store::{
-    CommandId, Guard, ImportRow, JobAck, JobProgress, LevelFilter, Outcome, PageRequest, Progress,
-    RecordKey, Versioned,
+    CommandId, DeletableKey, Guard, ImportRow, JobAck, JobProgress, Outcome, Progress, StoreError,
+    StoreErrorKind, Versioned,
 };
 
 use super::call::Step;
+use super::serial_marks::SerialMarks;
 use super::stock_imports::job_id;
-use super::{CHUNK, Error, Stocktake};
+use super::{CHUNK, Error, StockName, Stocktake};
 
 /// What a chunk of rows needs to know.
 struct Surroundings {
@@ -26,6 +27,7 @@ struct Surroundings {
     created: BTreeSet<Code>,
     keys: Vec<Result<StockKey, Problem>>,
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
+    serials: SerialMarks,
 }
 
 /// Why a row can't be applied.
@@ -75,6 +77,10 @@ impl Stocktake {
         let rows = chunk
             .as_ref()
             .map_or(&[][..], |chunk| chunk.value.rows.as_slice());
+        if rows.is_empty() && first < import.values() {
+            // It would be looked for again and again.
+            return Err(StoreError::new(StoreErrorKind::Corrupt, "import_chunk").into());
+        }
         let mut around = self.surroundings(import, rows, stamp).await?;
         let taken = around.take(import, rows, first, stamp);
         let looked_at = u64::try_from(rows.len()).unwrap_or(u64::MAX);
@@ -100,7 +106,7 @@ impl Stocktake {
             }
             // What has been applied needs no keeping.
             if let Some(chunk) = &chunk {
-                changes.delete(chunk.version, RecordKey::ImportChunk(id, number));
+                changes.delete(chunk.version, DeletableKey::ImportChunk(id, number));
             }
             for site in around.sites.values() {
                 changes.guard(Guard::site(site));
@@ -144,14 +150,14 @@ impl Stocktake {
             };
             products.insert(article, product);
         }
-        let stocked = self.stocked_keys(import, &sites, products.values()).await?;
-        let keys: Vec<Result<StockKey, Problem>> = rows
-            .iter()
-            .map(|row| key_of(row, &products, &stocked))
-            .collect();
+        let keys = self.keys_of(import, rows, &products).await?;
         let wanted: BTreeSet<StockKey> = keys.iter().flatten().cloned().collect();
         let wanted: Vec<StockKey> = wanted.into_iter().collect();
         let read = self.repository.levels(organisation, &wanted).await?;
+        let scopes = sites.values().map(|site| site.value.policy.serials);
+        // The wider one also reads what the narrower one needs.
+        let scope = scopes.max().unwrap_or_default();
+        let serials = self.serial_marks(organisation, &wanted, scope).await?;
         let levels = wanted
             .into_iter()
             .zip(read)
@@ -169,38 +175,37 @@ impl Stocktake {
             created,
             keys,
             levels,
+            serials,
         })
     }
 
-    /// The stocked keys of some products at some sites.
-    async fn stocked_keys(
+    /// The key that each row means.
+    async fn keys_of(
         &self,
         import: &StockImport,
-        sites: &BTreeMap<SiteId, Versioned<Site>>,
-        products: impl Iterator<Item = &Arc<Product>>,
-    ) -> Result<Vec<StockKey>, Error> {
-        let products: BTreeSet<ProductId> = products.map(|product| product.id).collect();
-        let filter = LevelFilter {
-            products,
-            ..LevelFilter::default()
-        };
-        let mut keys = Vec::new();
-        for site in sites.keys() {
-            let mut page = PageRequest::first(CHUNK);
-            loop {
-                let levels = self
-                    .repository
-                    .levels_page(import.organisation(), *site, &filter, &page)
-                    .await?;
-                keys.extend(levels.items.iter().map(|level| level.value.key().clone()));
-                match levels.next {
-                    Some(next) => page = PageRequest::after(next, CHUNK),
-                    None => break,
-                }
-            }
+        rows: &[ImportRow],
+        products: &BTreeMap<Code, Arc<Product>>,
+    ) -> Result<Vec<Result<StockKey, Problem>>, Error> {
+        let mut names: Vec<(SiteId, StockName)> = Vec::with_capacity(rows.len());
+        let mut whose: Vec<&Product> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let product = products.get(&row.article);
+            let product = product.ok_or(Error::not_found("product"))?;
+            let name = StockName {
+                variant: row.variant.clone(),
+                ..StockName::of(product.id)
+            };
+            names.push((row.site, name));
+            whose.push(product);
         }
-        keys.sort();
-        Ok(keys)
+        let meant = self.resolve_keys(import.organisation(), &names).await?;
+        let keys = whose.into_iter().zip(meant).map(|(product, meant)| {
+            meant.of(product).map_err(|unclear| Problem {
+                code: unclear.code(),
+                message: unclear.to_string(),
+            })
+        });
+        Ok(keys.collect())
     }
 }
 
@@ -226,47 +231,6 @@ fn next_import(
         return Ok((next, None));
     }
     Ok((next.apply(stamp.at)?, Some(JobAck::Settled(job))))
-}
-
-/// The one key that a row means: the product's (the variant's) only one at the site, or the plain one.
-fn key_of(
-    row: &ImportRow,
-    products: &BTreeMap<Code, Arc<Product>>,
-    stocked: &[StockKey],
-) -> Result<StockKey, Problem> {
-    let product = products.get(&row.article).ok_or(Problem {
-        code: "unknown_product",
-        message: format!("there is no product {}", row.article),
-    })?;
-    let first = stocked.partition_point(|key| (key.site, key.product) < (row.site, product.id));
-    let of_product = stocked
-        .iter()
-        .skip(first)
-        .take_while(|key| (key.site, key.product) == (row.site, product.id));
-    let candidates: Vec<&StockKey> = of_product
-        .filter(|key| key.variant == row.variant)
-        .collect();
-    match candidates.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => {
-            let plain = StockKey {
-                variant: row.variant.clone(),
-                ..StockKey::plain(row.site, product.id)
-            };
-            let checked = plain.check(product);
-            checked.map(|()| plain).map_err(|error| Problem {
-                code: "invalid_key",
-                message: error.to_string(),
-            })
-        }
-        several => {
-            let keys: Vec<String> = several.iter().map(ToString::to_string).collect();
-            Err(Problem {
-                code: "ambiguous_stock",
-                message: format!("one of: {}", keys.join(", ")),
-            })
-        }
-    }
 }
 
 /// A product that an import makes: its article id is all that is known of it.
@@ -386,6 +350,15 @@ impl Surroundings {
                 .map(|(next, event)| (next, vec![event])),
         }
         .map_err(|error: StockError| problem_of(&error))?;
+        self.serials
+            .moved(level.quantity(), &next, site.policy.serials)
+            .map_err(|elsewhere| {
+                let problem = elsewhere.problem();
+                Problem {
+                    code: problem.code(),
+                    message: problem.to_string(),
+                }
+            })?;
         *level = next;
         Ok(events)
     }
@@ -411,6 +384,7 @@ impl Surroundings {
         for event in events {
             changes.event(event);
         }
+        self.serials.write(changes);
     }
 }
 

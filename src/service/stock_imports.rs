@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
-use crate::domain::{Code, ImportMode, JobId, SiteId, Stamp, StockImport, StockImportId};
+use crate::domain::{
+    Code, ImportMode, JobId, SiteAccess, SiteId, Stamp, StockImport, StockImportId,
+};
 use crate::store::{Digest, ImportChunk, ImportRow, JobTask, NewJob, Outcome};
 
 use super::access::Operation;
@@ -47,7 +49,8 @@ impl<'a> StockImports<'a> {
 
     /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
     /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
-    /// out instead. A product that does not exist is created; what comes in without any known cost comes in at
+    /// out instead. A value means the only stocked key at its location of the product (of the variant, where one is
+    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is created; what comes in without any known cost comes in at
     /// zero cost, since the body has none.
     ///
     /// # Errors
@@ -125,12 +128,14 @@ impl<'a> StockImports<'a> {
                 })
             })
             .collect();
-        // An import may be of several sites; its job is shown to whoever sees the first.
-        let site = sites
-            .values()
-            .next()
-            .copied()
-            .unwrap_or(SiteId::new(Uuid::nil()));
+        // An import may be of several sites; its job is shown to whoever sees the first. One of none is shown to
+        // who asked for it.
+        let own = match &call.stamp.actor.sites {
+            SiteAccess::Only(sites) => sites.first(),
+            SiteAccess::All => None,
+        };
+        let first = sites.values().next().or(own);
+        let site = first.copied().unwrap_or(SiteId::new(Uuid::nil()));
         loop {
             let outcome = Outcome::StockImport(import.clone().into());
             let job = job_of(&import, site, &call.stamp);
@@ -156,25 +161,20 @@ impl<'a> StockImports<'a> {
     async fn sites(&self, call: &Call, body: &ImportBody) -> Result<BTreeMap<Code, SiteId>, Error> {
         let mut sites: BTreeMap<Code, SiteId> = BTreeMap::new();
         let mut unknown: Vec<FieldError> = Vec::new();
-        let mut last: Option<&Code> = None;
-        for value in &body.values {
-            // The values of a location stand together.
-            if last.replace(&value.location) == Some(&value.location) {
-                continue;
-            }
+        for location in &body.locations {
             let found = self
                 .library
                 .repository
-                .site_by_external_id(call.organisation(), &value.location)
+                .site_by_external_id(call.organisation(), location)
                 .await?;
             match found.filter(|site| call.stamp.actor.sees(site.value.id)) {
                 Some(site) => {
-                    sites.insert(value.location.clone(), site.value.id);
+                    sites.insert(location.clone(), site.value.id);
                 }
                 None => unknown.push(FieldError {
-                    field: format!("/{}", value.location).into(),
+                    field: format!("/{location}").into(),
                     code: "unknown_location",
-                    message: format!("there is no location {}", value.location),
+                    message: format!("there is no location {location}"),
                 }),
             }
         }

@@ -1,9 +1,12 @@
-//! Which stock key is meant where a document names no stock place (S2, S3, S5).
+//! Which stock key is meant where a document names no stock place (S2, S3, S5): one rule for all of them.
+//!
+//! The name means the only stocked key at the site that fits it, whatever it does not name; with none, the key without a
+//! stock place, which is made; with several, none of them, and the refusal (`ambiguous_stock`) names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Code, OrganisationId, Product, ProductId, SiteId, StockKey};
+use crate::domain::{Code, KeyError, OrganisationId, Product, ProductId, SiteId, StockKey};
 use crate::store::{LevelFilter, MAX_PAGE, PageRequest};
 
 use super::{Error, Stocktake};
@@ -44,7 +47,7 @@ impl StockName {
     }
 
     /// The key without a stock place.
-    fn plain(&self, site: SiteId) -> StockKey {
+    pub(super) fn plain(&self, site: SiteId) -> StockKey {
         StockKey {
             variant: self.variant.clone(),
             batch: self.batch.clone(),
@@ -74,7 +77,8 @@ impl StockName {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StockChoice {
-    /// The only stock at the site that has this name; when there is none, the key without a stock place.
+    /// The only stocked key at the site that fits this name; with none, the key without a stock place; with several, the
+    /// request is refused (`ambiguous_stock`), naming them.
     Named(StockName),
     /// This very key.
     Key(StockKey),
@@ -116,20 +120,56 @@ pub(super) enum Meant {
     Several(Vec<StockKey>),
 }
 
-impl Meant {
-    /// The key.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] `ambiguous_stock`, naming the keys.
-    pub(super) fn only(self) -> Result<StockKey, Error> {
+/// Why a name means no key.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Unclear {
+    /// Several keys have it.
+    #[error("one of: {}", .0.iter().map(described).collect::<Vec<_>>().join("; "))]
+    Several(Vec<StockKey>),
+    /// The key can't hold stock of its product.
+    #[error("{problem}")]
+    Key {
+        key: Box<StockKey>,
+        problem: KeyError,
+    },
+}
+
+impl Unclear {
+    /// The stable code.
+    pub(super) const fn code(&self) -> &'static str {
         match self {
-            Self::One(key) => Ok(key),
-            Self::Several(keys) => {
-                let keys: Vec<String> = keys.iter().map(described).collect();
-                let message = format!("one of: {}", keys.join("; "));
-                Err(Error::invalid("product", "ambiguous_stock", message))
-            }
+            Self::Several(_) => "ambiguous_stock",
+            Self::Key { problem, .. } => problem.code(),
+        }
+    }
+}
+
+impl From<Unclear> for Error {
+    fn from(unclear: Unclear) -> Self {
+        match unclear {
+            Unclear::Several(_) => Self::invalid("product", unclear.code(), &unclear),
+            Unclear::Key { key, problem } => Self::Key { key, problem },
+        }
+    }
+}
+
+impl Meant {
+    /// The key, if it can hold stock of its product.
+    pub(super) fn of(self, product: &Product) -> Result<StockKey, Unclear> {
+        match self {
+            Self::One(key) => checked(key, product),
+            Self::Several(keys) => Err(Unclear::Several(keys)),
+        }
+    }
+}
+
+/// A key, if it can hold stock of its product.
+pub(super) fn checked(key: StockKey, product: &Product) -> Result<StockKey, Unclear> {
+    match key.check(product) {
+        Ok(()) => Ok(key),
+        Err(problem) => {
+            let key = Box::new(key);
+            Err(Unclear::Key { key, problem })
         }
     }
 }
@@ -154,54 +194,59 @@ fn described(key: &StockKey) -> String {
 }
 
 impl Stocktake {
-    /// What names mean at a site: one answer for each, in their order, by one walk over the levels of their
-    /// products. Whether a key fits its product ([`StockKey::check`]) is for the caller to ask.
+    /// What names mean at their sites: one answer for each, in their order, by one walk over the levels of their products
+    /// at each site, however many names there are.
     pub(super) async fn resolve_keys(
         &self,
         organisation: OrganisationId,
-        site: SiteId,
-        names: &[StockName],
+        names: &[(SiteId, StockName)],
     ) -> Result<Vec<Meant>, Error> {
         let mut found: Vec<Vec<StockKey>> = vec![Vec::new(); names.len()];
-        let mut of_product: BTreeMap<ProductId, Vec<usize>> = BTreeMap::new();
-        for (index, name) in names.iter().enumerate() {
+        let mut of_site: BTreeMap<SiteId, BTreeMap<ProductId, Vec<usize>>> = BTreeMap::new();
+        for (index, (site, name)) in names.iter().enumerate() {
+            let of_product = of_site.entry(*site).or_default();
             of_product.entry(name.product).or_default().push(index);
         }
-        let products: BTreeSet<ProductId> = of_product.keys().copied().collect();
-        // An empty set of products would mean all of them.
-        let mut next = (!products.is_empty()).then(|| PageRequest::first(MAX_PAGE));
-        let filter = LevelFilter {
-            products,
-            ..LevelFilter::default()
-        };
-        while let Some(page) = next {
-            let levels = self
-                .repository
-                .levels_page(organisation, site, &filter, &page)
-                .await?;
-            for level in &levels.items {
-                let key = level.value.key();
-                for index in of_product.get(&key.product).into_iter().flatten() {
-                    if let (Some(name), Some(keys)) = (names.get(*index), found.get_mut(*index))
-                        && keys.len() < TOLD
-                        && name.means(key)
-                    {
-                        keys.push(key.clone());
+        for (site, of_product) in &of_site {
+            let filter = LevelFilter {
+                products: of_product.keys().copied().collect(),
+                ..LevelFilter::default()
+            };
+            let mut next = Some(PageRequest::first(MAX_PAGE));
+            while let Some(page) = next {
+                let levels = self
+                    .repository
+                    .levels_page(organisation, *site, &filter, &page)
+                    .await?;
+                for level in &levels.items {
+                    let key = level.value.key();
+                    for index in of_product.get(&key.product).into_iter().flatten() {
+                        if let (Some((_, name)), Some(keys)) =
+                            (names.get(*index), found.get_mut(*index))
+                            && keys.len() < TOLD
+                            && name.means(key)
+                        {
+                            keys.push(key.clone());
+                        }
                     }
                 }
+                // More of what is told already changes nothing.
+                let told = |index: &usize| found.get(*index).is_some_and(|keys| keys.len() >= TOLD);
+                let all_told = of_product.values().flatten().all(told);
+                next = levels
+                    .next
+                    .filter(|_| !all_told)
+                    .map(|next| PageRequest::after(next, MAX_PAGE));
             }
-            // More of what is told already changes nothing.
-            let all_told = found.iter().all(|keys| keys.len() >= TOLD);
-            next = levels
-                .next
-                .filter(|_| !all_told)
-                .map(|next| PageRequest::after(next, MAX_PAGE));
         }
-        let meant = names.iter().zip(found).map(|(name, keys)| match &*keys {
-            [] => Meant::One(name.plain(site)),
-            [key] => Meant::One(key.clone()),
-            [_, _, ..] => Meant::Several(keys),
-        });
+        let meant = names
+            .iter()
+            .zip(found)
+            .map(|((site, name), keys)| match &*keys {
+                [] => Meant::One(name.plain(*site)),
+                [key] => Meant::One(key.clone()),
+                [_, _, ..] => Meant::Several(keys),
+            });
         Ok(meant.collect())
     }
 
@@ -223,7 +268,7 @@ impl Stocktake {
             Error::invalid("product", "unknown_product", "there is no such product")
         })?;
         let key = match choice {
-            StockChoice::Key(key) if key.site == site => key.clone(),
+            StockChoice::Key(key) if key.site == site => checked(key.clone(), &product.value)?,
             StockChoice::Key(_) => {
                 return Err(Error::invalid(
                     "key",
@@ -232,16 +277,14 @@ impl Stocktake {
                 ));
             }
             StockChoice::Named(name) => {
-                let names = std::slice::from_ref(name);
-                let meant = self.resolve_keys(organisation, site, names).await?;
-                let plain = || Meant::One(name.plain(site));
-                meant.into_iter().next().unwrap_or_else(plain).only()?
+                let names = [(site, name.clone())];
+                let meant = self.resolve_keys(organisation, &names).await?;
+                let meant = meant.into_iter().next();
+                meant
+                    .unwrap_or_else(|| Meant::One(name.plain(site)))
+                    .of(&product.value)?
             }
         };
-        key.check(&product.value).map_err(|problem| Error::Key {
-            key: Box::new(key.clone()),
-            problem,
-        })?;
         Ok((key, product.value))
     }
 }

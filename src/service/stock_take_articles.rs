@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Code, SiteId, StockTakeId, StockTakeItemId, StockTakeState};
+use crate::domain::{Code, SiteId, StockTakeId, StockTakeItemId};
 use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, Page, PageRequest, StockTakeItemFilter,
+    ArticleFilter, ArticleSort, ArticleView, CountingView, Page, PageRequest, StockTakeItemFilter,
     StockTakeItemView, StockTakeTotals,
 };
 
-use super::stock_takes::StockTakes;
+use super::stock_takes::{StockTakes, is_visible};
 use super::{Caller, Error};
 
 /// A stocked article, and whether a take has it.
@@ -79,17 +79,15 @@ impl StockTakes<'_> {
         let view = self
             .library
             .repository
-            .counting_view(stamp.actor.organisation, id, item)
+            .counting_view(stamp.actor.organisation, id, &[item])
             .await?;
-        let view = view
-            .filter(|view| {
-                let take = &view.take.value;
-                stamp.actor.sees(take.site()) && take.state() != StockTakeState::Removed
-            })
+        let (_, line) = view
+            .and_then(CountingView::into_line)
+            .filter(|(take, _)| is_visible(&stamp, take))
             .ok_or(Error::not_found("stock take item"))?;
-        let level = view.level.filter(|level| level.value.is_stocked());
+        let level = line.level.filter(|level| level.value.is_stocked());
         Ok(StockTakeItemView {
-            item: view.item,
+            item: line.item,
             on_hand: level.as_ref().map(|level| level.value.quantity()),
             reserved: level.as_ref().map(|level| level.value.reserved()),
         })

@@ -1,18 +1,19 @@
 //! Counting lines (S1.10, S4.7).
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use crate::domain::{
-    Code, CountEntry, CountEntryId, CountMoment, Entered, Quantity, StockTakeCommand, StockTakeId,
-    StockTakeItem, StockTakeItemId, StockTakeState,
+    Code, CountEntry, CountEntryId, CountError, CountMoment, Entered, Quantity, Stamp, StockLevel,
+    StockTake, StockTakeCommand, StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use crate::store::{
-    ArticleSort, CountingView, Digest, Guard, Outcome, PageRequest, StockTakeItemFilter, Version,
+    ArticleSort, CountingView, Digest, DigestBuilder, Guard, Outcome, PageRequest,
+    StockTakeItemFilter, Version,
 };
 
 use super::access::Operation;
 use super::call::{Step, require};
-use super::stock_takes::StockTakes;
+use super::stock_takes::{StockTakes, is_visible};
 use super::{Caller, Error};
 
 /// A count of a line.
@@ -71,6 +72,9 @@ pub struct InventoryRequest {
     pub add_to_existing: bool,
 }
 
+/// The most counts in one batch.
+const MAX_COUNTS: usize = 1_000;
+
 impl StockTakes<'_> {
     /// Counts a line (S1.10). The line keeps what the book said at this moment; what moves later is told
     /// apart when the take is posted.
@@ -86,51 +90,75 @@ impl StockTakes<'_> {
         item: StockTakeItemId,
         request: CountRequest,
     ) -> Result<StockTakeItem, Error> {
+        let counted = self.count_lines(caller, id, &[(item, request)]).await;
+        let counted = counted.map_err(|error| {
+            if let Error::Line { problem, .. } = error {
+                *problem
+            } else {
+                error
+            }
+        })?;
+        counted.into_iter().next().ok_or(Error::KeyReused)
+    }
+
+    /// Counts lines (S1.10), as what a scanner has gathered: up to 1,000 counts that land whole, under one
+    /// idempotency key. They count as they would one after the other: a line that is there twice is counted twice.
+    /// Returns what each made of its line, in their order; of no counts, nothing.
+    ///
+    /// All count at the same moment, and each line gets one new version. `if_version` is that before the batch, for
+    /// every count of a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Transition`]
+    /// before the start and once posting has begun; [`Error::Line`] with the first line that is refused, by
+    /// [`Error::NotFound`], [`Error::Count`], or [`Error::Conflict`] with `if_version`: then nothing is counted;
+    /// [`Error::Conflict`] when others kept being faster; failures of the store.
+    pub async fn count_lines(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        counts: &[(StockTakeItemId, CountRequest)],
+    ) -> Result<Vec<StockTakeItem>, Error> {
         let library = self.library;
-        let digest = Digest::of("count")
-            .field(id)
-            .field(item)
-            .field(format_args!("{:?}", request.entered))
-            .optional(request.if_version)
-            .optional(request.device.as_ref());
-        let mut call = library.begin(caller, "count", digest)?;
-        let entry_id = CountEntryId::new(library.ids.next());
+        let mut call = library.begin(caller, "count", digest_of(id, counts))?;
+        if counts.len() > MAX_COUNTS {
+            return Err(Error::TooLarge { limit: MAX_COUNTS });
+        }
+        let items: Vec<StockTakeItemId> = counts.iter().map(|(item, _)| *item).collect();
+        let entries: Vec<CountEntryId> = counts
+            .iter()
+            .map(|_| CountEntryId::new(library.ids.next()))
+            .collect();
         loop {
             let view = library
                 .repository
-                .counting_view(call.organisation(), id, item)
-                .await?;
-            let view = view
-                .filter(|view| {
-                    let take = &view.take.value;
-                    call.stamp.actor.sees(take.site()) && take.state() != StockTakeState::Removed
-                })
-                .ok_or(Error::not_found("stock take item"))?;
+                .counting_view(call.organisation(), id, &items)
+                .await?
+                .filter(|view| is_visible(&call.stamp, &view.take))
+                .ok_or(Error::not_found("stock take"))?;
             call.require(Operation::CountItem)?;
             if let Some(outcome) = library.replay(&call).await? {
-                return item_of(outcome);
+                return items_of(outcome);
             }
-            view.take.value.allows(StockTakeCommand::Count)?;
-            if request
-                .if_version
-                .is_some_and(|version| version != view.item.version)
-            {
-                return Err(Error::Conflict);
+            if counts.is_empty() {
+                return Ok(Vec::new());
             }
-            let (counted, entry) = counted(&view, &request, &call.stamp, entry_id)?;
-            let outcome = Outcome::StockTakeItem(Arc::new(counted.clone()));
+            let counted = counted(&view, counts, &call.stamp, &entries)?;
+            let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
+            let outcome = Outcome::StockTakeItems(outcome);
             let step = library.commit(&mut call, outcome, |changes| {
                 changes.guard(Guard::Epoch {
                     take: id,
-                    epoch: view.take.value.epoch(),
+                    epoch: view.take.epoch(),
                 });
-                changes.update(view.item.version, counted);
-                changes.entry(entry);
+                for (version, item, entry) in counted {
+                    changes.update(version, item);
+                    changes.entry(entry);
+                }
             });
-            match step.await? {
-                Step::Done(outcome) => return item_of(outcome),
-                Step::Again(_) if request.if_version.is_some() => return Err(Error::Conflict),
-                Step::Again(_) => {}
+            if let Step::Done(outcome) = step.await? {
+                return items_of(outcome);
             }
         }
     }
@@ -210,15 +238,66 @@ impl StockTakes<'_> {
     }
 }
 
-/// The line after a count, and the entry to keep.
+fn digest_of(take: StockTakeId, counts: &[(StockTakeItemId, CountRequest)]) -> DigestBuilder {
+    let digest = Digest::of("count").field(take);
+    counts.iter().fold(digest, |digest, (item, request)| {
+        let CountRequest {
+            entered,
+            if_version,
+            device,
+        } = request;
+        digest
+            .field(item)
+            .field(format_args!("{entered:?}"))
+            .optional(*if_version)
+            .optional(device.as_ref())
+    })
+}
+
+/// The version of a line as it was read, the line after a count, and the entry to keep.
+type Counted = (Version, StockTakeItem, CountEntry);
+
+/// Counts lines one after the other.
 fn counted(
     view: &CountingView,
+    counts: &[(StockTakeItemId, CountRequest)],
+    stamp: &Stamp,
+    entries: &[CountEntryId],
+) -> Result<Vec<Counted>, Error> {
+    let mut now: BTreeMap<StockTakeItemId, StockTakeItem> = BTreeMap::new();
+    let counts = counts.iter().zip(&view.lines).zip(entries).enumerate();
+    let counted = counts.map(|(index, (((id, request), line), entry))| {
+        let refused = |problem| Error::Line {
+            index,
+            item: *id,
+            problem: Box::new(problem),
+        };
+        let line = line.as_ref();
+        let line = line.ok_or_else(|| refused(Error::not_found("stock take item")))?;
+        view.take.allows(StockTakeCommand::Count)?;
+        let version = line.item.version;
+        if request.if_version.is_some_and(|seen| seen != version) {
+            return Err(refused(Error::Conflict));
+        }
+        let item = now.get(id).unwrap_or(&line.item.value);
+        let level = line.level.as_ref().map(|level| &*level.value);
+        let (next, entry) = count_of(&view.take, item, level, request, stamp, *entry)
+            .map_err(|problem| refused(problem.into()))?;
+        now.insert(*id, next.clone());
+        Ok((version, next, entry))
+    });
+    counted.collect()
+}
+
+/// The line after a count, and the entry to keep.
+fn count_of(
+    take: &StockTake,
+    item: &StockTakeItem,
+    level: Option<&StockLevel>,
     request: &CountRequest,
-    stamp: &crate::domain::Stamp,
+    stamp: &Stamp,
     entry: CountEntryId,
-) -> Result<(StockTakeItem, CountEntry), Error> {
-    let (take, item) = (&view.take.value, &view.item.value);
-    let level = view.level.as_ref().map(|level| &*level.value);
+) -> Result<(StockTakeItem, CountEntry), CountError> {
     let moment = CountMoment::of(level, stamp.at);
     let unit_cost = match level {
         Some(level) => level
@@ -248,9 +327,7 @@ fn counted(
     Ok((next, entry))
 }
 
-fn item_of(outcome: Outcome) -> Result<StockTakeItem, Error> {
-    outcome
-        .stock_take_item()
-        .map(Arc::unwrap_or_clone)
-        .ok_or(Error::KeyReused)
+fn items_of(outcome: Outcome) -> Result<Vec<StockTakeItem>, Error> {
+    let items = outcome.stock_take_items().ok_or(Error::KeyReused)?;
+    Ok(items.to_vec())
 }

@@ -8,8 +8,8 @@ use crate::domain::{
     StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use crate::store::{
-    ArticleSort, Digest, Guard, JobTask, LevelFilter, MAX_PAGE, Outcome, PageRequest, RecordKey,
-    StockTakeItemFilter,
+    ArticleSort, CountingView, DeletableKey, Digest, Guard, JobTask, LevelFilter, MAX_PAGE,
+    Outcome, PageRequest, StockTakeItemFilter,
 };
 
 use super::access::Operation;
@@ -322,7 +322,7 @@ impl StockTakes<'_> {
                 for line in &lines.items {
                     changes.delete(
                         line.item.version,
-                        RecordKey::StockTakeItem(id, line.item.value.id),
+                        DeletableKey::StockTakeItem(id, line.item.value.id),
                     );
                 }
             });
@@ -398,9 +398,11 @@ impl StockTakes<'_> {
             let take = self.visible(&call.stamp, id).await?;
             let view = library
                 .repository
-                .counting_view(call.organisation(), id, item)
+                .counting_view(call.organisation(), id, &[item])
                 .await?;
-            let line = view.ok_or(Error::not_found("stock take item"))?.item;
+            let (_, line) = view
+                .and_then(CountingView::into_line)
+                .ok_or(Error::not_found("stock take item"))?;
             call.require(Operation::DeleteStockTakeItem)?;
             if library.replay(&call).await?.is_some() {
                 return Ok(());
@@ -411,7 +413,7 @@ impl StockTakes<'_> {
                     take: id,
                     epoch: take.value.epoch(),
                 });
-                changes.delete(line.version, RecordKey::StockTakeItem(id, item));
+                changes.delete(line.item.version, DeletableKey::StockTakeItem(id, item));
             });
             if let Step::Done(_) = step.await? {
                 return Ok(());

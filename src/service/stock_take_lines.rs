@@ -9,7 +9,8 @@ use crate::domain::{
     UnitCost, Value, settle, variance_minor,
 };
 
-use super::stock_take_posting::Chunk;
+use super::serial_marks::SerialMarks;
+use super::stock_take_chunks::Chunk;
 
 /// One line, decided.
 pub(super) struct Decided {
@@ -18,7 +19,7 @@ pub(super) struct Decided {
     pub(super) event: Option<StockEvent>,
 }
 
-/// Decides what a line posts.
+/// Decides what a line posts. Lines are to be decided in the order in which their serial numbers move.
 pub(super) fn decide(
     take: &StockTake,
     run: &Run,
@@ -26,6 +27,7 @@ pub(super) fn decide(
     stamp: &Stamp,
     item: &StockTakeItem,
     chunk: &Chunk,
+    serials: &mut SerialMarks,
 ) -> Decided {
     let level = chunk.levels.get(&item.key).map(|level| &level.value);
     let terms = Terms {
@@ -41,11 +43,12 @@ pub(super) fn decide(
     };
     let later = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
     let policy = take.details().movement_policy;
-    let line = Line {
+    let mut line = Line {
         item,
         level,
         terms,
         cause,
+        serials,
     };
     match (&item.count, run.options.zero_uncounted) {
         (Some(count), _) => match settle(count.quantity, &count.moment, level, later, policy) {
@@ -93,11 +96,37 @@ struct Line<'a> {
     level: Option<&'a StockLevel>,
     terms: Terms<'a>,
     cause: Cause,
+    serials: &'a mut SerialMarks,
+}
+
+/// The id of the event that a line posts follows from the line and the round, so that nothing is posted twice.
+fn variance_id(item: &StockTakeItem, round: u32) -> StockEventId {
+    StockEventId::new(Uuid::new_v5(&item.id.as_uuid(), &round.to_be_bytes()))
+}
+
+/// Whether a line posted a variance in a round.
+pub(super) fn has_posted(item: &StockTakeItem, round: u32) -> bool {
+    let posted = item.posting.as_ref().and_then(|posting| posting.event);
+    posted == Some(variance_id(item, round))
+}
+
+impl Decided {
+    /// Whether it brings the unit of a serial number to its key.
+    pub(super) fn brings_unit(&self) -> bool {
+        let event = self.event.as_ref();
+        event.is_some_and(|event| !event.before.is_positive() && event.after.is_positive())
+    }
+
+    /// Whether it takes the unit of a serial number from its key.
+    pub(super) fn takes_unit_away(&self) -> bool {
+        let event = self.event.as_ref();
+        event.is_some_and(|event| event.before.is_positive() && !event.after.is_positive())
+    }
 }
 
 impl Line<'_> {
     fn posted(
-        &self,
+        &mut self,
         expected: Quantity,
         quantity: Quantity,
         moment: CountMoment,
@@ -108,7 +137,7 @@ impl Line<'_> {
             return self.unposted(LineProblem::OutOfRange, expected);
         };
         let change = Change {
-            id: StockEventId::new(Uuid::new_v5(&self.item.id.as_uuid(), &round.to_be_bytes())),
+            id: variance_id(self.item, round),
             kind: StockEventKind::CountVariance,
             quantity,
             cost: IncomingCost::Current,
@@ -132,6 +161,11 @@ impl Line<'_> {
         else {
             return self.unposted(LineProblem::OutOfRange, expected);
         };
+        let before = self.level.map_or(Quantity::ZERO, StockLevel::quantity);
+        let scope = self.terms.site.policy.serials;
+        if let Err(elsewhere) = self.serials.moved(before, &level, scope) {
+            return self.unposted(elsewhere.problem(), expected);
+        }
         let outcome = if quantity.is_zero() {
             LineOutcome::Confirmed
         } else {

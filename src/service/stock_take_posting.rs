@@ -6,22 +6,21 @@
 //! posted. Each chunk is one commit on the header's version, which also tells how far the run is: whoever works on
 //! it, and however often, each line is posted once.
 
-use std::collections::BTreeMap;
-
 use crate::domain::{
-    CountStatus, DecimalError, JobId, LineOutcome, LinePosting, LineProblem, PostingOptions,
-    REFUSED_LINES_TOLD, Refusal, RefusedLine, Run, RunStage, Site, Stamp, StockEvent, StockKey,
-    StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId, StockTakeState,
+    DecimalError, JobId, LineOutcome, LinePosting, LineProblem, PostingOptions, REFUSED_LINES_TOLD,
+    Refusal, RefusedLine, Run, RunStage, Site, Stamp, StockTake, StockTakeId, StockTakeItem,
+    StockTakeItemId, StockTakeState,
 };
 use crate::store::{
-    ArticleSort, ChangeSet, CommandId, Cursor, Digest, Guard, JobAck, JobProgress, JobTask,
-    Outcome, Page, PageRequest, PageStart, Progress, StockTakeItemFilter, StockTakeItemView,
-    Versioned,
+    ChangeSet, CommandId, CountingView, Cursor, Digest, Guard, JobAck, JobProgress, JobTask,
+    Outcome, Progress, Versioned,
 };
 
 use super::access::Operation;
 use super::call::Step;
-use super::stock_take_lines::{decide, tally};
+use super::serial_marks::SerialMarks;
+use super::stock_take_chunks::{Chunk, Line};
+use super::stock_take_lines::{decide, has_posted, tally};
 use super::stock_take_populating::is_populating;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
 use super::{CHUNK, Caller, Error, Stocktake};
@@ -93,11 +92,14 @@ impl StockTakes<'_> {
         id: StockTakeId,
         options: PostingOptions,
     ) -> Result<StockTake, Error> {
-        let (_, stamp) = self
+        let (job, stamp) = self
             .begin_posting(caller, "submit_stock_take", id, options, step_in_delay())
             .await?;
         let take = self.library.run_stock_take(&stamp, id).await?;
-        posted(take)
+        match (take.state(), take.refusal()) {
+            (StockTakeState::Ongoing, Some(refusal)) if refusal.job == job => Err(refused(refusal)),
+            (_, _) => Ok(take),
+        }
     }
 
     async fn begin_posting(
@@ -198,9 +200,12 @@ impl StockTakes<'_> {
             let read = self.visible(&call.stamp, id).await?;
             let view = library
                 .repository
-                .counting_view(call.organisation(), id, item)
+                .counting_view(call.organisation(), id, &[item])
                 .await?;
-            let line = view.ok_or(Error::not_found("stock take item"))?.item;
+            let (_, line) = view
+                .and_then(CountingView::into_line)
+                .ok_or(Error::not_found("stock take item"))?;
+            let line = line.item;
             call.require(Operation::PostStockTake)?;
             if library.replay(&call).await?.is_some() {
                 return Ok(());
@@ -230,21 +235,6 @@ impl StockTakes<'_> {
             }
         }
     }
-}
-
-/// A take after its posting: refused or posted.
-fn posted(take: StockTake) -> Result<StockTake, Error> {
-    match (take.state(), take.refusal()) {
-        (StockTakeState::Ongoing, Some(refusal)) => Err(refused(refusal)),
-        (_, _) => Ok(take),
-    }
-}
-
-/// What a chunk of a run needs to know.
-pub(super) struct Chunk {
-    pub(super) lines: Page<StockTakeItemView>,
-    pub(super) levels: BTreeMap<StockKey, Versioned<StockLevel>>,
-    pub(super) later: BTreeMap<StockKey, Vec<StockEvent>>,
 }
 
 impl Stocktake {
@@ -284,7 +274,9 @@ impl Stocktake {
         let site = self
             .site(read.value.organisation(), read.value.site())
             .await?;
-        let chunk = self.read_chunk(&read.value, &run, pace.limit).await?;
+        let chunk = self
+            .read_chunk(&site, &read.value, &run, pace.limit)
+            .await?;
         let applied = match run.stage {
             RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
                 self.post_chunk(stamp, &site, &read, &run, &chunk).await?
@@ -296,75 +288,6 @@ impl Stocktake {
         };
         pace.note(applied);
         Ok(None)
-    }
-
-    /// Reads the next lines of a run, their levels, and what happened to their keys since they were counted: one
-    /// query each.
-    async fn read_chunk(&self, take: &StockTake, run: &Run, limit: u32) -> Result<Chunk, Error> {
-        let organisation = take.organisation();
-        let filter = StockTakeItemFilter {
-            left_over: run.stage == RunStage::LeftOver,
-            status: match (run.stage, run.options.zero_uncounted) {
-                (RunStage::Check, false) => CountStatus::Counted,
-                (
-                    RunStage::Check
-                    | RunStage::Apply
-                    | RunStage::LeftOver
-                    | RunStage::ReverseCheck
-                    | RunStage::Reverse,
-                    _,
-                ) => CountStatus::All,
-            },
-            ..StockTakeItemFilter::default()
-        };
-        let start = run.after.clone().map_or(PageStart::First, |after| {
-            PageStart::After(Cursor::from(after))
-        });
-        let page = PageRequest {
-            start,
-            limit,
-            with_total: false,
-        };
-        let sort = ArticleSort::default();
-        let lines = self
-            .repository
-            .stock_take_items(organisation, take.id(), &filter, sort, &page)
-            .await?;
-        let keys: Vec<StockKey> = lines
-            .items
-            .iter()
-            .map(|line| line.item.value.key.clone())
-            .collect();
-        let found = self.repository.levels(organisation, &keys).await?;
-        let levels: BTreeMap<StockKey, Versioned<StockLevel>> = keys
-            .into_iter()
-            .zip(found)
-            .filter_map(|(key, level)| level.map(|level| (key, level)))
-            .collect();
-        let reverses = matches!(run.stage, RunStage::ReverseCheck | RunStage::Reverse);
-        let since: Vec<(StockKey, u64)> = lines
-            .items
-            .iter()
-            .filter_map(|line| {
-                let item = &line.item.value;
-                let counted = item.count.as_ref().map(|count| count.moment.sequence);
-                let posted = item.posting.as_ref().map(|posting| posting.sequence);
-                let since = if reverses { posted } else { counted }?;
-                let now = levels.get(&item.key)?.value.sequence();
-                (now > since).then(|| (item.key.clone(), since))
-            })
-            .collect();
-        let mut later: BTreeMap<StockKey, Vec<StockEvent>> = BTreeMap::new();
-        if !since.is_empty() {
-            for event in self.repository.events_after(organisation, &since).await? {
-                later.entry(event.key.clone()).or_default().push(event);
-            }
-        }
-        Ok(Chunk {
-            lines,
-            levels,
-            later,
-        })
     }
 
     /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
@@ -379,8 +302,20 @@ impl Stocktake {
         let take = &read.value;
         let mut next_run = run.clone();
         let mut decided = Vec::with_capacity(chunk.lines.items.len());
-        for line in &chunk.lines.items {
-            let posting = decide(take, run, site, stamp, &line.item.value, chunk);
+        let mut serials = chunk.serials.clone();
+        let alone = |line: &Line| {
+            let marks = &mut SerialMarks::default();
+            decide(take, run, site, stamp, &line.value, chunk, marks)
+        };
+        for (line, ahead) in chunk.in_order(|line| alone(line).brings_unit()) {
+            if run.stage == RunStage::Apply && has_posted(&line.value, take.round()) {
+                // It was posted ahead of its turn.
+                continue;
+            }
+            let posting = decide(take, run, site, stamp, &line.value, chunk, &mut serials);
+            if ahead && !posting.takes_unit_away() {
+                continue;
+            }
             if let Some(LineOutcome::Unposted { problem }) =
                 posting.item.posting.as_ref().map(|p| &p.outcome)
             {
@@ -388,13 +323,12 @@ impl Stocktake {
             }
             if run.stage != RunStage::Check {
                 let before = line
-                    .item
                     .value
                     .posting
                     .as_ref()
                     .filter(|_| run.stage == RunStage::LeftOver);
                 tally(&mut next_run.tally, &posting.item, before).map_err(|_| out_of_range())?;
-                decided.push((line.item.version, posting));
+                decided.push((line.version, posting));
             }
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
@@ -411,6 +345,9 @@ impl Stocktake {
                     changes.event(event);
                 }
                 changes.update(version, line.item);
+            }
+            if run.stage != RunStage::Check {
+                serials.write(changes);
             }
         })
         .await

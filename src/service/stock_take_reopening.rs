@@ -8,7 +8,9 @@ use crate::store::{Cursor, Digest, Guard, JobTask, Outcome, Version, Versioned};
 
 use super::access::Operation;
 use super::call::Step;
-use super::stock_take_posting::{Chunk, refused};
+use super::serial_marks::{Elsewhere, SerialMarks};
+use super::stock_take_chunks::{Chunk, Line};
+use super::stock_take_posting::refused;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
 use super::{Caller, Error, Stocktake};
 
@@ -33,15 +35,11 @@ impl StockTakes<'_> {
             .optional(reason.as_ref());
         let mut call = library.begin(caller, "reopen_stock_take", digest)?;
         let job = JobId::new(library.ids.next());
-        loop {
+        let job = loop {
             let read = self.visible(&call.stamp, id).await?;
             call.require(Operation::ReopenStockTake)?;
-            if library
-                .replay_job(&mut call, "reopen_stock_take")
-                .await?
-                .is_some()
-            {
-                break;
+            if let Some(job) = library.replay_job(&mut call, "reopen_stock_take").await? {
+                break job;
             }
             let next = read
                 .value
@@ -52,13 +50,15 @@ impl StockTakes<'_> {
                 changes.update(read.version, next);
                 changes.job(queued);
             });
-            if let Step::Done(_) = step.await? {
-                break;
+            if let Step::Done(Outcome::Job(job)) = step.await? {
+                break job;
             }
-        }
+        };
         let take = library.run_stock_take(&call.stamp, id).await?;
         match (take.state(), take.refusal()) {
-            (StockTakeState::Finished, Some(refusal)) => Err(refused(refusal)),
+            (StockTakeState::Finished, Some(refusal)) if refusal.job == job => {
+                Err(refused(refusal))
+            }
             (_, _) => Ok(take),
         }
     }
@@ -85,11 +85,19 @@ impl Stocktake {
         let take = &read.value;
         let mut next_run = run.clone();
         let mut lines = Vec::with_capacity(chunk.lines.items.len());
-        for line in &chunk.lines.items {
-            match take_back(take, run, site, stamp, &line.item, chunk) {
+        let mut serials = chunk.serials.clone();
+        let alone = |line: &Line| {
+            let marks = &mut SerialMarks::default();
+            take_back(take, run, site, stamp, line, chunk, marks)
+        };
+        let brings = |line: &Line| alone(line).is_ok_and(|line| line.brings_unit());
+        for (line, ahead) in chunk.in_order(brings) {
+            match take_back(take, run, site, stamp, line, chunk, &mut serials) {
+                Ok(line) if ahead && !line.takes_unit_away() => {}
                 Ok(line) => lines.push(line),
+                Err(_) if ahead => {}
                 // What can't be taken back any more keeps its posting; its count then posts nothing more.
-                Err(problem) => next_run.refuse(&line.item.value, &problem),
+                Err(problem) => next_run.refuse(&line.value, &problem),
             }
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
@@ -108,8 +116,32 @@ impl Stocktake {
                 }
                 changes.update(line.version, line.item);
             }
+            if !check {
+                serials.write(changes);
+            }
         })
         .await
+    }
+}
+
+impl TakenBack {
+    /// Whether it brings the unit of a serial number to its key.
+    fn brings_unit(&self) -> bool {
+        self.on_hand() == (false, true)
+    }
+
+    /// Whether it takes the unit of a serial number from its key.
+    fn takes_unit_away(&self) -> bool {
+        self.on_hand() == (true, false)
+    }
+
+    /// Whether anything is on hand before, and after.
+    fn on_hand(&self) -> (bool, bool) {
+        let level = self.level.as_ref();
+        level.map_or((false, false), |(before, after)| {
+            let before = before.value.quantity();
+            (before.is_positive(), after.quantity().is_positive())
+        })
     }
 }
 
@@ -118,8 +150,9 @@ fn take_back(
     run: &Run,
     site: &Site,
     stamp: &Stamp,
-    line: &Versioned<std::sync::Arc<StockTakeItem>>,
+    line: &Line,
     chunk: &Chunk,
+    serials: &mut SerialMarks,
 ) -> Result<TakenBack, LineProblem> {
     let item = &line.value;
     let reopened = StockTakeItem {
@@ -152,6 +185,9 @@ fn take_back(
     let (next, events) = level
         .value
         .take_back(&posting, events, run.reason.as_ref(), &terms)?;
+    serials
+        .moved(level.value.quantity(), &next, site.policy.serials)
+        .map_err(Elsewhere::problem)?;
     let level = (next != level.value).then(|| (level.clone(), next));
     Ok(TakenBack {
         level,

@@ -15,7 +15,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Call, Step};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Edit, Error, Stocktake};
 
 /// How often a job is tried before it ends dead.
 pub(super) const JOB_ATTEMPTS: u32 = 10;
@@ -55,6 +55,19 @@ pub struct NewStockTakeList {
     pub annual: bool,
     /// What it does about stock that moves while it is counted.
     pub movement_policy: MovementPolicy,
+}
+
+/// What is changed on a take; what is missing stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StockTakeAmendment {
+    /// Its name.
+    pub name: Option<Label>,
+    /// What it is about.
+    pub description: Option<Label>,
+    /// When it should be finished.
+    pub due_at: Edit<Timestamp>,
+    /// Whether it is the annual one. Saying so later adds no articles.
+    pub annual: Option<bool>,
 }
 
 /// A take and the totals of all its lines.
@@ -324,6 +337,36 @@ impl<'a> StockTakes<'a> {
         .await
     }
 
+    /// Changes some of the words on a take and leaves the others (S1.4, S4.4), before posting begins.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn amend(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        amendment: StockTakeAmendment,
+    ) -> Result<StockTake, Error> {
+        let digest = Digest::of("amend_stock_take")
+            .field(id)
+            .field(format_args!("{amendment:?}"));
+        let call = self.library.begin(caller, "amend_stock_take", digest)?;
+        self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
+            let asked = amendment.clone();
+            let details = take.details().clone();
+            let details = StockTakeDetails {
+                name: asked.name.or(details.name),
+                description: asked.description.unwrap_or(details.description),
+                due_at: asked.due_at.applied_to(details.due_at),
+                annual: asked.annual.unwrap_or(details.annual),
+                movement_policy: details.movement_policy,
+            };
+            Ok(take.update(details, stamp)?)
+        })
+        .await
+    }
+
     /// Begins to count a list (S4.6).
     ///
     /// # Errors
@@ -411,11 +454,14 @@ impl<'a> StockTakes<'a> {
             .repository
             .stock_take(stamp.actor.organisation, id)
             .await?;
-        take.filter(|take| {
-            stamp.actor.sees(take.value.site()) && take.value.state() != StockTakeState::Removed
-        })
-        .ok_or(Error::not_found("stock take"))
+        take.filter(|take| is_visible(stamp, take))
+            .ok_or(Error::not_found("stock take"))
     }
+}
+
+/// Whether the actor can see a take, and it is not removed.
+pub(super) fn is_visible(stamp: &Stamp, take: &StockTake) -> bool {
+    stamp.actor.sees(take.site()) && take.state() != StockTakeState::Removed
 }
 
 pub(super) fn take_of(outcome: Outcome) -> Result<StockTake, Error> {

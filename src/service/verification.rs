@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Quantity, Site, StockEvent, StockEventKind, StockKey, StockLevel, Valuation, Value,
+    Quantity, SerialScope, Site, StockEvent, StockEventKind, StockKey, StockLevel, Valuation, Value,
 };
 use crate::store::{LevelFilter, PageRequest};
 
+use super::serial_marks::SerialMarks;
 use super::{CHUNK, Error, Stocktake};
 
 /// What [`Stock::verify`](super::Stock::verify) found.
@@ -74,6 +75,14 @@ pub enum Difference {
         /// Which event.
         at: u64,
     },
+    /// What is known of where a serial number is does not agree with the level: a key that holds the unit is not marked
+    /// as the one that does, or one that does not hold it is.
+    Serial {
+        /// The key.
+        key: StockKey,
+        /// The key that is marked under its product.
+        marked: Option<StockKey>,
+    },
     /// The positions of the site's ledger have a gap, or events that no level knows.
     Positions {
         /// How many events the ledger has.
@@ -110,7 +119,15 @@ impl Stocktake {
             {
                 events.entry(event.key.clone()).or_default().push(event);
             }
+            let serials = self
+                .serial_marks(
+                    site.organisation,
+                    keys.iter().map(|(key, _)| key),
+                    SerialScope::Product,
+                )
+                .await?;
             for level in &levels.items {
+                result.check_serial(&level.value, &serials);
                 let history = events.remove(level.value.key()).unwrap_or_default();
                 result.check(site, &level.value, &history);
             }
@@ -132,8 +149,13 @@ impl Stocktake {
                 .ledger(site.organisation, site.id, last, CHUNK)
                 .await?;
             let Some(end) = entries.last() else { break };
+            // A ledger that does not go on is not gap-free either: what was counted tells.
+            let goes_on = end.position > last;
             last = end.position;
             counted = counted.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+            if !goes_on {
+                break;
+            }
         }
         if last != counted || counted != result.events {
             result.differences.push(Difference::Positions {
@@ -146,6 +168,25 @@ impl Stocktake {
 }
 
 impl Verification {
+    fn check_serial(&mut self, level: &StockLevel, serials: &SerialMarks) {
+        let key = level.key();
+        let Some(serial) = &key.serial else {
+            return;
+        };
+        let marked = serials.holder(serial, key.product);
+        let agrees = if level.quantity().is_positive() {
+            marked == Some(key)
+        } else {
+            !serials.names(key)
+        };
+        if !agrees {
+            self.differences.push(Difference::Serial {
+                key: key.clone(),
+                marked: marked.cloned(),
+            });
+        }
+    }
+
     fn check(&mut self, site: &Site, level: &StockLevel, history: &[StockEvent]) {
         self.levels = self.levels.saturating_add(1);
         let key = level.key();

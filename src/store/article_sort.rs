@@ -5,11 +5,12 @@ use crate::domain::{Product, Quantity, StockKey, StockLevel, StockTakeItem, fold
 
 /// Columns that articles and lines can be sorted by: those of the document.
 ///
-/// Texts sort by their case-folded bytes, what is missing comes first, and rows that are equal keep the order
-/// of their lines (of their keys, where there are no lines).
+/// Texts sort by their case-folded bytes ([`fold`]), what is missing comes first, and rows that are equal keep the
+/// order of their lines, then of their ids (of their keys, where there are no lines), in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ArticleColumn {
-    /// `order`: the order in which lines were added.
+    /// `order`: the order in which lines were added. A site's articles have none: by this column they stand in
+    /// the order of their keys, in both directions.
     #[default]
     Line,
     /// `art`: the article id.
@@ -86,7 +87,10 @@ impl ArticleColumn {
         let or_missing = |value: Option<SortValue>| value.unwrap_or(SortValue::Missing);
         let product = row.product;
         match self {
-            Self::Line => SortValue::Missing,
+            Self::Line => or_missing(
+                row.line
+                    .map(|line| SortValue::Number(i64::try_from(line).unwrap_or(i64::MAX))),
+            ),
             Self::Article => text(product.article_id.as_str()),
             Self::Name => text(product.name.as_str()),
             Self::Bundled => SortValue::Flag(product.bundled),
@@ -116,6 +120,8 @@ impl ArticleColumn {
 /// A row to be sorted.
 #[derive(Clone, Copy, Debug)]
 pub struct ArticleRow<'a> {
+    /// Its line, in a take.
+    pub line: Option<u64>,
     /// Its product.
     pub product: &'a Product,
     /// Its key.
@@ -164,6 +170,7 @@ impl ArticleColumn {
                 .unzip(),
         };
         self.value(&ArticleRow {
+            line: Some(item.line),
             product: &item.product,
             key: &item.key,
             on_hand,
@@ -175,6 +182,7 @@ impl ArticleColumn {
     /// What a stocked article sorts by.
     pub fn value_of_article(self, level: &StockLevel, product: &Product) -> SortValue {
         self.value(&ArticleRow {
+            line: None,
             product,
             key: level.key(),
             on_hand: Some(level.quantity()),

@@ -3,13 +3,26 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 
-use super::{Command, JobAck, JobProgress, NewJob, Record, RecordKey, Version, Versioned, Write};
+use super::{
+    Command, DeletableKey, JobAck, JobProgress, NewJob, Record, RecordKey, Version, Versioned,
+    Write,
+};
 use crate::domain::{
     CountEntry, InventoryCountEntry, InventoryCountId, OrganisationId, Site, SiteId, StockEvent,
     StockTakeId,
 };
 
 /// One atomic write: all of it is applied, or nothing (clause R1).
+///
+/// It holds one write a record. Who writes a record a second time says what it becomes after all; what is expected
+/// of it stays what the first write expected:
+///
+/// | first | then | is in the end |
+/// | --- | --- | --- |
+/// | insert | insert or update | insert of the last |
+/// | insert | delete | nothing: the record is not written, and nothing is expected of it |
+/// | update, delete | insert or update | update of the first version to the last record |
+/// | update, delete | delete | delete of the first version |
 ///
 /// An adapter takes it apart with [`parts`](Self::parts), and destructures [`ChangeSetParts`] without `..`,
 /// so that a new field breaks its build instead of being lost.
@@ -117,7 +130,7 @@ pub struct ChangeSetParts<'a> {
     pub events: &'a [StockEvent],
     /// New count entries, in order.
     pub entries: &'a [Entry],
-    /// Jobs that are born.
+    /// Jobs that are born, before the next two are looked at: those may be of these jobs.
     pub jobs: &'a [NewJob],
     /// Steps of jobs.
     pub progress: &'a [JobProgress],
@@ -127,7 +140,7 @@ pub struct ChangeSetParts<'a> {
 
 impl ChangeSet {
     /// The most records, events and entries that every store must accept in one commit (clause R15).
-    pub const MAX_SIZE: usize = 40_000;
+    pub const MAX_SIZE: usize = 60_000;
 
     /// An empty change set of a command.
     pub const fn new(organisation: OrganisationId, command: Command) -> Self {
@@ -149,30 +162,33 @@ impl ChangeSet {
         self.guards.push(guard);
     }
 
-    /// Creates a record.
+    /// Creates a record. One that this change set writes already keeps what the first write expected of it.
     pub fn insert(&mut self, record: impl Into<Record>) {
-        let record = record.into();
-        self.writes.insert(record.key(), Write::Insert(record));
+        self.write(record.into(), Write::Insert);
     }
 
-    /// Replaces a record that has the expected version. A record that this change set writes already keeps
-    /// the expectation of the first write.
+    /// Replaces a record that has the expected version. One that this change set writes already keeps what the
+    /// first write expected of it.
     pub fn update(&mut self, expected: Version, record: impl Into<Record>) {
-        let record = record.into();
+        let update = |record| Write::Update { expected, record };
+        self.write(record.into(), update);
+    }
+
+    /// Writes a record as a first write does, or says what one becomes after all.
+    fn write(&mut self, record: Record, first: impl FnOnce(Record) -> Write) {
         match self.writes.entry(record.key()) {
             btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(Write::Update { expected, record });
+                vacant.insert(first(record));
             }
-            btree_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
-                Write::Insert(earlier)
-                | Write::Update {
-                    record: earlier, ..
-                } => *earlier = record,
-                Write::Delete { expected } => {
-                    let expected = *expected;
-                    occupied.insert(Write::Update { expected, record });
-                }
-            },
+            btree_map::Entry::Occupied(mut occupied) => {
+                let write = match *occupied.get() {
+                    Write::Insert(_) => Write::Insert(record),
+                    Write::Update { expected, .. } | Write::Delete { expected } => {
+                        Write::Update { expected, record }
+                    }
+                };
+                occupied.insert(write);
+            }
         }
     }
 
@@ -184,9 +200,22 @@ impl ChangeSet {
         }
     }
 
-    /// Deletes a record that has the expected version.
-    pub fn delete(&mut self, expected: Version, key: RecordKey) {
-        self.writes.insert(key, Write::Delete { expected });
+    /// Deletes a record that has the expected version. One that this change set writes already keeps what the
+    /// first write expected of it; one that it creates is not written at all.
+    pub fn delete(&mut self, expected: Version, key: DeletableKey) {
+        match self.writes.entry(key.into()) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(Write::Delete { expected });
+            }
+            btree_map::Entry::Occupied(mut occupied) => match *occupied.get() {
+                Write::Insert(_) => {
+                    occupied.remove();
+                }
+                Write::Update { expected, .. } | Write::Delete { expected } => {
+                    occupied.insert(Write::Delete { expected });
+                }
+            },
+        }
     }
 
     /// Appends to the ledger.
@@ -255,6 +284,80 @@ impl ChangeSet {
             jobs,
             progress,
             acks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::store::{CommandId, Digest, OpenCount, Outcome};
+
+    const SITE: SiteId = SiteId::new(uuid::Uuid::from_u128(1));
+    const KEY: DeletableKey = DeletableKey::OpenCount(SITE);
+
+    fn record(n: u128) -> OpenCount {
+        OpenCount {
+            site: SITE,
+            count: InventoryCountId::new(uuid::Uuid::from_u128(n)),
+        }
+    }
+
+    type Step = fn(&mut ChangeSet);
+
+    fn after(steps: [Step; 2]) -> Option<Write> {
+        let mut changes = ChangeSet::new(
+            OrganisationId::new(uuid::Uuid::nil()),
+            Command {
+                id: CommandId::new("test", 1),
+                digest: Digest::of("test").finish(),
+                outcome: Outcome::Done,
+                at: Timestamp::EPOCH,
+            },
+        );
+        for step in steps {
+            step(&mut changes);
+        }
+        changes
+            .parts()
+            .writes
+            .get(&RecordKey::OpenCount(SITE))
+            .cloned()
+    }
+
+    /// The table of the documentation.
+    #[test]
+    fn a_second_write_keeps_the_expectation_of_the_first() {
+        let insert: [Step; 2] = [|it| it.insert(record(1)), |it| it.insert(record(2))];
+        let update: [Step; 2] = [
+            |it| it.update(Version::new(1), record(1)),
+            |it| it.update(Version::new(2), record(2)),
+        ];
+        let delete: [Step; 2] = [
+            |it| it.delete(Version::new(1), KEY),
+            |it| it.delete(Version::new(2), KEY),
+        ];
+        let inserted = Some(Write::Insert(record(2).into()));
+        let updated = Some(Write::Update {
+            expected: Version::new(1),
+            record: record(2).into(),
+        });
+        let deleted = Some(Write::Delete {
+            expected: Version::new(1),
+        });
+        for (steps, expected) in [
+            ([insert[0], insert[1]], &inserted),
+            ([insert[0], update[1]], &inserted),
+            ([insert[0], delete[1]], &None),
+            ([update[0], insert[1]], &updated),
+            ([update[0], update[1]], &updated),
+            ([update[0], delete[1]], &deleted),
+            ([delete[0], insert[1]], &updated),
+            ([delete[0], update[1]], &updated),
+            ([delete[0], delete[1]], &deleted),
+        ] {
+            assert_eq!(after(steps), *expected);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     ChangeSet, ChangeSetParts, CommitError, Conflict, Entry, Guard, JobAck, LeaseToken, RecordKey,
-    StoreError, StoreErrorKind, UniqueName, Version, Write,
+    UniqueName, Version, Write,
 };
 use crate::domain::{InventoryCountId, JobId, StockEvent, StockEventId, StockKey, StockTakeId};
 
@@ -46,7 +46,7 @@ pub trait Facts {
 /// # Errors
 ///
 /// [`CommitError::TooLarge`]; [`CommitError::LeaseLost`]; [`CommitError::Conflict`] with everything that was
-/// not as expected; [`StoreErrorKind::Corrupt`] when a record is to be deleted whose kind is never deleted.
+/// not as expected.
 pub fn check(changes: &ChangeSet, facts: &impl Facts) -> Result<(), CommitError> {
     if changes.size() > ChangeSet::MAX_SIZE {
         return Err(CommitError::TooLarge {
@@ -54,13 +54,6 @@ pub fn check(changes: &ChangeSet, facts: &impl Facts) -> Result<(), CommitError>
         });
     }
     let parts = changes.parts();
-    let is_delete = |write: &Write| matches!(write, Write::Delete { .. });
-    if (parts.writes.iter()).any(|(key, write)| is_delete(write) && !key.is_ever_deleted()) {
-        let error = StoreError::new(StoreErrorKind::Corrupt, "commit");
-        return Err(error
-            .because("records of this kind are never deleted")
-            .into());
-    }
     for ack in parts.acks {
         if let JobAck::Leased(token) = ack
             && !(token.organisation == parts.organisation && facts.is_held(*token))

@@ -161,8 +161,8 @@ pub enum Outcome {
     Done,
     /// A stock take.
     StockTake(Arc<StockTake>),
-    /// A line of a stock take.
-    StockTakeItem(Arc<StockTakeItem>),
+    /// Lines of a stock take.
+    StockTakeItems(Arc<[StockTakeItem]>),
     /// An inventory count.
     InventoryCount(Arc<InventoryCount>),
     /// A line of an inventory count.
@@ -200,8 +200,8 @@ macro_rules! outcomes {
 outcomes! {
     /// The stock take, if it is one.
     stock_take: StockTake(Arc<StockTake>),
-    /// The line of a stock take, if it is one.
-    stock_take_item: StockTakeItem(Arc<StockTakeItem>),
+    /// The lines of a stock take, if it is some.
+    stock_take_items: StockTakeItems(Arc<[StockTakeItem]>),
     /// The inventory count, if it is one.
     inventory_count: InventoryCount(Arc<InventoryCount>),
     /// The line of an inventory count, if it is one.

@@ -14,7 +14,7 @@ pub enum StoreErrorKind {
     Busy,
     /// What it holds can't be read back. Call somebody.
     Corrupt,
-    /// A cursor of another list, or an altered one. Begin at the first page.
+    /// A cursor of another list, or a text that is none. Begin at the first page.
     InvalidCursor,
 }
 

@@ -103,9 +103,9 @@ pub struct Job {
     pub progress: Progress,
     /// Why the last attempt failed; at most 2,000 bytes.
     pub last_error: Option<String>,
-    /// When it was born.
+    /// When it was born: the moment of the command of its commit, or when the queue took it over.
     pub created_at: Timestamp,
-    /// When it ended.
+    /// When it ended: the moment of the command that ended it, or the `now` of the call.
     pub finished_at: Option<Timestamp>,
 }
 

@@ -12,12 +12,13 @@ use crate::domain::{JobId, OrganisationId, Timestamp};
 /// The clauses are in the [room's documentation](crate::store).
 #[async_trait]
 pub trait JobQueue: Debug + Send + Sync + 'static {
-    /// Leases the next due job of any organisation until a moment: the one that is due longest. An expired
-    /// lease is leased again by this very call; a job whose attempts are spent ends dead here.
+    /// Leases the next due job of any organisation until a moment: the one that is due longest. A lease that
+    /// ended at `now` or before has expired, and is leased again by this very call; a job whose attempts are spent
+    /// ends dead here.
     ///
     /// # Contract
     ///
-    /// Q3 (one live lease), Q4 (fencing), Q5 (expiry), Q6 (attempts).
+    /// Q3 (one live lease), Q4 (fencing), Q5 (expiry), Q6 (attempts), Q7 (not before its time), Q8 (order).
     async fn lease(
         &self,
         worker: &str,
@@ -25,7 +26,8 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError>;
 
-    /// Keeps a lease longer.
+    /// Keeps a lease longer; a moment before its end leaves it as it is. A lease that has run out but was not
+    /// taken is still its holder's.
     ///
     /// # Errors
     ///
@@ -41,7 +43,7 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
 
     /// Gives a job back: it runs again at `retry_at`, or ends dead when that is `None` or its attempts are
-    /// spent.
+    /// spent. The error is kept, cut to 2,000 bytes between characters.
     ///
     /// # Errors
     ///
@@ -58,14 +60,15 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     async fn job(&self, organisation: OrganisationId, id: JobId)
     -> Result<Option<Job>, StoreError>;
 
-    /// The dead jobs of an organisation, the oldest first.
+    /// The dead jobs of an organisation, the oldest first by when they were born, then by id.
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,
         page: &PageRequest,
     ) -> Result<Page<Job>, StoreError>;
 
-    /// Queues a dead job again with its attempts forgotten. Tells whether it was dead; any other is left alone.
+    /// Queues a dead job again with its attempts forgotten; its progress and its last error stay. Tells whether it was
+    /// dead; any other is left alone.
     async fn requeue(
         &self,
         organisation: OrganisationId,

@@ -1,5 +1,6 @@
 //! Pages of lists, in their own order or by a sort value: what every store needs that hands out cursors.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt::Display;
 
@@ -17,11 +18,11 @@ pub struct List {
 
 /// A row of a sorted list.
 #[derive(Debug)]
-pub struct Ranked<'a, P, R> {
+pub struct Ranked<P, R> {
     /// What it sorts by.
     pub value: SortValue,
     /// Its place among rows that are equal in that.
-    pub position: &'a P,
+    pub position: P,
     /// The row.
     pub row: R,
 }
@@ -56,7 +57,11 @@ impl List {
     }
 
     /// The place that the page begins after, for a list in its own order. `belongs` tells whether the list
-    /// could have such a place at all.
+    /// could have such a place at all: it refuses more of the cursors that somebody has made up, and may be `|_| true`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::InvalidCursor`].
     pub fn after<P: Position>(
         &self,
         request: &PageRequest,
@@ -92,54 +97,100 @@ impl List {
         Page { items, total, next }
     }
 
-    /// A page of a sorted list. The rows are all of the list's, in any order.
+    /// Begins a page of a sorted list, into which all of the list's rows are put, in any order.
     ///
-    /// No more rows are kept than up to the end of the page, and only these are sorted.
-    pub fn sorted<'a, P: Position + 'a, R>(
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::InvalidCursor`].
+    pub fn sorting<Q: Position, P: Borrow<Q>, R>(
         &self,
         request: &PageRequest,
         descending: bool,
-        rows: impl Iterator<Item = Ranked<'a, P, R>>,
-    ) -> Result<Page<R>, StoreError> {
+    ) -> Result<Sorting<Q, P, R>, StoreError> {
         let after = self.open(request, |tokens| {
             let value = tokens.value()?;
-            Some((value, P::read(tokens)?))
+            Some((value, Q::read(tokens)?))
         })?;
-        let compare = |a: (&SortValue, &P), b: (&SortValue, &P)| {
-            let by_value = if descending {
-                b.0.cmp(a.0)
-            } else {
-                a.0.cmp(b.0)
-            };
-            by_value.then_with(|| a.1.cmp(b.1))
-        };
-        let mut all: u64 = 0;
-        let rows = rows.inspect(|_| all = all.saturating_add(1)).filter(|row| {
-            after.as_ref().is_none_or(|(value, position)| {
-                compare((&row.value, row.position), (value, position)).is_gt()
-            })
-        });
-        let limit = request.bounded_limit();
         let skip = skipped(request);
-        let end = skip.saturating_add(limit);
-        let mut first = smallest(rows, end.saturating_add(1), |a, b| {
-            compare((&a.value, a.position), (&b.value, b.position))
+        let end = skip.saturating_add(request.bounded_limit());
+        Ok(Sorting {
+            list: *self,
+            descending,
+            after,
+            skip,
+            end,
+            with_total: request.with_total,
+            all: 0,
+            kept: Smallest::new(end.saturating_add(1)),
+        })
+    }
+}
+
+/// A page of a sorted list on its way. No more rows are kept than up to the end of the page, and only these
+/// are sorted.
+#[derive(Debug)]
+pub struct Sorting<Q, P, R> {
+    list: List,
+    descending: bool,
+    after: Option<(SortValue, Q)>,
+    skip: usize,
+    end: usize,
+    with_total: bool,
+    all: u64,
+    kept: Smallest<Ranked<P, R>>,
+}
+
+impl<Q: Position, P: Borrow<Q>, R> Sorting<Q, P, R> {
+    /// Takes a row of the list.
+    pub fn push(&mut self, row: Ranked<P, R>) {
+        self.all = self.all.saturating_add(1);
+        let descending = self.descending;
+        let is_after = self.after.as_ref().is_none_or(|(value, position)| {
+            let mark = (value, position);
+            compare(descending, (&row.value, row.position.borrow()), mark).is_gt()
         });
-        let next = first
-            .len()
-            .checked_sub(end)
-            .filter(|beyond| *beyond > 0)
-            .and_then(|_| first.get(end.saturating_sub(1)))
-            .map(|row| {
-                let mut mark = Mark::default();
-                mark.value(&row.value);
-                row.position.write(&mut mark);
-                Cursor::seal(self.digest, mark.as_str())
-            });
-        first.truncate(end);
-        let items = first.into_iter().skip(skip).map(|row| row.row).collect();
-        let total = request.with_total.then_some(all);
-        Ok(Page { items, total, next })
+        if is_after {
+            self.kept.push(row, by_rank(descending));
+        }
+    }
+
+    /// The page.
+    pub fn page(self) -> Page<R> {
+        let mut first = self.kept.sorted(by_rank(self.descending));
+        let is_more = first.len() > self.end;
+        let last = self.end.checked_sub(1).and_then(|last| first.get(last));
+        let next = last.filter(|_| is_more).map(|row| {
+            let mut mark = Mark::default();
+            mark.value(&row.value);
+            row.position.borrow().write(&mut mark);
+            Cursor::seal(self.list.digest, mark.as_str())
+        });
+        first.truncate(self.end);
+        let rows = first.into_iter().skip(self.skip);
+        Page {
+            items: rows.map(|row| row.row).collect(),
+            total: self.with_total.then_some(self.all),
+            next,
+        }
+    }
+}
+
+/// By the value, in a direction; rows that are equal in it keep their own order in both directions.
+fn compare<Q: Ord>(descending: bool, a: (&SortValue, &Q), b: (&SortValue, &Q)) -> Ordering {
+    let by_value = if descending {
+        b.0.cmp(a.0)
+    } else {
+        a.0.cmp(b.0)
+    };
+    by_value.then_with(|| a.1.cmp(b.1))
+}
+
+fn by_rank<Q: Ord, P: Borrow<Q>, R>(
+    descending: bool,
+) -> impl Fn(&Ranked<P, R>, &Ranked<P, R>) -> Ordering {
+    move |a, b| {
+        let b = (&b.value, b.position.borrow());
+        compare(descending, (&a.value, a.position.borrow()), b)
     }
 }
 
@@ -151,37 +202,46 @@ fn skipped(request: &PageRequest) -> usize {
     }
 }
 
-/// The smallest rows, so many of them, in order. At most twice as many are held at a time.
-fn smallest<R>(
-    rows: impl Iterator<Item = R>,
+/// The smallest rows, so many of them. At most twice as many are held at a time.
+#[derive(Debug)]
+struct Smallest<R> {
     keep: usize,
-    compare: impl Fn(&R, &R) -> Ordering,
-) -> Vec<R> {
+    rows: Vec<R>,
+    /// Once cut, the last row that is kept is the largest of the smallest so far.
+    was_cut: bool,
+}
+
+impl<R> Smallest<R> {
     /// Below this, sorting now and then costs less than it saves.
     const LEAST: usize = 1_024;
-    let full = keep.saturating_mul(2).max(LEAST);
-    let last = keep.saturating_sub(1);
-    let mut kept: Vec<R> = Vec::new();
-    // Once cut, the row at `last` is the largest of the smallest so far.
-    let mut was_cut = false;
-    for row in rows {
-        let is_beyond = || {
-            kept.get(last)
-                .is_some_and(|most| compare(&row, most).is_ge())
-        };
-        if was_cut && is_beyond() {
-            continue;
-        }
-        kept.push(row);
-        if kept.len() >= full {
-            kept.select_nth_unstable_by(last, &compare);
-            kept.truncate(keep);
-            was_cut = true;
+
+    const fn new(keep: usize) -> Self {
+        Self {
+            keep,
+            rows: Vec::new(),
+            was_cut: false,
         }
     }
-    kept.sort_unstable_by(&compare);
-    kept.truncate(keep);
-    kept
+
+    fn push(&mut self, row: R, compare: impl Fn(&R, &R) -> Ordering) {
+        let last = self.keep.saturating_sub(1);
+        let most = self.rows.get(last).filter(|_| self.was_cut);
+        if most.is_some_and(|most| compare(&row, most).is_ge()) {
+            return;
+        }
+        self.rows.push(row);
+        if self.rows.len() >= self.keep.saturating_mul(2).max(Self::LEAST) {
+            self.rows.select_nth_unstable_by(last, compare);
+            self.rows.truncate(self.keep);
+            self.was_cut = true;
+        }
+    }
+
+    fn sorted(mut self, compare: impl Fn(&R, &R) -> Ordering) -> Vec<R> {
+        self.rows.sort_unstable_by(compare);
+        self.rows.truncate(self.keep);
+        self.rows
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +274,11 @@ mod tests {
             20_000,
             usize::MAX,
         ] {
-            let found = smallest(rows.iter().copied(), keep, Ord::cmp);
+            let mut smallest = Smallest::new(keep);
+            for row in &rows {
+                smallest.push(*row, Ord::cmp);
+            }
+            let found = smallest.sorted(Ord::cmp);
             assert!(found.iter().eq(sorted.iter().take(keep)), "{keep}");
         }
     }

@@ -10,22 +10,22 @@
 //! | id | clause |
 //! | --- | --- |
 //! | R1 | **Atomicity.** A commit applies every part of its change set or none: records, events, entries, jobs, progress, acks, and the command's own record |
-//! | R2 | **Expectations.** Guards and versions are evaluated at the commit, atomically with the writes. A conflict lists every part that was not as expected, and nothing is applied |
-//! | R3 | **Versions.** An insert demands that the record is absent; its version is higher than any the key ever had. An update or a delete demands the version it names; an update makes it one higher |
+//! | R2 | **Expectations.** Guards and versions are evaluated at the commit, atomically with the writes. A conflict lists every part that was not as expected, in any order, and nothing is applied. Of two parts of one change set that exclude each other (two events with one id, one name for two records) the later one is told: in the order of writing, records in that of their keys. A line, or a count entry, needs its document, in the store or in the change set ([`Conflict::Missing`] of the document); nothing else needs another record |
+//! | R3 | **Versions.** An insert demands that the record is absent; its version is [`Version::FIRST`], or higher than any the key ever had. An update or a delete demands the version it names; an update makes it one higher, also when nothing differs. Only records that a [`DeletableKey`] names are ever deleted |
 //! | R4 | **Isolation.** Commits are linearizable. A single read sees one committed snapshot |
 //! | R5 | **Read your writes.** After a commit returned, every later read through any handle sees it |
 //! | R6 | **Tenancy.** Every key is one of an organisation. Rows of another do not exist: reads give nothing, writes conflict as with an id that was never used |
-//! | R7 | **Event keys.** Within an organisation an event's id is unique, and so is its sequence within its stock key. Events and entries are never changed or deleted |
+//! | R7 | **Event keys.** Within an organisation an event's id is unique, and so is its sequence within its stock key. Events and entries are never changed or deleted, also not with the line that they belong to. Ids of entries are the caller's and say nothing to the store: it keeps every entry, in the order of commits and, within one, of writing. Sequences need not come in order; an event needs no level |
 //! | R8 | **Epochs.** A commit guarded on a take's epoch (an inventory count's) and one that changes that epoch are serialised; afterwards no commit guarded on the old one applies. Commits guarded on the same epoch don't conflict with each other by it. The same holds of a guard on a site's version and a commit that changes the site |
-//! | R9 | **Pages.** The order is total and does not change under a row. A cursor is exclusive and good only for its own list (another: [`StoreErrorKind::InvalidCursor`]). Rows that are there all the time appear exactly once in a walk by cursors, whatever comes and goes. A page beyond the end is empty |
-//! | R10 | **Positions.** Each event gets the next position of its site at its commit: 1, 2, 3 ... in the order of commits, gap-free once visible. Time has no influence on it |
-//! | R11 | **Totals.** Totals are those of exactly the lines that the list gives for the same filter |
-//! | R12 | **Idempotency.** A command is remembered in its own commit, under its organisation and id. The same id with the same digest gives [`CommitOutcome::AlreadyApplied`] with the first outcome; with another digest [`CommitError::CommandReused`]. This is checked before anything else. A commit that fails remembers nothing |
-//! | R13 | **Unknown outcomes.** A store that can't tell whether a commit landed says [`CommitError::OutcomeUnknown`], never that it failed. The same change set sent again, or [`Repository::settle`], answers for good, also while the first is in flight; after a *never* the first can't land any more |
+//! | R9 | **Pages.** The order is total, and told [below](#the-order-of-lists). A cursor is exclusive and good only for its own list: the same method, organisation, parent, filter and sort (any other, and a text that is no cursor: [`StoreErrorKind::InvalidCursor`]). Rows that are there all the time, and don't change what they are sorted by, appear exactly once in a walk by cursors, whatever comes and goes. A page beyond the end is empty; the page that ends with the last row has no next one |
+//! | R10 | **Positions.** Each event gets the next position of its site at its commit: 1, 2, 3 ... in the order of commits, gap-free once visible. Within a commit they go in the order of writing. A commit that is refused uses none up. Time has no influence on it |
+//! | R11 | **Totals.** Totals are those of exactly the lines that the list gives for the same filter. A sum that does not fit its type is [`StoreErrorKind::Corrupt`], never wrapped |
+//! | R12 | **Idempotency.** A command is remembered in its own commit, under its organisation and id. The same id with the same digest gives [`CommitOutcome::AlreadyApplied`] with the first outcome; with another digest [`CommitError::CommandReused`]. This is checked before anything else, then the size, then the leases of acks ([`CommitError::LeaseLost`]), then all the rest ([`CommitError::Conflict`]). A commit that fails remembers nothing. What was purged is forgotten: its id is new again |
+//! | R13 | **Unknown outcomes.** A store that can't tell whether a commit landed says [`CommitError::OutcomeUnknown`], never that it failed. The same change set sent again, or [`Repository::settle`], answers for good, also while the first is in flight; after a *never* the first can't land any more, and whatever is sent under its id is [`CommitError::Voided`], until the never itself is purged: settling counts as handling, at the moment it is given |
 //! | R14 | **Cancellation.** A dropped future leaves a commit applied or not, never partly, and no lock behind |
 //! | R15 | **Size.** A change set of [`ChangeSet::MAX_SIZE`] parts is accepted; a larger one than the store takes is [`CommitError::TooLarge`] |
-//! | R16 | **Values.** Quantities, values, texts and times come back exactly; times to the microsecond |
-//! | R17 | **Unique names.** Within an organisation a site's external id and a product's article id are unique ([`Conflict::Taken`]) |
+//! | R16 | **Values.** Every field of every record, event, entry, job and outcome comes back exactly, over the whole range of its type: texts code point by code point, neither folded, normalised nor trimmed; times to the microsecond, before 1970 and to the ends of the calendar. Counters (`u64`: lines, sequences, epochs, progress) go up to 2^63 - 1. Texts are compared byte by byte, but where a filter or a sort folds them |
+//! | R17 | **Unique names.** Within an organisation a site's external id and a product's article id are unique ([`Conflict::Taken`]), as they are after the commit: two products may swap theirs, and one that is given up is free |
 //! | R18 | **Durability.** What a durable store acknowledged survives the death of the process |
 //!
 //! # Clauses of the queue
@@ -33,15 +33,38 @@
 //! | id | clause |
 //! | --- | --- |
 //! | Q1 | A job is born in a commit and is there exactly if the commit is |
-//! | Q2 | Delivery is at least once; the effect is single because the ack is part of the effect's commit. `enqueue` is idempotent by the job's id |
+//! | Q2 | Delivery is at least once; the effect is single because the ack is part of the effect's commit. `enqueue` is idempotent by the job's id. Job ids are unique within an organisation, in every state ([`Conflict::JobExists`]) |
 //! | Q3 | At most one lease of a job is live |
 //! | Q4 | A lease is told by its attempt, which grows with each lease, also when a dead job is queued again and the attempts that are counted against its limit begin anew. Ack, extend and fail with another attempt, or on a job that is not running, are [`LeaseError::Lost`] and change nothing. Clocks decide when a job may be leased, never whether a token is good |
-//! | Q5 | A lease that has expired is leased again by `lease` itself |
-//! | Q6 | The attempt is counted when a job is leased. A job whose attempts are spent ends dead, also when its worker died each time |
+//! | Q5 | A lease that has expired is leased again by `lease` itself. At the very moment that it was given until it has expired. Extending a lease never makes it shorter |
+//! | Q6 | The attempt is counted when a job is leased. A job whose attempts are spent ends dead, also when its worker died each time: then on the way of the next `lease` for which it would have been due, with the error of the last attempt that told one. One that may not be tried at all (`max_attempts` 0) ends dead in the same way |
 //! | Q7 | A failed job is not leased before its time |
-//! | Q8 | Due jobs are leased the longest due first; none is passed over for ever |
-//! | Q9 | Progress only grows. Dead jobs stay listed until they are queued again; a job that succeeded or was refused is over for good |
+//! | Q8 | Due jobs are leased the longest due first (a job since its `run_at`, an expired lease since its end), of the same age the smaller id first; none is passed over for ever. Among workers that ask at the same time the order is open |
+//! | Q9 | Progress only grows: with less done than is known nothing changes, else both numbers are taken. Dead jobs stay listed until they are queued again, the oldest first by when they were born, of the same age the smaller id first; a job that succeeded or was refused is over for good. Settling or refusing ends a job that is queued or running; one that has ended, or is nobody's, stays as it is. Progress of a job that is nobody's is ignored. The last error is cut to 2,000 bytes, between characters |
 //! | Q10 | Jobs are read within their organisation only |
+//!
+//! # The order of lists
+//!
+//! | list | in the order of |
+//! | --- | --- |
+//! | [`levels_page`](Repository::levels_page) | their keys ([`StockKey`](crate::domain::StockKey) says how keys compare) |
+//! | [`stock_takes`](Repository::stock_takes), [`stock_adjustments`](Repository::stock_adjustments), [`inventory_orders`](Repository::inventory_orders) | when they were created, then their ids |
+//! | [`inventory_counts`](Repository::inventory_counts) | when they were started, then their ids |
+//! | [`inventory_count_items`](Repository::inventory_count_items) | when they were counted first, then their ids |
+//! | [`inventory_order_items`](Repository::inventory_order_items) | their line, then their ids |
+//! | [`stock_take_items`](Repository::stock_take_items), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key, in both directions |
+//! | [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
+//! | [`events_after`](Repository::events_after) | their keys, then their sequences |
+//! | [`ledger`](Repository::ledger) | their positions |
+//! | [`serial_marks`](Repository::serial_marks) | their numbers, then their products, those of all products first |
+//!
+//! Ids compare by their bytes. A document is listed at the site, and by the time, that it has now. A line that is sorted
+//! by what changes by itself (on hand, reserved, counted) may be missed or seen again in a walk when that changes.
+//! A removed take or order is on no list unless asked for by its state, but can be read by its id, with its lines.
+//!
+//! # What keeps a store honest
+//!
+//! The feature `conformance` is the suite that every store must pass, clause by clause, as a test each.
 
 mod article_sort;
 mod change_set;
@@ -71,15 +94,16 @@ pub use filter::{
 };
 pub use job::{Job, JobAck, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob, Progress};
 pub use job_queue::JobQueue;
-pub use list::{List, Ranked};
+pub use list::{List, Ranked, Sorting};
 pub use mark::{Altered, Mark, Position, Tokens};
 pub use page::{Cursor, MAX_PAGE, Page, PageRequest, PageStart, list_digest};
 pub use record::{
-    Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record, RecordKey,
-    UniqueName, Write,
+    DeletableKey, Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record,
+    RecordKey, SerialMark, UniqueName, Write,
 };
 pub use repository::{
-    ArticleView, CommitOutcome, CountingView, Repository, StockTakeItemView, StockTakeTotals,
+    ArticleView, CommitOutcome, CountedLine, CountingView, Repository, StockTakeItemView,
+    StockTakeTotals,
 };
 pub use sums::TakeSums;
 pub use version::{Version, Versioned};

@@ -48,6 +48,8 @@ pub enum RecordKey {
     ExportChunk(JobId, u32),
     /// A [`StockLevel`].
     StockLevel(StockKey),
+    /// The mark of a serial number that is on hand ([`SerialMark`]): of a product, or, without one, of all products.
+    SerialMark(Code, Option<ProductId>),
 }
 
 impl RecordKey {
@@ -69,29 +71,63 @@ impl RecordKey {
             | Self::ImportChunk(..)
             | Self::Export(_)
             | Self::ExportChunk(..)
-            | Self::StockLevel(_) => None,
+            | Self::StockLevel(_)
+            | Self::SerialMark(..) => None,
         }
     }
+}
 
-    /// Whether a record of this kind is ever deleted.
-    pub const fn is_ever_deleted(&self) -> bool {
-        match self {
-            Self::StockTakeItem(..)
-            | Self::OpenCount(_)
-            | Self::InventoryOrderItem(..)
-            | Self::ImportChunk(..) => true,
-            Self::Site(_)
-            | Self::Product(_)
-            | Self::Supplier(_)
-            | Self::StockTake(_)
-            | Self::InventoryCount(_)
-            | Self::InventoryCountItem(..)
-            | Self::StockAdjustment(_)
-            | Self::InventoryOrder(_)
-            | Self::StockImport(_)
-            | Self::Export(_)
-            | Self::ExportChunk(..)
-            | Self::StockLevel(_) => false,
+/// Names a record of a kind that is deleted at all. No record of any other kind ever is: a document that is
+/// removed or cancelled stays, and says so.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeletableKey {
+    /// A line of a stock take.
+    StockTakeItem(StockTakeId, StockTakeItemId),
+    /// The mark of a site's count in progress.
+    OpenCount(SiteId),
+    /// A line of an inventory order.
+    InventoryOrderItem(InventoryOrderId, InventoryOrderItemId),
+    /// A part of the values of an import.
+    ImportChunk(StockImportId, u32),
+    /// The mark of a serial number that is on hand.
+    SerialMark(Code, Option<ProductId>),
+}
+
+impl DeletableKey {
+    /// The same key, if it is of a kind that is deleted at all.
+    pub fn of(key: &RecordKey) -> Option<Self> {
+        match key {
+            RecordKey::StockTakeItem(take, id) => Some(Self::StockTakeItem(*take, *id)),
+            RecordKey::OpenCount(site) => Some(Self::OpenCount(*site)),
+            RecordKey::InventoryOrderItem(order, id) => Some(Self::InventoryOrderItem(*order, *id)),
+            RecordKey::ImportChunk(import, number) => Some(Self::ImportChunk(*import, *number)),
+            RecordKey::SerialMark(serial, product) => {
+                Some(Self::SerialMark(serial.clone(), *product))
+            }
+            RecordKey::Site(_)
+            | RecordKey::Product(_)
+            | RecordKey::Supplier(_)
+            | RecordKey::StockTake(_)
+            | RecordKey::InventoryCount(_)
+            | RecordKey::InventoryCountItem(..)
+            | RecordKey::StockAdjustment(_)
+            | RecordKey::InventoryOrder(_)
+            | RecordKey::StockImport(_)
+            | RecordKey::Export(_)
+            | RecordKey::ExportChunk(..)
+            | RecordKey::StockLevel(_) => None,
+        }
+    }
+}
+
+impl From<DeletableKey> for RecordKey {
+    fn from(key: DeletableKey) -> Self {
+        match key {
+            DeletableKey::StockTakeItem(take, id) => Self::StockTakeItem(take, id),
+            DeletableKey::OpenCount(site) => Self::OpenCount(site),
+            DeletableKey::InventoryOrderItem(order, id) => Self::InventoryOrderItem(order, id),
+            DeletableKey::ImportChunk(import, number) => Self::ImportChunk(import, number),
+            DeletableKey::SerialMark(serial, product) => Self::SerialMark(serial, product),
         }
     }
 }
@@ -124,7 +160,8 @@ impl<'a> UniqueName<'a> {
             | Record::ImportChunk(_)
             | Record::Export(_)
             | Record::ExportChunk(_)
-            | Record::StockLevel(_) => None,
+            | Record::StockLevel(_)
+            | Record::SerialMark(_) => None,
         }
     }
 }
@@ -164,6 +201,8 @@ pub enum Record {
     ExportChunk(ExportChunk),
     /// A stock level.
     StockLevel(Box<StockLevel>),
+    /// The mark of a serial number that is on hand.
+    SerialMark(Box<SerialMark>),
 }
 
 impl Record {
@@ -188,6 +227,7 @@ impl Record {
             Self::Export(export) => RecordKey::Export(export.job),
             Self::ExportChunk(chunk) => RecordKey::ExportChunk(chunk.job, chunk.number),
             Self::StockLevel(level) => RecordKey::StockLevel(level.key().clone()),
+            Self::SerialMark(mark) => RecordKey::SerialMark(mark.serial.clone(), mark.product),
         }
     }
 }
@@ -219,6 +259,7 @@ records! {
     Export: Export => |export| Box::new(export),
     ExportChunk: ExportChunk => |chunk| chunk,
     StockLevel: StockLevel => |level| Box::new(level),
+    SerialMark: SerialMark => |mark| Box::new(mark),
 }
 
 /// The mark of a site's count in progress: it is there while the count is, so that a second one can't be
@@ -229,6 +270,22 @@ pub struct OpenCount {
     pub site: SiteId,
     /// The count.
     pub count: InventoryCountId,
+}
+
+/// The mark of a serial number that is on hand: it is there while a key holds the unit, so that a second key of the
+/// organisation can't. It has no guard or clause of its own: inserts, updates and deletes are judged like any other.
+///
+/// A unit has one mark under its product, and where the site says so
+/// ([`SerialScope::Global`](crate::domain::SerialScope)) a second one under no product, which is the same for all
+/// products. Mind that a unique index of SQL takes two rows without a product for different ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialMark {
+    /// The serial number.
+    pub serial: Code,
+    /// The product that it is unique in; without one, it is unique in all of them.
+    pub product: Option<ProductId>,
+    /// The key that holds the unit.
+    pub key: StockKey,
 }
 
 /// A part of an import's values, in the order of the body; the first is number 0.
@@ -317,8 +374,7 @@ pub enum Write {
         /// What it becomes.
         record: Record,
     },
-    /// It must have this version; it is deleted. Only lines of takes and orders, the mark of a count in progress,
-    /// and the values of a finished import are ever deleted.
+    /// It must have this version; it is deleted. Its key is a [`DeletableKey`]: a change set has no other deletes.
     Delete {
         /// The version it must have.
         expected: super::Version,

@@ -1,5 +1,6 @@
 //! Reading and writing: the contract of a store.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use super::{
     ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, Export, ExportChunk,
     ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest,
+    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest, SerialMark,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
 use crate::domain::{
@@ -72,6 +73,16 @@ pub trait Repository: Debug + Send + Sync + 'static {
         keys: &[StockKey],
     ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
 
+    /// The marks of serial numbers that are on hand: those of some products (of any, if none is named), and those that
+    /// hold for all products. One for each mark that is there, in the order of numbers; of one number, that of all
+    /// products first.
+    async fn serial_marks(
+        &self,
+        organisation: OrganisationId,
+        serials: &BTreeSet<Code>,
+        products: &BTreeSet<ProductId>,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
+
     /// A site's levels in the order of their keys.
     async fn levels_page(
         &self,
@@ -81,7 +92,7 @@ pub trait Repository: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Versioned<StockLevel>>, StoreError>;
 
-    /// A site's stocked articles, a row for each stocked key (S4.11).
+    /// A site's stocked articles, a row for each stocked key whose product is known (S4.11).
     async fn articles(
         &self,
         organisation: OrganisationId,
@@ -91,7 +102,8 @@ pub trait Repository: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<ArticleView>, StoreError>;
 
-    /// The events of some keys, each after a sequence, ordered by key and sequence.
+    /// The events of some keys, each after a sequence, ordered by key and sequence. Of a key that is asked for
+    /// twice, those after the lower sequence, once.
     async fn events_after(
         &self,
         organisation: OrganisationId,
@@ -105,7 +117,8 @@ pub trait Repository: Debug + Send + Sync + 'static {
         ids: &[StockEventId],
     ) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
 
-    /// The ledger of a site after a position, in the order of positions.
+    /// The ledger of a site after a position, in the order of positions: at most so many entries, cut to 1 and
+    /// [`MAX_PAGE`](super::MAX_PAGE) as the limit of a page is.
     ///
     /// # Contract
     ///
@@ -157,7 +170,8 @@ pub trait Repository: Debug + Send + Sync + 'static {
         filter: &StockTakeItemFilter,
     ) -> Result<StockTakeTotals, StoreError>;
 
-    /// Which of these lines a take has.
+    /// Which of these lines a take has, in the order in which they are asked for; one that is asked for twice is
+    /// told twice.
     async fn stock_take_item_ids(
         &self,
         organisation: OrganisationId,
@@ -165,15 +179,18 @@ pub trait Repository: Debug + Send + Sync + 'static {
         ids: &[StockTakeItemId],
     ) -> Result<Vec<StockTakeItemId>, StoreError>;
 
-    /// What counting a line needs to know: the take, the line and the level, in one snapshot.
+    /// What counting lines needs to know: the take, and for each id, in their order, the line with its level, if
+    /// the take has it; all in one snapshot. Nothing of a take that is not there; of no ids, the take alone. One that
+    /// is asked for twice is told twice.
     async fn counting_view(
         &self,
         organisation: OrganisationId,
         take: StockTakeId,
-        item: StockTakeItemId,
+        items: &[StockTakeItemId],
     ) -> Result<Option<CountingView>, StoreError>;
 
-    /// Every act of counting a line, the oldest first.
+    /// Every act of counting a line, in the order in which they were committed; none of a line that is not known.
+    /// They stay when the line is deleted.
     async fn count_entries(
         &self,
         organisation: OrganisationId,
@@ -221,14 +238,15 @@ pub trait Repository: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError>;
 
-    /// The totals of the lines of an inventory count (R11).
+    /// The totals of all lines of an inventory count (R11).
     async fn inventory_count_totals(
         &self,
         organisation: OrganisationId,
         count: InventoryCountId,
     ) -> Result<CountTotals, StoreError>;
 
-    /// Every act of counting a line of an inventory count, the oldest first.
+    /// Every act of counting a line of an inventory count, in the order in which they were committed; none of a
+    /// line that is not known.
     async fn inventory_count_entries(
         &self,
         organisation: OrganisationId,
@@ -315,7 +333,7 @@ pub trait Repository: Debug + Send + Sync + 'static {
         number: u32,
     ) -> Result<Option<ExportChunk>, StoreError>;
 
-    /// What is remembered of a command.
+    /// What is remembered of a command that was applied; one that was settled as never applied is not known.
     async fn command(
         &self,
         organisation: OrganisationId,
@@ -351,8 +369,9 @@ pub trait Repository: Debug + Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Option<Outcome>, StoreError>;
 
-    /// Forgets commands that were handled before a moment, and tells how many. The host decides how long
-    /// keys are good for: seven days is usual.
+    /// Forgets commands that were handled before a moment (not at it), and tells how many. What was settled as
+    /// never applied is forgotten and counted as well: from then on a commit that is still on its way could land
+    /// (R13), so the host keeps commands longer than any commit can take. Seven days is usual.
     async fn purge_commands(
         &self,
         organisation: OrganisationId,
@@ -380,15 +399,30 @@ pub struct StockTakeItemView {
     pub reserved: Option<Quantity>,
 }
 
-/// What counting a line needs to know.
+/// What counting lines needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountingView {
     /// The take.
     pub take: Versioned<Arc<StockTake>>,
+    /// One answer for each line that was asked for, in their order.
+    pub lines: Vec<Option<CountedLine>>,
+}
+
+/// A line to be counted, and the level behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedLine {
     /// The line.
     pub item: Versioned<Arc<StockTakeItem>>,
     /// The level of its key, if anything ever happened to it.
     pub level: Option<Versioned<Arc<StockLevel>>>,
+}
+
+impl CountingView {
+    /// The take and the line of a view of one line; `None` if the take does not have it.
+    pub fn into_line(self) -> Option<(Versioned<Arc<StockTake>>, CountedLine)> {
+        let line = self.lines.into_iter().next().flatten()?;
+        Some((self.take, line))
+    }
 }
 
 /// The totals of a list of lines.

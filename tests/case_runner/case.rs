@@ -1,6 +1,6 @@
 //! One case: read from its file, looked through for words that the library does not have, and played.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use super::facts;
 use super::steps::is_op;
 use super::trouble::Trouble;
 use super::words::Words;
-use super::world::{Backend, Layout, World, is_policy};
+use super::world::{Layout, World, is_policy};
+use crate::stores::Kind;
 
 /// Features that cases may require, of those that the library has.
 const FEATURES: &[&str] = &[
@@ -79,21 +80,6 @@ impl Case {
         self.steps.iter().chain(inner).collect()
     }
 
-    /// Whether one serial number is named at two locations: each key is checked for itself, so nobody notices.
-    fn meets_a_serial_twice(&self) -> bool {
-        let named =
-            |step: &Value, field: &str| step.get(field).and_then(Value::as_str).map(str::to_owned);
-        let mut places: BTreeMap<(Option<String>, String), BTreeSet<Option<String>>> =
-            BTreeMap::new();
-        for step in self.all_steps() {
-            if let Some(serial) = named(step, "serial") {
-                let of_product = places.entry((named(step, "product"), serial)).or_default();
-                of_product.insert(named(step, "location"));
-            }
-        }
-        places.values().any(|locations| locations.len() > 1)
-    }
-
     /// The words that the library has no counterpart for, as far as they can be told by reading.
     fn unknown_words(&self) -> Vec<String> {
         let mut unknown = BTreeSet::new();
@@ -130,14 +116,6 @@ impl Case {
             }
         }
         let checks = all_checks(&self.expect);
-        if self.meets_a_serial_twice() {
-            let is_conflict =
-                |check: &&Value| text(check, "code").as_deref() == Some("serial_conflict");
-            look(
-                !checks.iter().any(is_conflict),
-                "one serial at two locations".to_owned(),
-            );
-        }
         for check in &checks {
             let name = text(check, "check").unwrap_or_default();
             look(is_check(&name), format!("check {name}"));
@@ -204,25 +182,25 @@ impl Case {
     }
 
     /// Plays the case.
-    pub(crate) async fn play(&self, backend: Backend) -> Verdict {
+    pub(crate) async fn play(&self, kind: Kind) -> Verdict {
         let unknown = self.unknown_words();
         if !unknown.is_empty() {
             return Verdict::Unsupported(unknown);
         }
-        match self.play_all(backend).await {
+        match self.play_all(kind).await {
             Ok(verdict) => verdict,
             Err(Trouble::Unsupported(word)) => Verdict::Unsupported(vec![word]),
             Err(other) => Verdict::Failed(vec![other.to_string()]),
         }
     }
 
-    async fn play_all(&self, backend: Backend) -> Result<Verdict, Trouble> {
+    async fn play_all(&self, kind: Kind) -> Result<Verdict, Trouble> {
         let checks = all_checks(&self.expect);
         let documents = checks.iter().any(|check| {
             let name = check.get("check").and_then(Value::as_str);
             name.is_some_and(|name| OF_DOCUMENTS.contains(&name))
         });
-        let mut world = World::open(backend, &self.currency(), self.layout(), documents).await?;
+        let mut world = World::open(kind, &self.currency(), self.layout(), documents).await?;
         let given: Result<Vec<Words>, Trouble> = self.given.iter().map(Words::of).collect();
         world
             .set_up(&given?)
@@ -342,11 +320,11 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Backend, Case, Verdict};
+    use super::{Case, Kind, Verdict};
 
     async fn verdict(case: Value) -> Verdict {
         let case = Case::parse("a test", &case.to_string()).unwrap();
-        case.play(Backend::Memory).await
+        case.play(Kind::Memory).await
     }
 
     fn case(steps: &Value, expect: &Value) -> Value {
@@ -430,14 +408,6 @@ mod tests {
         for text in ["{", "[]", "{\"id\": \"T-01\"}"] {
             let why = Case::parse("broken.json", text).unwrap_err();
             assert!(why.starts_with("broken.json: "), "{why}");
-        }
-    }
-
-    #[test]
-    fn a_backend_that_is_not_there_is_told() {
-        assert!(Backend::named("memory").is_ok());
-        for name in ["sqlite", "postgres", "paper"] {
-            assert!(Backend::named(name).is_err(), "{name}");
         }
     }
 }

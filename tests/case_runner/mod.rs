@@ -36,4 +36,3 @@ mod words;
 mod world;
 
 pub(crate) use report::Report;
-pub(crate) use world::Backend;

@@ -242,7 +242,7 @@ impl World {
         };
         let mut changes = ChangeSet::new(self.organisation, command);
         changes.event(event);
-        match self.repository.commit(&changes).await {
+        match self.store.repository.commit(&changes).await {
             Ok(_) => Ok(()),
             Err(CommitError::Conflict(conflicts)) => Err(Trouble::Refused(Refusal {
                 codes: vec!["invalid_state", "conflict"],

@@ -13,9 +13,8 @@ use stocktake::domain::{
     StockLevel, Supplier, SupplierId, Timestamp, UserId, UserSummary,
 };
 use stocktake::jobs::Worker;
-use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, Clock as _, Error, Stocktake};
-use stocktake::store::{PageRequest, Repository};
+use stocktake::store::PageRequest;
 use stocktake::testing::{ManualClock, SequentialIds};
 use uuid::Uuid;
 
@@ -24,6 +23,7 @@ use super::count_steps::CountedAs;
 use super::order_steps::OrderAs;
 use super::trouble::{Refusal, Tried, Trouble};
 use super::words::Words;
+use crate::stores::{Kind, Store};
 
 /// More levels or events than any case has.
 const ALL: u32 = 10_000;
@@ -32,26 +32,6 @@ const SHELVES: &str = "case";
 /// Who sells what the case says nothing about.
 const ANY_SUPPLIER: &str = "S";
 
-/// Which store is played on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Memory,
-}
-
-impl Backend {
-    pub(crate) fn named(name: &str) -> Result<Self, String> {
-        match name {
-            "" | "memory" => Ok(Self::Memory),
-            "sqlite" | "postgres" => Err(format!(
-                "STOCKTAKE_CASES_BACKEND={name}: this build has no such backend; it has memory"
-            )),
-            other => Err(format!(
-                "STOCKTAKE_CASES_BACKEND={other}: the backends are memory, sqlite and postgres"
-            )),
-        }
-    }
-}
-
 /// The policies of the vocabulary that the library has, and their values; `*` is any.
 const POLICIES: &[(&str, &[&str])] = &[
     ("valuation", &["fifo", "average"]),
@@ -59,6 +39,7 @@ const POLICIES: &[(&str, &[&str])] = &[
     ("negative_stock", &["allow", "forbid"]),
     ("count_conflict", &["refresh", "block"]),
     ("over_receipt_allowance_percent", &["*"]),
+    ("serial_scope", &["global", "product"]),
 ];
 
 /// Whether the library has a counterpart for a policy.
@@ -117,7 +98,7 @@ pub(crate) struct Picture {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) library: Stocktake,
-    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) calendar: Calendar,
     pub(crate) organisation: OrganisationId,
@@ -168,21 +149,25 @@ fn role_of(actor: &str) -> Option<Role> {
 
 impl World {
     pub(crate) async fn open(
-        backend: Backend,
+        kind: Kind,
         currency: &str,
         layout: Layout,
         counts_are_documents: bool,
     ) -> Tried<Self> {
-        let Backend::Memory = backend;
-        let store = Arc::new(MemoryStore::new());
+        let store = kind.fresh();
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
         let currency = currency
             .parse()
             .map_err(|_| Trouble::unsupported(format!("currency {currency}")))?;
         let mut world = Self {
-            library: Stocktake::with(store.clone(), store.clone(), clock.clone(), ids),
-            repository: store,
+            library: Stocktake::with(
+                store.repository.clone(),
+                store.queue.clone(),
+                clock.clone(),
+                ids,
+            ),
+            store,
             calendar: Calendar::from(clock.now()),
             clock,
             organisation: OrganisationId::new(id("organisation", "case")),
@@ -559,7 +544,7 @@ impl World {
 
     /// Sets a policy of the vocabulary.
     pub(crate) async fn set_policy(&mut self, policy: &str, value: &str) -> Tried<()> {
-        use stocktake::domain::MovementPolicy;
+        use stocktake::domain::{MovementPolicy, SerialScope};
         match (policy, value) {
             ("valuation", "fifo") => self.policy.costing = CostingMethod::Fifo,
             ("valuation", "average") => self.policy.costing = CostingMethod::WeightedAverage,
@@ -573,6 +558,8 @@ impl World {
                 self.policy.receipts.over_receipt_percent =
                     percent.parse().map_err(Trouble::unreadable)?;
             }
+            ("serial_scope", "global") => self.policy.serials = SerialScope::Global,
+            ("serial_scope", "product") => self.policy.serials = SerialScope::Product,
             (_, _) => {
                 return Err(Trouble::unsupported(format!("policy {policy}={value}")));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stocktake::domain::{
-    InventoryOrder, InventoryOrderId, InventoryOrderState, SearchText, Supplier, SupplierId,
+    InventoryOrder, InventoryOrderId, InventoryOrderState, Role, SearchText, Supplier, SupplierId,
 };
 use stocktake::service::{
     Caller, Error, ErrorKind, InventoryOrderUpdate, NewInventoryOrder, ReceiveRequest,
@@ -342,4 +342,44 @@ async fn s3_3_an_order_with_anything_received_is_not_deleted() {
             .code(),
         "not_found"
     );
+}
+
+/// The supplier's address is masked for viewers, where the site says so.
+#[tokio::test]
+async fn s3_3_a_site_may_show_viewers_no_addresses() {
+    let shop = opened().await;
+    let (orders, catalogue) = (
+        shop.stocktake.inventory_orders(),
+        shop.stocktake.catalogue(),
+    );
+    let mut details = numbered(Some("PO-1"));
+    details.supplier_email = Some("desk@example.com".parse().unwrap());
+    let new = NewInventoryOrder {
+        details,
+        ..new_order(&shop, None)
+    };
+    let order = orders.create(&manager(&shop), new).await.unwrap();
+    let seen = async |caller: &Caller| {
+        let order = orders.get(caller, order.id()).await.unwrap();
+        let (all, page) = (InventoryOrderFilter::default(), PageRequest::first(1));
+        let listed = orders
+            .list(caller, shop.site.id, &all, &page)
+            .await
+            .unwrap();
+        assert_eq!(listed.items, std::slice::from_ref(&order));
+        let supplier = catalogue.supplier(caller, shop.supplier.id).await.unwrap();
+        let emails = [supplier.email, order.supplier().email.clone()];
+        emails.map(|email| email.map(|email| email.to_string()))
+    };
+    let all = ["orders@example.com", "desk@example.com"].map(|email| Some(email.to_owned()));
+    for masks in [false, true] {
+        let mut site = shop.site.clone();
+        site.policy.mask_supplier_email = masks;
+        catalogue.put_site(&manager(&shop), site).await.unwrap();
+        for actor in [&shop.manager, &shop.counter, &shop.viewer, &shop.service] {
+            let hidden = masks && actor.role == Role::Viewer;
+            let expected = if hidden { [None, None] } else { all.clone() };
+            assert_eq!(seen(&Caller::of(actor)).await, expected, "{:?}", actor.role);
+        }
+    }
 }

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker};
 use stocktake::domain::{LineOutcome, Note, StockTakeItemId, Tracking, UnitId};
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
-    ArticleSort, ChangeSet, CommitError, CommitOutcome, Conflict, Guard, JobAck, JobProgress,
-    JobQueue, LeaseToken, Outcome, PageRequest, Progress, RecordKey, Repository,
-    StockTakeItemFilter, StoreErrorKind, Version, Versioned,
+    ArticleSort, ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck,
+    JobProgress, JobQueue, LeaseToken, Outcome, PageRequest, Progress, RecordKey, Repository,
+    SerialMark, StockTakeItemFilter, Version, Versioned,
 };
 use uuid::Uuid;
 
@@ -116,13 +116,17 @@ async fn c01_insert_get_round_trips_every_field() {
         })
     );
     let view = store
-        .counting_view(ORGANISATION, TAKE, line.id)
+        .counting_view(ORGANISATION, TAKE, &[line.id])
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(*view.take.value, take);
-    assert_eq!(*view.item.value, line);
-    assert_eq!(view.level.map(|level| (*level.value).clone()), Some(level));
+    let (read, counted) = view.into_line().unwrap();
+    assert_eq!(*read.value, take);
+    assert_eq!(*counted.item.value, line);
+    assert_eq!(
+        counted.level.map(|level| (*level.value).clone()),
+        Some(level)
+    );
     let read = store
         .count_entries(ORGANISATION, TAKE, line.id)
         .await
@@ -206,8 +210,8 @@ async fn c02_get_missing_is_none() {
         store.levels(ORGANISATION, &[key(99)]).await.unwrap(),
         [None]
     );
-    let view = store.counting_view(ORGANISATION, TAKE, none_line).await;
-    assert!(view.unwrap().is_none());
+    let view = store.counting_view(ORGANISATION, TAKE, &[none_line]).await;
+    assert_eq!(view.unwrap().unwrap().lines, [None]);
     let entries = store.count_entries(ORGANISATION, TAKE, none_line).await;
     assert!(entries.unwrap().is_empty());
     let ids = [none_line, item(1).id];
@@ -253,14 +257,15 @@ async fn c03_insert_duplicate_id_is_duplicate_and_keeps_original() {
 #[tokio::test]
 async fn c04_delete_needs_version_then_get_is_none() {
     let store = shop(2).await;
-    let line_key = RecordKey::StockTakeItem(TAKE, item(1).id);
+    let line = DeletableKey::StockTakeItem(TAKE, item(1).id);
+    let line_key = RecordKey::from(line.clone());
     commit(&store, |it| it.entry(entry(1, &item(1)))).await;
     let mut stale = changes();
-    stale.delete(Version::new(7), line_key.clone());
+    stale.delete(Version::new(7), line.clone());
     let found = conflicts(&store, &stale).await;
     let key = line_key.clone();
     assert_eq!(found, [Conflict::Stale { key, actual: V1 }]);
-    commit(&store, |it| it.delete(V1, line_key.clone())).await;
+    commit(&store, |it| it.delete(V1, line.clone())).await;
     assert_eq!(
         line_numbers(&store, &StockTakeItemFilter::default()).await,
         [2]
@@ -278,30 +283,11 @@ async fn c04_delete_needs_version_then_get_is_none() {
     );
     for round in 1..4 {
         commit(&store, |it| it.insert(item(1))).await;
-        let view = store.counting_view(ORGANISATION, TAKE, item(1).id).await;
-        let version = view.unwrap().unwrap().item.version;
+        let view = store.counting_view(ORGANISATION, TAKE, &[item(1).id]).await;
+        let version = view.unwrap().unwrap().into_line().unwrap().1.item.version;
         assert_eq!(version, Version::new(round + 1));
-        commit(&store, |it| it.delete(version, line_key.clone())).await;
+        commit(&store, |it| it.delete(version, line.clone())).await;
     }
-}
-
-#[tokio::test]
-async fn c04_only_lines_are_deleted() {
-    let store = shop(1).await;
-    let mut changes = changes();
-    changes.delete(V1, RecordKey::StockTake(TAKE));
-    let error = store.commit(&changes).await.unwrap_err();
-    let CommitError::Store(error) = error else {
-        panic!("not {error:?}")
-    };
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert!(
-        store
-            .stock_take(ORGANISATION, TAKE)
-            .await
-            .unwrap()
-            .is_some()
-    );
 }
 
 #[tokio::test]
@@ -642,6 +628,66 @@ async fn a_change_set_of_the_largest_size_is_accepted() {
     assert_eq!(totals(&store).await.items, most / 2);
     let known = store.command(ORGANISATION, &larger.command().id).await;
     assert!(known.unwrap().is_none());
+}
+
+/// R3, of the marks of serial numbers, and which of them are read.
+#[tokio::test]
+async fn marks_of_serial_numbers() {
+    let store = shop(0).await;
+    let mark = |serial: &str, product: Option<u128>, of: u128| SerialMark {
+        serial: code(serial),
+        product: product.map(product_id),
+        key: key(of).with_serial(code(serial)),
+    };
+    let all = [
+        mark("a", None, 1),
+        mark("a", Some(1), 1),
+        mark("a", Some(2), 2),
+        mark("b", Some(1), 1),
+    ];
+    commit(&store, |it| {
+        all.iter().cloned().for_each(|mark| it.insert(mark));
+    })
+    .await;
+    let read = async |serials: &[&str], products: &[u128]| {
+        let serials = serials.iter().map(|text| code(text)).collect();
+        let products = products.iter().copied().map(product_id).collect();
+        let marks = store.serial_marks(ORGANISATION, &serials, &products).await;
+        let marks = marks.unwrap().into_iter();
+        marks
+            .map(|mark| (mark.value, mark.version.get()))
+            .collect::<Vec<_>>()
+    };
+    let of = |which: &[usize]| {
+        which
+            .iter()
+            .map(|at| (all[*at].clone(), 1))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(read(&["a", "b", "c"], &[]).await, of(&[0, 1, 2, 3]));
+    assert_eq!(read(&["a"], &[2]).await, of(&[0, 2]));
+    assert_eq!(read(&["b"], &[2]).await, []);
+    assert_eq!(read(&[], &[]).await, []);
+    let marks = store
+        .serial_marks(STRANGER, &[code("a")].into(), &[].into())
+        .await;
+    assert_eq!(marks.unwrap(), []);
+
+    let name = DeletableKey::SerialMark(code("a"), Some(product_id(1)));
+    let refused = async |write: &dyn Fn(&mut ChangeSet)| {
+        let mut changes = changes();
+        write(&mut changes);
+        conflicts(&store, &changes).await
+    };
+    let second = refused(&|it| it.insert(mark("a", Some(1), 3))).await;
+    assert_eq!(second, [Conflict::Exists(name.clone().into())]);
+    commit(&store, |it| it.update(V1, mark("a", Some(1), 3))).await;
+    assert_eq!(read(&["a"], &[1]).await[1], (mark("a", Some(1), 3), 2));
+    commit(&store, |it| it.delete(V1.next(), name.clone())).await;
+    let missing = refused(&|it| it.delete(V1.next(), name.clone())).await;
+    assert_eq!(missing, [Conflict::Missing(name.into())]);
+    commit(&store, |it| it.insert(mark("a", Some(1), 1))).await;
+    assert_eq!(read(&["a"], &[1]).await[1], (mark("a", Some(1), 1), 3));
 }
 
 /// R17, as the names are after the commit.

@@ -1,7 +1,5 @@
 //! C43 to C48: commands.
 
-use std::sync::Arc;
-
 use stocktake::memory::MemoryStore;
 use stocktake::store::{ChangeSet, Command, CommitError, CommitOutcome, Outcome, Repository};
 
@@ -16,9 +14,9 @@ fn count(command: Command) -> ChangeSet {
 #[tokio::test]
 async fn c43_replay_returns_first_result_no_effect() {
     let store = shop(1).await;
-    let line = Arc::new(counted(item(1), "1", 1));
+    let line = counted(item(1), "1", 1);
     let mut first = command("k", "request");
-    first.outcome = Outcome::StockTakeItem(Arc::clone(&line));
+    first.outcome = Outcome::StockTakeItems([line].into());
     assert_eq!(
         store.commit(&count(first.clone())).await.unwrap(),
         CommitOutcome::Applied

@@ -18,8 +18,11 @@ const ROUNDS: usize = 30;
 const TASKS: u64 = 8;
 
 async fn version_of(store: &MemoryStore, item: &StockTakeItem) -> Version {
-    let view = store.counting_view(ORGANISATION, item.take, item.id).await;
-    view.unwrap().unwrap().item.version
+    let view = store
+        .counting_view(ORGANISATION, item.take, &[item.id])
+        .await;
+    let (_, line) = view.unwrap().unwrap().into_line().unwrap();
+    line.item.version
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -95,8 +98,8 @@ async fn c18_parallel_deltas_lose_no_increment() {
         counters.spawn(async move {
             let mut left = EACH;
             while left > 0 {
-                let view = store.counting_view(ORGANISATION, TAKE, item(1).id).await;
-                let read = view.unwrap().unwrap().item;
+                let view = store.counting_view(ORGANISATION, TAKE, &[item(1).id]).await;
+                let read = view.unwrap().unwrap().into_line().unwrap().1.item;
                 yield_now().await;
                 let mut changes = changes();
                 let value = read.value.adjustment_minor() + 1;
@@ -126,10 +129,10 @@ async fn c21_load_is_one_snapshot() {
         let (store, stop) = (store.clone(), Arc::clone(&stop));
         tokio::spawn(async move {
             while !stop.load(Ordering::Acquire) {
-                let view = store.counting_view(ORGANISATION, TAKE, item(1).id).await;
-                let view = view.unwrap().unwrap();
-                let level = view.level.unwrap().version;
-                assert_eq!((view.take.version, view.item.version), (level, level));
+                let view = store.counting_view(ORGANISATION, TAKE, &[item(1).id]).await;
+                let (take, line) = view.unwrap().unwrap().into_line().unwrap();
+                let level = line.level.unwrap().version;
+                assert_eq!((take.version, line.item.version), (level, level));
                 yield_now().await;
             }
         })

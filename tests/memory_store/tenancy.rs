@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use stocktake::domain::StockTakeState;
 use stocktake::store::{
-    ArticleFilter, ArticleSort, CommitError, Conflict, Cursor, Guard, JobAck, JobQueue,
-    LevelFilter, PageRequest, RecordKey, Repository, StockTakeFilter, StockTakeItemFilter,
-    StockTakeTotals, StoreErrorKind,
+    ArticleFilter, ArticleSort, CommitError, Conflict, Cursor, DeletableKey, Guard, JobAck,
+    JobQueue, LevelFilter, PageRequest, RecordKey, Repository, StockTakeFilter,
+    StockTakeItemFilter, StockTakeTotals, StoreErrorKind,
 };
 
 use crate::fixtures::*;
@@ -50,7 +50,7 @@ async fn c37_c38_foreign_reads_give_nothing() {
     assert!(store.ledger(who, SITE, 0, 9).await.unwrap().is_empty());
     assert_eq!(store.stock_take(who, TAKE).await.unwrap(), None);
     assert_eq!(
-        store.counting_view(who, TAKE, item(1).id).await.unwrap(),
+        store.counting_view(who, TAKE, &[item(1).id]).await.unwrap(),
         None
     );
     assert!(
@@ -145,7 +145,7 @@ async fn c39_foreign_writes_conflict_as_with_an_unused_id() {
     );
     let mut delete = changes_of(STRANGER);
     let line_key = RecordKey::StockTakeItem(TAKE, item(1).id);
-    delete.delete(V1, line_key.clone());
+    delete.delete(V1, DeletableKey::StockTakeItem(TAKE, item(1).id));
     assert_eq!(
         conflicts(&store, &delete).await,
         [Conflict::Missing(line_key)]
@@ -172,10 +172,8 @@ async fn c40_item_under_wrong_parent_is_none() {
     let other = take_id(1);
     commit(&store, |it| it.insert(take(other, 2))).await;
     let id = item(1).id;
-    assert_eq!(
-        store.counting_view(ORGANISATION, other, id).await.unwrap(),
-        None
-    );
+    let view = store.counting_view(ORGANISATION, other, &[id]).await;
+    assert_eq!(view.unwrap().unwrap().lines, [None]);
     assert!(
         store
             .count_entries(ORGANISATION, other, id)

@@ -12,7 +12,7 @@ use stocktake::domain::{
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
-    ArticleColumn, ArticleRow, ArticleSort, PageRequest, PageStart, RecordKey, Repository,
+    ArticleColumn, ArticleRow, ArticleSort, DeletableKey, PageRequest, PageStart, Repository,
     StockTakeItemFilter, StockTakeTotals, Version,
 };
 
@@ -237,6 +237,7 @@ impl Model {
                 None => level.map(|level| (level.quantity(), level.reserved())),
             };
             sort.column.value(&ArticleRow {
+                line: Some(line.line),
                 product: &line.product,
                 key: &line.key,
                 on_hand: shown.map(|(on_hand, _)| on_hand),
@@ -324,7 +325,7 @@ fn build(rounds: Vec<Vec<(StockTakeItem, Option<StockLevel>)>>) -> (MemoryStore,
             match model.lines.get(&line.id) {
                 // Every third line that is there already goes, the others change.
                 Some((version, _)) if number % 3 == 0 => {
-                    changes.delete(*version, RecordKey::StockTakeItem(TAKE, line.id));
+                    changes.delete(*version, DeletableKey::StockTakeItem(TAKE, line.id));
                     model.lines.remove(&line.id);
                 }
                 Some((version, before)) => {
@@ -352,8 +353,8 @@ fn build(rounds: Vec<Vec<(StockTakeItem, Option<StockLevel>)>>) -> (MemoryStore,
         now(store.commit(&changes)).unwrap();
         // What came back has a higher version than we think: ask.
         for (id, (version, _)) in &mut model.lines {
-            let view = now(store.counting_view(ORGANISATION, TAKE, *id)).unwrap();
-            let read = view.unwrap().item.version;
+            let view = now(store.counting_view(ORGANISATION, TAKE, &[*id])).unwrap();
+            let read = view.unwrap().into_line().unwrap().1.item.version;
             assert!(read >= *version);
             *version = read;
         }
@@ -442,7 +443,7 @@ proptest! {
             let Some(next) = page.next else { break };
             let mut changes = changes();
             let last = &page.items.last().unwrap().item;
-            changes.delete(last.version, RecordKey::StockTakeItem(TAKE, last.value.id));
+            changes.delete(last.version, DeletableKey::StockTakeItem(TAKE, last.value.id));
             stays.remove(&last.value.id);
             if let Some((mut line, _)) = arrivals.pop()
                 && !model.lines.contains_key(&line.id)

@@ -16,7 +16,8 @@ use crate::operation::{Answer, OfTake, Operation};
 use crate::random::Random;
 use crate::shop::Premises;
 use crate::stock::{Codes, Feed, Key, Knower, Known, Policy, Products, Stock};
-use crate::takes::{Counted, Outcome, Posted, Take, Verdict};
+use crate::stores::Kind;
+use crate::takes::{Counted, Elsewhere, Line, Outcome, Posted, Take, Verdict};
 
 mod choosing;
 mod looking;
@@ -65,9 +66,9 @@ enum Expected {
 const LOOK_AT_ALL: u64 = 200;
 
 impl Case {
-    pub(crate) async fn begin(seed: u64) -> Result<Self, String> {
+    pub(crate) async fn begin(kind: Kind, seed: u64) -> Result<Self, String> {
         let mut random = Random::of(seed);
-        let premises = Premises::open(&mut random).await.map_err(told)?;
+        let premises = Premises::open(kind, &mut random).await.map_err(told)?;
         let products = premises
             .products
             .iter()
@@ -171,6 +172,7 @@ impl Case {
             let key = format!("key-{}", self.steps);
             caller = caller.with_key(IdempotencyKey::new(&key).map_err(|error| error.to_string())?);
         }
+        self.look_abroad();
         let expected = self.expected(&operation, actor.as_ref());
         self.note(format!(
             "{operation:?} by {:?}, expected {expected:?}",
@@ -483,17 +485,88 @@ impl Case {
         stocked.into_iter()
     }
 
+    /// What the other sites have on hand of serial numbers.
+    fn look_abroad(&mut self) {
+        for here in 0..self.stock.len() {
+            let others = self.stock.iter().enumerate();
+            let others = others.filter(|(site, _)| *site != here);
+            let abroad = others.flat_map(|(_, stock)| stock.serials()).collect();
+            self.stock[here].abroad = abroad;
+        }
+    }
+
+    /// What a line comes to when it is posted now. `after` is what lines before it will have made of their keys, and
+    /// whether that is sure.
+    fn verdict(
+        &self,
+        (take, line): (&Take, &Line),
+        options: PostingOptions,
+        after: &BTreeMap<StockKey, (i64, bool)>,
+    ) -> Verdict {
+        let stock = &self.stock[take.site];
+        let mut elsewhere = Elsewhere::No;
+        for twin in stock.twins(&line.key) {
+            let live = || (stock.key(twin).level(), true);
+            let (level, sure) = after.get(twin).copied().unwrap_or_else(live);
+            match (level > 0, sure) {
+                (_, false) if elsewhere == Elsewhere::No => elsewhere = Elsewhere::Unsure,
+                (true, true) => elsewhere = Elsewhere::Yes,
+                (_, _) => {}
+            }
+        }
+        if stock.is_abroad(&line.key) {
+            elsewhere = Elsewhere::Yes;
+        }
+        let key = stock.key(&line.key);
+        let policy = self.policy(take.site, &line.key);
+        take.verdict(line, &key, &policy, options.zero_uncounted, elsewhere)
+    }
+
+    /// The lines that a posting goes over, in the order in which it decides them: what brings the unit of a serial number
+    /// comes last.
+    fn due(
+        &self,
+        take: &Take,
+        options: PostingOptions,
+        left_over: bool,
+    ) -> Vec<(StockTakeItemId, Line)> {
+        let mut lines = take.in_order();
+        lines.retain(|(_, line)| take.is_due(line, left_over));
+        lines.sort_by_cached_key(|(_, line)| {
+            let key = self.stock[take.site].key(&line.key);
+            let policy = self.policy(take.site, &line.key);
+            let zero = options.zero_uncounted;
+            let alone = take.verdict(line, &key, &policy, zero, Elsewhere::No);
+            line.key.serial.is_some() && key.level() <= 0 && after(&key, &alone).0 > 0
+        });
+        lines
+    }
+
+    /// What each line comes to when a take is posted now.
+    fn verdicts(
+        &self,
+        take: &Take,
+        options: PostingOptions,
+        left_over: bool,
+    ) -> Vec<(StockTakeItemId, Line, Verdict)> {
+        let mut changed = BTreeMap::new();
+        let lines = self.due(take, options, left_over).into_iter();
+        let decided = lines.map(|(item, line)| {
+            let verdict = self.verdict((take, &line), options, &changed);
+            if line.key.serial.is_some() {
+                let key = self.stock[take.site].key(&line.key);
+                changed.insert(line.key.clone(), after(&key, &verdict));
+            }
+            (item, line, verdict)
+        });
+        decided.collect()
+    }
+
     /// How many lines can't be posted, and how many may not be postable.
     fn unpostable(&self, take: &Take, options: PostingOptions, left_over: bool) -> (usize, usize) {
         let (mut must, mut may) = (0, 0);
-        for line in take
-            .lines
-            .values()
-            .filter(|line| take.is_due(line, left_over))
-        {
-            let key = self.stock[take.site].key(&line.key);
-            let policy = self.policy(take.site, &line.key);
-            match take.verdict(line, &key, &policy, options.zero_uncounted) {
+        for (_, _, verdict) in self.verdicts(take, options, left_over) {
+            match verdict {
                 Verdict::Refused(_) => {
                     must += 1;
                     may += 1;
@@ -507,18 +580,43 @@ impl Case {
 
     /// Whether a posting can be taken back.
     fn reopens(&self, take: &Take) -> bool {
-        take.lines.values().all(|line| {
-            let Some(posting) = &line.posting else {
-                return true;
-            };
-            let before = self.stock[take.site].key(&line.key);
-            let mut after = before.clone();
-            after.forget(Knower::Line(posting.cause));
+        let mut changed: BTreeMap<StockKey, i64> = BTreeMap::new();
+        self.taken_back(take).into_iter().all(|(_, line)| {
+            let (before, after) = self.without_posting(take, &line);
+            let key = self.stock[take.site].key(&line.key);
             let policy = self.policy(take.site, &line.key);
-            before
-                .refusals(&line.key, before.level(), after.level(), &policy)
-                .is_empty()
+            let stock = &self.stock[take.site];
+            let level = |key: &StockKey| {
+                let changed = changed.get(key).copied();
+                changed.unwrap_or_else(|| stock.key(key).level())
+            };
+            let comes = line.key.serial.is_some() && before <= 0 && after > 0;
+            let mut twins = stock.twins(&line.key);
+            let elsewhere = stock.is_abroad(&line.key) || twins.any(|twin| level(twin) > 0);
+            changed.insert(line.key.clone(), after);
+            key.refusals(&line.key, before, after, &policy).is_empty() && !(comes && elsewhere)
         })
+    }
+
+    /// What is on hand of a line's key, and what will be when its posting is taken back.
+    fn without_posting(&self, take: &Take, line: &Line) -> (i64, i64) {
+        let before = self.stock[take.site].key(&line.key);
+        let mut after = before.clone();
+        if let Some(posting) = &line.posting {
+            after.forget(Knower::Line(posting.cause));
+        }
+        (before.level(), after.level())
+    }
+
+    /// The lines of a take in the order in which their postings are taken back: what brings the unit of a serial number
+    /// comes last.
+    fn taken_back(&self, take: &Take) -> Vec<(StockTakeItemId, Line)> {
+        let mut lines = take.in_order();
+        lines.sort_by_cached_key(|(_, line)| {
+            let (before, after) = self.without_posting(take, line);
+            line.key.serial.is_some() && before <= 0 && after > 0
+        });
+        lines
     }
 
     // ---- what it came to -------------------------------------------------------------------------
@@ -558,11 +656,8 @@ impl Case {
         refusal: &Refusal,
     ) -> Result<(), String> {
         let take = &self.takes[&id];
-        for (item, line) in &take.lines {
-            let key = self.stock[take.site].key(&line.key);
-            let policy = self.policy(take.site, &line.key);
-            let verdict = take.verdict(line, &key, &policy, options.zero_uncounted);
-            let told = refusal.lines.iter().find(|line| line.item == *item);
+        for (item, line, verdict) in self.verdicts(take, options, false) {
+            let told = refusal.lines.iter().find(|line| line.item == item);
             match (&verdict, told) {
                 (Verdict::Refused(codes), Some(told)) if codes.contains(&told.problem.code()) => {}
                 (Verdict::Unsure { .. }, _)
@@ -836,13 +931,9 @@ impl Case {
         let round = takes.get(&self.manager(), id).await.map_err(told)?;
         let round = round.take.round();
         let mut feed = Feed::of(&events);
-        for (item, line) in take.in_order() {
-            if !take.is_due(&line, left_over) {
-                continue;
-            }
+        for (item, line) in self.due(&take, take.options, left_over) {
             let key = self.stock[take.site].key(&line.key);
-            let policy = self.policy(take.site, &line.key);
-            let verdict = take.verdict(&line, &key, &policy, take.options.zero_uncounted);
+            let verdict = self.verdict((&take, &line), take.options, &BTreeMap::new());
             let actual = items.get(&item).and_then(|item| item.posting.as_ref());
             let actual = actual.ok_or_else(|| format!("line {} is not posted", line.number))?;
             let cause = Cause::StockTake {
@@ -923,7 +1014,7 @@ impl Case {
         let events = self.fresh(take.site).await?;
         let mut feed = Feed::of(&events);
         let mut keys = Vec::new();
-        for (item, line) in take.in_order() {
+        for (item, line) in self.taken_back(&take) {
             let Some(posting) = &line.posting else {
                 continue;
             };
@@ -965,6 +1056,7 @@ impl Case {
     // ---- jobs, retries, strangers ----------------------------------------------------------------
 
     async fn run_job(&mut self) -> Result<(), String> {
+        self.look_abroad();
         let ran = Worker::new(&self.premises.library, "worker")
             .run_once()
             .await;
@@ -1121,6 +1213,18 @@ impl Case {
             .map_err(told)?;
         self.abroad += ONE;
         self.look_for_nothing().await
+    }
+}
+
+/// What is on hand of a key after a line of it was posted, and whether that is sure.
+fn after(key: &Key, verdict: &Verdict) -> (i64, bool) {
+    match verdict {
+        Verdict::Known { moment, there } => (key.level_after(*moment, *there), true),
+        Verdict::Unsure { moment, there } => {
+            let after = key.level_after(*moment, *there);
+            (after, after == key.level())
+        }
+        Verdict::Superseded | Verdict::LeftAlone | Verdict::Refused(_) => (key.level(), true),
     }
 }
 

@@ -6,6 +6,7 @@
 //! After each step, what it touched is compared with the model: levels, layers, ledger, takes, lines, totals. After
 //! every two hundred steps, everything is, and the ledgers are verified.
 //!
+//! The same cases run on every store that is built in, fewer of them on a slower one.
 //! `STOCKTAKE_TEST_OPERATIONS` tells how many steps there are in all, `STOCKTAKE_SEED` plays one case again.
 
 #![allow(
@@ -38,18 +39,34 @@ mod operation;
 mod random;
 mod shop;
 mod stock;
+#[path = "../stores/mod.rs"]
+mod stores;
 mod takes;
 
 use case::Case;
+use stores::Kind;
 
-/// How many steps a plain `cargo test` does in all.
+/// How many steps a plain `cargo test` does in all, in memory.
 const OPERATIONS: u64 = 20_000;
+/// A store in a file does so many times fewer.
+#[cfg(feature = "sqlite")]
+const FEWER_IN_A_FILE: u64 = 5;
 /// How many steps a case has.
 const STEPS: u64 = 1_000;
 
 #[test]
 fn what_always_holds() {
-    let operations = number_from("STOCKTAKE_TEST_OPERATIONS").unwrap_or(OPERATIONS);
+    hold_on(Kind::Memory, 1);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn what_always_holds_in_a_file() {
+    hold_on(Kind::Sqlite, FEWER_IN_A_FILE);
+}
+
+fn hold_on(kind: Kind, fewer: u64) {
+    let operations = number_from("STOCKTAKE_TEST_OPERATIONS").unwrap_or(OPERATIONS) / fewer;
     let (first, end) = match number_from("STOCKTAKE_SEED") {
         Some(seed) => (seed, seed + 1),
         None => (0, operations.div_ceil(STEPS)),
@@ -66,7 +83,7 @@ fn what_always_holds() {
                     if seed >= end {
                         break;
                     }
-                    if let Err(problem) = play(seed) {
+                    if let Err(problem) = play(kind, seed) {
                         stop.store(true, Ordering::Relaxed);
                         failed.lock().unwrap().push((seed, problem));
                     }
@@ -81,11 +98,11 @@ fn what_always_holds() {
 }
 
 /// Plays a case.
-fn play(seed: u64) -> Result<(), String> {
+fn play(kind: Kind, seed: u64) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut case = Case::begin(seed).await?;
+        let mut case = Case::begin(kind, seed).await?;
         for _ in 0..STEPS {
             case.step().await?;
         }

@@ -8,12 +8,12 @@ use stocktake::domain::{
     Actor, CostingMethod, Product, ProductId, Role, Site, SiteAccess, SiteId, SitePolicy, StockKey,
     Tracking,
 };
-use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, Error, Stocktake};
 use stocktake::testing::{ManualClock, SequentialIds, Shop, shop};
 use uuid::Uuid;
 
 use crate::random::Random;
+use crate::stores::{Kind, Store};
 
 pub(crate) struct Premises {
     pub(crate) library: Stocktake,
@@ -25,6 +25,8 @@ pub(crate) struct Premises {
     /// Keys that can't.
     pub(crate) bad_keys: Vec<StockKey>,
     pub(crate) people: People,
+    /// What it all is kept in.
+    _store: Store,
 }
 
 /// Who acts.
@@ -47,11 +49,12 @@ const WITHOUT_COST: usize = 4;
 const PRODUCTS: usize = 8;
 
 impl Premises {
-    pub(crate) async fn open(random: &mut Random) -> Result<Self, Error> {
-        let store = Arc::new(MemoryStore::new());
+    pub(crate) async fn open(kind: Kind, random: &mut Random) -> Result<Self, Error> {
+        let store = kind.fresh();
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
-        let library = Stocktake::with(store.clone(), store, clock.clone(), ids);
+        let (repository, queue) = (store.repository.clone(), store.queue.clone());
+        let library = Stocktake::with(repository, queue, clock.clone(), ids);
         let shop = shop();
         let products = products(&shop);
         let sites: Vec<Site> = [
@@ -84,6 +87,7 @@ impl Premises {
             keys,
             bad_keys,
             people,
+            _store: store,
         };
         for actor in [&premises.people.manager, &premises.people.stranger] {
             premises.fill(actor).await?;
@@ -172,5 +176,6 @@ fn keys(site: SiteId, products: &[Product]) -> Vec<StockKey> {
         plain(BATCHES).in_batch(code("L2")).at(code("A")),
         plain(SERIALS).with_serial(code("S1")),
         plain(SERIALS).with_serial(code("S2")),
+        plain(SERIALS).at(code("A")).with_serial(code("S1")),
     ]
 }

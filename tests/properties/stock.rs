@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stocktake::domain::{
-    Cause, CostingMethod, Product, ProductId, Site, StockEvent, StockEventId, StockEventKind,
+    Cause, Code, CostingMethod, Product, ProductId, Site, StockEvent, StockEventId, StockEventKind,
     StockKey, Tracking,
 };
 use stocktake::service::{Movement, NewMovement};
@@ -282,10 +282,20 @@ impl<'a> Feed<'a> {
     }
 }
 
+/// A serial number of a product.
+pub(crate) type Serial = (ProductId, Code);
+
+/// The serial number of a key.
+pub(crate) fn serial_of(key: &StockKey) -> Option<Serial> {
+    key.serial.clone().map(|serial| (key.product, serial))
+}
+
 /// A site's stock.
 #[derive(Debug, Default)]
 pub(crate) struct Stock {
     pub(crate) keys: BTreeMap<StockKey, Key>,
+    /// Serial numbers that other sites have on hand.
+    pub(crate) abroad: BTreeSet<Serial>,
     /// The ledger.
     pub(crate) ledger: Vec<StockEvent>,
     /// By id: where in the ledger.
@@ -309,6 +319,25 @@ pub(crate) type Products = BTreeMap<ProductId, Product>;
 impl Stock {
     pub(crate) fn key(&self, key: &StockKey) -> Key {
         self.keys.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The serial numbers that are on hand.
+    pub(crate) fn serials(&self) -> impl Iterator<Item = Serial> {
+        let on_hand = self.keys.iter().filter(|(_, model)| model.level() > 0);
+        on_hand.filter_map(|(key, _)| serial_of(key))
+    }
+
+    /// The other keys of the site with the serial number of a key.
+    pub(crate) fn twins(&self, key: &StockKey) -> impl Iterator<Item = &StockKey> {
+        let serial = serial_of(key);
+        self.keys
+            .keys()
+            .filter(move |other| *other != key && serial.is_some() && serial_of(other) == serial)
+    }
+
+    /// Whether another site has the serial number of a key.
+    pub(crate) fn is_abroad(&self, key: &StockKey) -> bool {
+        serial_of(key).is_some_and(|serial| self.abroad.contains(&serial))
     }
 
     pub(crate) fn event(&self, id: StockEventId) -> Option<&StockEvent> {
@@ -710,6 +739,29 @@ impl Staged<'_> {
         Ok(Effect::TakeBack(both))
     }
 
+    /// What a level is refused with because its serial number is elsewhere: at another site, or at another key of this
+    /// one, of which some have just become `changed`.
+    fn elsewhere(
+        &self,
+        key: &StockKey,
+        (before, after): (i64, i64),
+        changed: &[(&StockKey, i64)],
+    ) -> Codes {
+        let level = |other: &StockKey| {
+            let changed = changed.iter().find(|(key, _)| *key == other);
+            changed.map_or_else(|| self.key(other).level(), |(_, level)| *level)
+        };
+        let staged = self.keys.keys().filter(|other| *other != key);
+        let staged = staged.filter(|other| serial_of(other) == serial_of(key));
+        let mut twins = self.stock.twins(key).chain(staged);
+        let comes = key.serial.is_some() && before <= 0 && after > 0;
+        if comes && (self.stock.is_abroad(key) || twins.any(|other| level(other) > 0)) {
+            vec!["serial_elsewhere"]
+        } else {
+            Codes::new()
+        }
+    }
+
     fn refusals(&self, effect: &Effect) -> Codes {
         let mut codes = Codes::new();
         match effect {
@@ -735,6 +787,7 @@ impl Staged<'_> {
                     }
                 } else {
                     codes.extend(model.refusals(key, level, level + change, &policy));
+                    codes.extend(self.elsewhere(key, (level, level + change), &[]));
                 }
                 if *change > 0 && *free && !model.has_cost(level, &policy) {
                     codes.push("cost_unknown");
@@ -751,11 +804,13 @@ impl Staged<'_> {
                 if key.serial.is_some() && (*there > ONE || there % ONE != 0) {
                     codes.push("serial_conflict");
                 }
+                codes.extend(self.elsewhere(key, (level, *there), &[]));
                 if *there > level && *free && !model.has_cost(level, &policy) {
                     codes.push("cost_unknown");
                 }
             }
             Effect::TakeBack(both) => {
+                let mut changed: Vec<(&StockKey, i64)> = Vec::new();
                 for (key, id) in both {
                     let (before, policy) = (self.key(key), self.policy(key));
                     let mut after = before.clone();
@@ -763,7 +818,10 @@ impl Staged<'_> {
                     if !timed && policy.is_closed(after.now(self.now)) {
                         codes.push("period_closed");
                     }
-                    codes.extend(before.refusals(key, before.level(), after.level(), &policy));
+                    let levels = (before.level(), after.level());
+                    codes.extend(before.refusals(key, levels.0, levels.1, &policy));
+                    codes.extend(self.elsewhere(key, levels, &changed));
+                    changed.push((key, levels.1));
                 }
             }
         }

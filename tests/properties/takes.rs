@@ -77,6 +77,15 @@ impl From<&LineOutcome> for Outcome {
     }
 }
 
+/// Whether a serial number is on hand at another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    No,
+    Yes,
+    /// That depends on a line of which it is not sure whether it can be posted.
+    Unsure,
+}
+
 /// What a line must come to.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
@@ -159,6 +168,7 @@ impl Take {
         key: &Key,
         policy: &Policy<'_>,
         zero_uncounted: bool,
+        elsewhere: Elsewhere,
     ) -> Verdict {
         let level = key.level();
         let now = key.counted_now(policy.now);
@@ -193,8 +203,13 @@ impl Take {
         if after > level && !key.has_cost(level, policy) {
             codes.push("cost_unknown");
         }
+        let comes = line.key.serial.is_some() && level <= 0 && after > 0;
+        let unsure = unsure || (comes && elsewhere == Elsewhere::Unsure);
+        if comes && elsewhere == Elsewhere::Yes {
+            codes.push("serial_elsewhere");
+        }
         if unsure && !codes.is_empty() {
-            codes.push("moved_since_count");
+            codes.extend(["moved_since_count", "serial_elsewhere"]);
         }
         match (codes.is_empty(), unsure) {
             (false, _) => Verdict::Refused(codes),

@@ -1,6 +1,6 @@
 //! Comparing the library with the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use stocktake::domain::{
@@ -15,6 +15,7 @@ use stocktake::store::{
 
 use super::{Case, told, units};
 use crate::amounts::ONE;
+use crate::stock::Stock;
 use crate::takes::Outcome;
 
 impl Case {
@@ -278,6 +279,13 @@ impl Case {
             for key in keys {
                 self.look_at_key(site, &key).await?;
             }
+        }
+        let mut serials = BTreeSet::new();
+        for serial in self.stock.iter().flat_map(Stock::serials) {
+            ensure!(
+                serials.insert(serial.clone()),
+                "on hand at two keys: {serial:?}"
+            );
         }
         let ids: Vec<StockTakeId> = self.takes.keys().copied().collect();
         for id in ids {

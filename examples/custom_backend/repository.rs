@@ -1,0 +1,636 @@
+//! What is read. Each read holds the lock once, so that it sees one committed state (R4).
+//!
+//! Filters know what they let through, columns know what they sort by, and [`List`] makes pages and cursors: what is left
+//! to say is where the rows are, and where each stands in its list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use stocktake::domain::{
+    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
+    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
+    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId, Supplier,
+    SupplierId, Timestamp,
+};
+use stocktake::store::{
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
+    CommitOutcome, CountedLine, CountingView, Entry, Export, ExportChunk, ImportChunk,
+    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
+    LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Ranked,
+    RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
+    StockTakeItemView, StockTakeTotals, StoreError, StoreErrorKind, TakeSums, Versioned,
+};
+
+use super::{CustomStore, Handled, State};
+
+/// A page of a list that has one order (R9), given its rows, each with where it stands. A store in SQL asks for those
+/// after the cursor in the order of their places, one more than the limit.
+pub(super) fn page_of<P: Position, R: Clone>(
+    list: List,
+    request: &PageRequest,
+    rows: impl Iterator<Item = (P, R)>,
+) -> Result<Page<R>, StoreError> {
+    let after = list.after::<P>(request, |_| true)?;
+    let rows: BTreeMap<P, R> = rows.collect();
+    let total = request.with_total.then_some(rows.len() as u64);
+    let rest = rows.iter();
+    let rest = rest.filter(|(place, _)| after.as_ref().is_none_or(|after| *place > after));
+    Ok(list.page(request, rest, total).map(Clone::clone))
+}
+
+/// A row to be handed out.
+fn owned<T: Clone>(Versioned { version, value }: Versioned<&T>) -> Versioned<T> {
+    let value = value.clone();
+    Versioned { version, value }
+}
+
+/// A row that is handed out shared.
+fn shared<T>(Versioned { version, value }: Versioned<T>) -> Versioned<Arc<T>> {
+    let value = Arc::new(value);
+    Versioned { version, value }
+}
+
+impl State {
+    fn level(&self, whose: OrganisationId, key: &StockKey) -> Option<Versioned<StockLevel>> {
+        self.record(whose, RecordKey::StockLevel(key.clone()))
+    }
+
+    /// The lines of a take that a filter lets through.
+    fn lines(
+        &self,
+        whose: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+    ) -> impl Iterator<Item = Versioned<&StockTakeItem>> {
+        let lines = self.all::<StockTakeItem>(whose);
+        lines.filter(move |line| line.take == take && filter.matches(line))
+    }
+}
+
+#[async_trait]
+impl Repository for CustomStore {
+    async fn site(
+        &self,
+        organisation: OrganisationId,
+        id: SiteId,
+    ) -> Result<Option<Versioned<Site>>, StoreError> {
+        Ok(self.state().record(organisation, RecordKey::Site(id)))
+    }
+
+    async fn site_by_external_id(
+        &self,
+        organisation: OrganisationId,
+        external_id: &Code,
+    ) -> Result<Option<Versioned<Site>>, StoreError> {
+        let state = self.state();
+        let mut sites = state.all::<Site>(organisation);
+        Ok(sites.find(|it| it.external_id == *external_id).map(owned))
+    }
+
+    async fn products(
+        &self,
+        organisation: OrganisationId,
+        ids: &[ProductId],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+        let state = self.state();
+        let product = |id: &ProductId| state.record(organisation, RecordKey::Product(*id));
+        Ok(ids.iter().map(|id| product(id).map(shared)).collect())
+    }
+
+    async fn products_by_article(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+        let state = self.state();
+        let product = |article: &Code| {
+            let mut products = state.all::<Product>(organisation);
+            let product = products.find(|it| it.article_id == *article);
+            product.map(owned).map(shared)
+        };
+        Ok(articles.iter().map(product).collect())
+    }
+
+    async fn supplier(
+        &self,
+        organisation: OrganisationId,
+        id: SupplierId,
+    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
+        Ok(self.state().record(organisation, RecordKey::Supplier(id)))
+    }
+
+    async fn levels(
+        &self,
+        organisation: OrganisationId,
+        keys: &[StockKey],
+    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
+        let state = self.state();
+        let levels = keys.iter().map(|key| state.level(organisation, key));
+        Ok(levels.collect())
+    }
+
+    async fn serial_marks(
+        &self,
+        organisation: OrganisationId,
+        serials: &BTreeSet<Code>,
+        products: &BTreeSet<ProductId>,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        let state = self.state();
+        let marks = state.all::<SerialMark>(organisation).filter(|mark| {
+            let is_any = products.is_empty() || mark.product.is_none();
+            let is_named = mark.product.is_some_and(|it| products.contains(&it));
+            serials.contains(&mark.serial) && (is_any || is_named)
+        });
+        let mut marks: Vec<_> = marks.map(owned).collect();
+        marks.sort_by_key(|mark| (mark.serial.clone(), mark.product));
+        Ok(marks)
+    }
+
+    async fn levels_page(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &LevelFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockLevel>>, StoreError> {
+        let state = self.state();
+        let levels = state.all::<StockLevel>(organisation);
+        let levels = levels.filter(|it| it.key().site == site && filter.matches(it));
+        let list = List::new("levels_page", format_args!("{organisation}/{site}"), filter);
+        page_of(list, page, levels.map(|it| (it.key().clone(), owned(it))))
+    }
+
+    async fn articles(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &ArticleFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<ArticleView>, StoreError> {
+        let state = self.state();
+        let scope = format_args!("{organisation}/{site}");
+        let list = List::new("articles", scope, &(filter, sort));
+        let mut sorting = list.sorting::<StockKey, _, _>(page, sort.descending)?;
+        for level in state.all::<StockLevel>(organisation) {
+            let product = RecordKey::Product(level.key().product);
+            let product = state.record::<Product>(organisation, product);
+            let product = product.filter(|it| filter.matches(&level, it));
+            if let Some(product) = product.filter(|_| level.key().site == site) {
+                sorting.push(Ranked {
+                    value: sort.column.value_of_article(&level, &product),
+                    position: level.key().clone(),
+                    row: ArticleView {
+                        level: shared(owned(level)),
+                        product: Arc::new(product.value),
+                    },
+                });
+            }
+        }
+        Ok(sorting.page())
+    }
+
+    async fn events_after(
+        &self,
+        organisation: OrganisationId,
+        keys: &[(StockKey, u64)],
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        let mut wanted: BTreeMap<&StockKey, u64> = BTreeMap::new();
+        for (key, after) in keys {
+            let lowest = wanted.entry(key).or_insert(*after);
+            *lowest = (*after).min(*lowest);
+        }
+        let state = self.state();
+        let events = wanted.into_iter().flat_map(|(key, after)| {
+            let all = (organisation, key.clone(), 0)..=(organisation, key.clone(), u64::MAX);
+            let events = state.events.range(all);
+            events.filter(move |((.., sequence), _)| *sequence > after)
+        });
+        Ok(events.map(|(_, entry)| entry.event.clone()).collect())
+    }
+
+    async fn events(
+        &self,
+        organisation: OrganisationId,
+        ids: &[StockEventId],
+    ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
+        let state = self.state();
+        let event = |id: &StockEventId| {
+            let (key, sequence) = state.places.get(&(organisation, *id))?;
+            let place = (organisation, key.clone(), *sequence);
+            state.events.get(&place).cloned()
+        };
+        Ok(ids.iter().map(event).collect())
+    }
+
+    async fn ledger(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let state = self.state();
+        let entries = state.events.iter().filter(|((whose, key, _), entry)| {
+            *whose == organisation && key.site == site && entry.position > after
+        });
+        let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
+        entries.sort_by_key(|entry| entry.position);
+        let limit = limit.clamp(1, MAX_PAGE) as usize;
+        Ok(entries.into_iter().take(limit).cloned().collect())
+    }
+
+    async fn stock_take(
+        &self,
+        organisation: OrganisationId,
+        id: StockTakeId,
+    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
+        Ok(self.state().record(organisation, RecordKey::StockTake(id)))
+    }
+
+    async fn stock_takes(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockTakeFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockTake>>, StoreError> {
+        let state = self.state();
+        let takes = state.all::<StockTake>(organisation);
+        let takes = takes.filter(|it| it.site() == site && filter.matches(it.state()));
+        let list = List::new("stock_takes", format_args!("{organisation}/{site}"), filter);
+        page_of(
+            list,
+            page,
+            takes.map(|it| ((it.created_at(), it.id()), owned(it))),
+        )
+    }
+
+    async fn stock_take_items(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<StockTakeItemView>, StoreError> {
+        let state = self.state();
+        let scope = format_args!("{organisation}/{take}");
+        let list = List::new("stock_take_items", scope, &(filter, sort));
+        let mut sorting = list.sorting::<(u64, StockTakeItemId), _, _>(page, sort.descending)?;
+        for line in state.lines(organisation, take, filter) {
+            let level = state.level(organisation, &line.key);
+            let level = level.filter(|level| level.is_stocked());
+            let level = level.as_ref().map(|level| &level.value);
+            sorting.push(Ranked {
+                value: sort.column.value_of_line(&line, level),
+                position: (line.line, line.id),
+                row: StockTakeItemView {
+                    item: shared(owned(line)),
+                    on_hand: level.map(StockLevel::quantity),
+                    reserved: level.map(StockLevel::reserved),
+                },
+            });
+        }
+        Ok(sorting.page())
+    }
+
+    /// A store for large takes keeps the [`TakeSums`] of each take and changes them with its lines: in parts, or they
+    /// are a row that all counters wait for.
+    async fn stock_take_totals(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+    ) -> Result<StockTakeTotals, StoreError> {
+        let state = self.state();
+        let mut sums = TakeSums::default();
+        for line in state.lines(organisation, take, filter) {
+            sums.add(line.version, line.value);
+        }
+        sums.totals()
+    }
+
+    async fn stock_take_item_ids(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        ids: &[StockTakeItemId],
+    ) -> Result<Vec<StockTakeItemId>, StoreError> {
+        let state = self.state();
+        let is_there = |id: &&StockTakeItemId| {
+            let key = RecordKey::StockTakeItem(take, **id);
+            state.records.contains_key(&(organisation, key))
+        };
+        Ok(ids.iter().filter(is_there).copied().collect())
+    }
+
+    async fn counting_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        items: &[StockTakeItemId],
+    ) -> Result<Option<CountingView>, StoreError> {
+        let state = self.state();
+        let header = state.record(organisation, RecordKey::StockTake(take));
+        let line = |id: &StockTakeItemId| {
+            let key = RecordKey::StockTakeItem(take, *id);
+            let item = shared(state.record::<StockTakeItem>(organisation, key)?);
+            let level = state.level(organisation, &item.key).map(shared);
+            Some(CountedLine { item, level })
+        };
+        Ok(header.map(|header| CountingView {
+            take: shared(header),
+            lines: items.iter().map(line).collect(),
+        }))
+    }
+
+    async fn count_entries(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<Vec<CountEntry>, StoreError> {
+        let state = self.state();
+        let entries = state
+            .entries
+            .iter()
+            .filter_map(|(whose, entry)| match entry {
+                Entry::StockTake(entry) if *whose == organisation => Some(entry),
+                _ => None,
+            });
+        let entries = entries.filter(|entry| entry.take == take && entry.item == item);
+        Ok(entries.cloned().collect())
+    }
+
+    async fn inventory_count(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryCountId,
+    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
+        let key = RecordKey::InventoryCount(id);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn open_count(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
+        Ok(self
+            .state()
+            .record(organisation, RecordKey::OpenCount(site)))
+    }
+
+    async fn inventory_counts(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryCountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
+        let state = self.state();
+        let counts = state.all::<InventoryCount>(organisation);
+        let counts = counts.filter(|it| it.site() == site && filter.matches(it));
+        let scope = format_args!("{organisation}/{site}");
+        let list = List::new("inventory_counts", scope, filter);
+        page_of(
+            list,
+            page,
+            counts.map(|it| ((it.started_at(), it.id()), owned(it))),
+        )
+    }
+
+    async fn inventory_count_item(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
+        let key = RecordKey::InventoryCountItem(count, item);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn inventory_count_items(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        filter: &InventoryCountItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
+        let state = self.state();
+        let items = state.all::<InventoryCountItem>(organisation);
+        let items = items.filter(|it| it.count == count && filter.matches(it));
+        let scope = format_args!("{organisation}/{count}");
+        let list = List::new("inventory_count_items", scope, filter);
+        page_of(
+            list,
+            page,
+            items.map(|it| ((it.created_at, it.id), owned(it))),
+        )
+    }
+
+    async fn inventory_count_totals(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+    ) -> Result<CountTotals, StoreError> {
+        let corrupt = || StoreError::new(StoreErrorKind::Corrupt, "inventory_count_totals");
+        let state = self.state();
+        let mut items = state.all::<InventoryCountItem>(organisation);
+        let totals = items.try_fold(CountTotals::default(), |totals, item| {
+            if item.count == count {
+                totals.with(&item.variance)
+            } else {
+                Ok(totals)
+            }
+        });
+        totals.map_err(|cause| corrupt().because(cause))
+    }
+
+    async fn inventory_count_entries(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Vec<InventoryCountEntry>, StoreError> {
+        let state = self.state();
+        let entries = state
+            .entries
+            .iter()
+            .filter_map(|(whose, entry)| match entry {
+                Entry::InventoryCount(entry) if *whose == organisation => Some(entry),
+                _ => None,
+            });
+        let entries = entries.filter(|entry| entry.count == count && entry.item == item);
+        Ok(entries.cloned().collect())
+    }
+
+    async fn stock_adjustment(
+        &self,
+        organisation: OrganisationId,
+        id: StockAdjustmentId,
+    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
+        let key = RecordKey::StockAdjustment(id);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn stock_adjustments(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockAdjustmentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
+        let state = self.state();
+        let all = state.all::<StockAdjustment>(organisation);
+        let all = all.filter(|it| it.site() == site && filter.matches(it));
+        let scope = format_args!("{organisation}/{site}");
+        let list = List::new("stock_adjustments", scope, filter);
+        page_of(
+            list,
+            page,
+            all.map(|it| ((it.created_at(), it.id()), owned(it))),
+        )
+    }
+
+    async fn inventory_order(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryOrderId,
+    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
+        let key = RecordKey::InventoryOrder(id);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn inventory_orders(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryOrderFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrder>>, StoreError> {
+        let state = self.state();
+        let orders = state.all::<InventoryOrder>(organisation);
+        let orders = orders.filter(|it| it.site() == site && filter.matches(it));
+        let scope = format_args!("{organisation}/{site}");
+        let list = List::new("inventory_orders", scope, filter);
+        page_of(
+            list,
+            page,
+            orders.map(|it| ((it.created_at(), it.id()), owned(it))),
+        )
+    }
+
+    async fn inventory_order_item(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        item: InventoryOrderItemId,
+    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
+        let key = RecordKey::InventoryOrderItem(order, item);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn inventory_order_items(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        filter: &InventoryOrderItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
+        let state = self.state();
+        let items = state.all::<InventoryOrderItem>(organisation);
+        let items = items.filter(|it| it.order() == order && filter.matches(it));
+        let scope = format_args!("{organisation}/{order}");
+        let list = List::new("inventory_order_items", scope, filter);
+        page_of(
+            list,
+            page,
+            items.map(|it| ((it.line(), it.id()), owned(it))),
+        )
+    }
+
+    async fn stock_import(
+        &self,
+        organisation: OrganisationId,
+        id: StockImportId,
+    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
+        Ok(self
+            .state()
+            .record(organisation, RecordKey::StockImport(id)))
+    }
+
+    async fn import_chunk(
+        &self,
+        organisation: OrganisationId,
+        import: StockImportId,
+        number: u32,
+    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
+        let key = RecordKey::ImportChunk(import, number);
+        Ok(self.state().record(organisation, key))
+    }
+
+    async fn export(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+    ) -> Result<Option<Versioned<Export>>, StoreError> {
+        Ok(self.state().record(organisation, RecordKey::Export(job)))
+    }
+
+    async fn export_chunk(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+        number: u32,
+    ) -> Result<Option<ExportChunk>, StoreError> {
+        let key = RecordKey::ExportChunk(job, number);
+        let chunk = self.state().record(organisation, key);
+        Ok(chunk.map(|chunk| chunk.value))
+    }
+
+    async fn command(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+    ) -> Result<Option<Command>, StoreError> {
+        let state = self.state();
+        let handled = state.commands.get(&(organisation, id.clone()));
+        Ok(handled.and_then(|handled| handled.command.clone()))
+    }
+
+    async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
+        self.state().commit(changes)
+    }
+
+    /// No commit is ever in flight while the lock is held: a store where one can be has to wait for it, say by inserting
+    /// the command itself.
+    async fn settle(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+        at: Timestamp,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let mut state = self.state();
+        let never = Handled { at, command: None };
+        let handled = state.commands.entry((organisation, id.clone()));
+        let command = handled.or_insert(never).command.as_ref();
+        Ok(command.map(|command| command.outcome.clone()))
+    }
+
+    async fn purge_commands(
+        &self,
+        organisation: OrganisationId,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let all = state.commands.len();
+        let commands = &mut state.commands;
+        commands.retain(|(whose, _), handled| *whose != organisation || handled.at >= before);
+        Ok((all - commands.len()) as u64)
+    }
+}

@@ -1,0 +1,104 @@
+//! Bodies of requests: JSON, read strictly. Unknown fields, fields that stand there twice and what follows the body
+//! are refused, with the path of the mistake.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+use stocktake::service::Edit;
+
+use super::failure::Failure;
+
+/// A JSON body.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+/// A JSON body that may be missing, or null.
+#[derive(Debug)]
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = bytes_of(request, state).await?;
+        read(&bytes).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = bytes_of(request, state).await?;
+        match bytes.trim_ascii() {
+            b"" | b"null" => Ok(Self(T::default())),
+            given => read(given).map(Self),
+        }
+    }
+}
+
+async fn bytes_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    // It was read, and its size checked, before any handler was asked.
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|_| Failure::internal())
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Failure::unreadable(
+            ".",
+            "invalid_body",
+            "an object is expected",
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, problem) = (error.path().to_string(), error.inner().to_string());
+        Failure::unreadable(&path, "invalid_body", &problem)
+    })?;
+    match json.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err(Failure::invalid("", "invalid_body", error)),
+    }
+}
+
+/// An object and nothing else: left alone, a struct is also read from a list of its fields.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: DeserializeOwned> serde::Deserialize<'de> for Object<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <Box<serde_json::value::RawValue>>::deserialize(deserializer)?;
+        if !raw.get().starts_with('{') {
+            return Err(serde::de::Error::custom("an object is expected"));
+        }
+        serde_json::from_str(raw.get())
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads a field that may be missing, which keeps what is there, or null, which takes it away.
+pub(super) fn edit<'de, D, T>(deserializer: D) -> Result<Edit<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    let given = <Option<T> as serde::Deserialize>::deserialize(deserializer)?;
+    Ok(given.map_or(Edit::Clear, Edit::Set))
+}
+
+/// An empty text is the same as none.
+pub(super) fn filled<
+    'de,
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
+    text.filter(|text| !text.trim().is_empty())
+        .map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}

@@ -1,0 +1,76 @@
+//! The stock import (S5).
+
+use axum::body::Bytes;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use stocktake::domain::{ImportMode, JobId};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::query::Parameters;
+use super::signed::Signed;
+use super::{Answer, Reply, Shared};
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(import, remove))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ImportQuery {
+    /// Whether the numbers are changes instead of values.
+    adjustment: Option<bool>,
+}
+
+/// Location, product and, where there are such, variant, with a number each.
+#[derive(ToSchema)]
+#[schema(value_type = HashMap<String, HashMap<String, Object>>)]
+#[allow(dead_code, reason = "describes a body that the library reads itself")]
+struct ImportBody(());
+
+/// What an import is answered.
+#[derive(Debug, Serialize, ToSchema)]
+struct ImportAnswer {
+    /// `OK`.
+    status: &'static str,
+    /// How many values were read.
+    message: String,
+    #[schema(value_type = Uuid)]
+    job_id: JobId,
+}
+
+/// Imports values (S5.1), or changes (S5.2); a job takes them in.
+#[utoipa::path(post, path = "/imports/stock", operation_id = "importStock", tag = "stock import",
+    params(ImportQuery), request_body = ImportBody, responses((status = 200, body = ImportAnswer)))]
+async fn import(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<ImportQuery>,
+    body: Bytes,
+) -> Reply {
+    let mode = if query.adjustment.unwrap_or(false) {
+        ImportMode::Adjustment
+    } else {
+        ImportMode::Absolute
+    };
+    begin(&app, &signed, mode, &body).await
+}
+
+/// Removes what is named from stock (S5.3); a job does it.
+#[utoipa::path(delete, path = "/imports/stock", operation_id = "removeStock", tag = "stock import",
+    request_body = ImportBody, responses((status = 200, body = ImportAnswer)))]
+async fn remove(State(app): State<Shared>, signed: Signed, body: Bytes) -> Reply {
+    begin(&app, &signed, ImportMode::Remove, &body).await
+}
+
+async fn begin(app: &Shared, signed: &Signed, mode: ImportMode, body: &[u8]) -> Reply {
+    let imports = app.stocktake.stock_imports();
+    let started = imports.begin(&signed.caller, mode, body, false).await?;
+    Answer::ok(&ImportAnswer {
+        status: "OK",
+        message: started.message(),
+        job_id: started.job,
+    })
+}

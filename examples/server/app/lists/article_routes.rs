@@ -1,0 +1,405 @@
+//! The articles of a list (S4.5, S4.7, S4.10, S4.11).
+
+use axum::extract::State;
+use serde::Deserialize;
+use stocktake::domain::{Code, StockTakeId, SupplierId, Timestamp};
+use stocktake::service::{Clock as _, InventoryRequest, SystemClock};
+use stocktake::store::{
+    ArticleColumn, ArticleFilter, ArticleSort, StockTakeItemFilter, StockTakeItemView,
+};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::articles::{
+    StocktakeArticle, StocktakeArticlesResponse, StocktakeSearchArticle,
+    StocktakeSearchArticlesResponse,
+};
+use super::layers::Origins;
+use super::list::StocktakesResponse;
+use super::list_routes::{PageQuery, finished, read};
+use crate::app::at_store::AtStore;
+use crate::app::body::Json;
+use crate::app::failure;
+use crate::app::number::Given;
+use crate::app::query::{At, Parameters, search};
+use crate::app::{Answer, App, Failure, Reply, Shared};
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(articles, add, inventory))
+        .routes(routes!(articles_of_finished))
+        .routes(routes!(find))
+        .routes(routes!(add_all))
+        .routes(routes!(article, remove))
+        .routes(routes!(add_stock_place, remove_stock_place))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ArticleQuery {
+    /// A part of a barcode, or of the name.
+    #[param(max_length = 128)]
+    query: Option<String>,
+    /// `asc` unless told.
+    #[param(inline)]
+    order: Option<Order>,
+    /// A column of the document; `art` unless told.
+    sort_column: Option<String>,
+    /// Only what has changed after this, in Unix milliseconds.
+    since: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    Asc,
+    Desc,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SupplierQuery {
+    /// From this supplier.
+    #[param(value_type = Option<Uuid>)]
+    supplier_id: Option<SupplierId>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct KeyQuery {
+    #[param(max_length = 128)]
+    batch_id: Option<String>,
+    #[param(max_length = 128)]
+    serial_nr: Option<String>,
+}
+
+/// The document's `ArticleIds`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ArticleIds {
+    #[schema(value_type = Vec<String>)]
+    articles: Vec<Code>,
+}
+
+/// The document's `StocktakeArticleRequest`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct StocktakeArticleRequest {
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    article_id: Code,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    batch_id: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<String>,
+    added_amount: Given,
+    /// Whether it is added to what is counted already; it is, unless told. The document writes it as a text.
+    #[schema(value_type = Option<bool>)]
+    add_to_existing: Option<Flag>,
+}
+
+/// A flag, also as a text.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "FlagOrText")]
+struct Flag(bool);
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum FlagOrText {
+    Flag(bool),
+    Text(String),
+}
+
+impl TryFrom<FlagOrText> for Flag {
+    type Error = &'static str;
+
+    fn try_from(given: FlagOrText) -> Result<Self, Self::Error> {
+        match given {
+            FlagOrText::Flag(flag) => Ok(Self(flag)),
+            FlagOrText::Text(text) => match text.as_str() {
+                "true" => Ok(Self(true)),
+                "false" => Ok(Self(false)),
+                _ => Err("true or false is expected"),
+            },
+        }
+    }
+}
+
+impl ArticleQuery {
+    fn sort(&self) -> Result<ArticleSort, Failure> {
+        let name = self.sort_column.as_deref().unwrap_or("art");
+        let column = ArticleColumn::from_name(name).ok_or_else(|| {
+            Failure::invalid("sort_column", "invalid_parameter", "no such column")
+        })?;
+        Ok(ArticleSort {
+            column,
+            descending: matches!(self.order, Some(Order::Desc)),
+        })
+    }
+
+    fn changed_after(&self) -> Result<Option<Timestamp>, Failure> {
+        let moment = |millis: i64| {
+            millis
+                .checked_mul(1_000)
+                .and_then(|micros| Timestamp::from_micros(micros).ok())
+                .ok_or_else(|| Failure::invalid("since", "out_of_range", "no such moment"))
+        };
+        self.since.map(moment).transpose()
+    }
+
+    fn filter(&self) -> Result<StockTakeItemFilter, Failure> {
+        Ok(StockTakeItemFilter {
+            name_or_barcode: search("query", self.query.as_ref())?,
+            changed_after: self.changed_after()?,
+            ..StockTakeItemFilter::default()
+        })
+    }
+}
+
+/// A code that may be missing; an empty one is none.
+fn code(field: &'static str, text: Option<String>) -> Result<Option<Code>, Failure> {
+    text.filter(|text| !text.is_empty())
+        .map(Code::new)
+        .transpose()
+        .map_err(failure::text(field))
+}
+
+/// A code in a path: what is none names nothing.
+fn named(text: &str) -> Result<Code, Failure> {
+    Code::new(text).map_err(|_| Failure::not_found("the resource"))
+}
+
+/// Now, as `since` tells it: before the list is read, so that nothing is missed.
+fn since() -> i64 {
+    SystemClock.now().to_datetime().timestamp_millis()
+}
+
+async fn listed(
+    app: &App,
+    here: &AtStore,
+    id: StockTakeId,
+    query: &ArticleQuery,
+    page: PageQuery,
+) -> Reply {
+    let (since, rows) = (since(), page.request()?);
+    let takes = app.stocktake.stock_takes();
+    let (filter, sort) = (query.filter()?, query.sort()?);
+    let found = takes.items(&here.caller, id, &filter, sort, &rows).await?;
+    let origins = Origins::of(app, &here.caller, &found.items).await?;
+    let article = |line| StocktakeArticle::of(line, origins.fifos(app, line));
+    let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
+    let answer = Answer::ok(&StocktakeArticlesResponse {
+        page: number,
+        pages: total.div_ceil(u64::from(size)),
+        page_size: size,
+        articles_count: total,
+        since,
+        articles: found.items.iter().map(article).collect(),
+    })?;
+    Ok(answer.of_class("StocktakeArticlesResponse"))
+}
+
+/// The articles of a list (S4.10).
+#[utoipa::path(get, path = "/v1/stocktake/{id}/articles", operation_id = "getStocktakeArticles",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ArticleQuery, PageQuery),
+    responses((status = 200, body = StocktakeArticlesResponse)))]
+async fn articles(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    Parameters(query): Parameters<ArticleQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    listed(&app, &here, id, &query, page).await
+}
+
+/// The articles of a finished list, with their cost layers (S4.10).
+#[utoipa::path(get, path = "/v1/stocktake/finished/{id}/articles", operation_id = "getFinishedStocktakeArticles",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ArticleQuery, PageQuery),
+    responses((status = 200, body = StocktakeArticlesResponse)))]
+async fn articles_of_finished(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    Parameters(query): Parameters<ArticleQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    finished(&app, &here, id).await?;
+    listed(&app, &here, id, &query, page).await
+}
+
+/// Searches the store's articles (S4.11).
+#[utoipa::path(get, path = "/v1/stocktake/{id}/articles/search", operation_id = "searchArticles",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ArticleQuery, SupplierQuery, PageQuery),
+    responses((status = 200, body = StocktakeSearchArticlesResponse)))]
+async fn find(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    Parameters(query): Parameters<ArticleQuery>,
+    Parameters(supplier): Parameters<SupplierQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    let (since, rows) = (since(), page.request()?);
+    let filter = ArticleFilter {
+        name_or_barcode: search("query", query.query.as_ref())?,
+        supplier: supplier.supplier_id,
+        changed_after: query.changed_after()?,
+    };
+    let (takes, sort) = (app.stocktake.stock_takes(), query.sort()?);
+    let found = takes
+        .search_articles(&here.caller, id, &filter, sort, &rows)
+        .await?;
+    let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
+    let answer = Answer::ok(&StocktakeSearchArticlesResponse {
+        page: number,
+        pages: total.div_ceil(u64::from(size)),
+        page_size: size,
+        articles_count: total,
+        since,
+        articles: found.items.iter().map(StocktakeSearchArticle::of).collect(),
+    })?;
+    Ok(answer.of_class("StocktakeSearchArticlesResponse"))
+}
+
+/// The only one of some lines.
+fn only(mut lines: Vec<StockTakeItemView>) -> Result<StockTakeItemView, Failure> {
+    match (lines.pop(), lines.is_empty()) {
+        (Some(line), true) => Ok(line),
+        (Some(_), false) => Err(Failure::invalid(
+            "article",
+            "ambiguous_article",
+            "it has several batches, serial numbers or stock places: name one",
+        )),
+        (None, _) => Err(Failure::not_found("stocktake article")),
+    }
+}
+
+async fn shown(app: &App, here: &AtStore, line: &StockTakeItemView) -> Reply {
+    let origins = Origins::of(app, &here.caller, std::slice::from_ref(line)).await?;
+    let answer = Answer::ok(&StocktakeArticle::of(line, origins.fifos(app, line)))?;
+    Ok(answer.of_class("StocktakeArticle"))
+}
+
+/// One article of a list (S4.10).
+#[utoipa::path(get, path = "/v1/stocktake/{id}/articles/{*article_id}", operation_id = "getStocktakeArticle",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ("article_id" = String, Path), KeyQuery),
+    responses((status = 200, body = StocktakeArticle)))]
+async fn article(
+    State(app): State<Shared>,
+    here: AtStore,
+    At((id, article)): At<(StockTakeId, String)>,
+    Parameters(key): Parameters<KeyQuery>,
+) -> Reply {
+    let (batch, serial) = (
+        code("batch_id", key.batch_id)?,
+        code("serial_nr", key.serial_nr)?,
+    );
+    let takes = app.stocktake.stock_takes();
+    let lines = takes
+        .article(&here.caller, id, named(&article)?, batch, serial)
+        .await?;
+    shown(&app, &here, &only(lines)?).await
+}
+
+/// Adds articles to a list (S4.5).
+#[utoipa::path(post, path = "/v1/stocktake/{id}/articles", operation_id = "addArticles", tag = "stocktake articles",
+    params(("id" = Uuid, Path)), request_body = ArticleIds, responses((status = 200, body = StocktakesResponse)))]
+async fn add(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    Json(body): Json<ArticleIds>,
+) -> Reply {
+    app.stocktake
+        .stock_takes()
+        .add_articles(&here.caller, id, &body.articles)
+        .await?;
+    read(&app, &here, id).await
+}
+
+/// Adds everything at a stock place to a list (S4.5).
+#[utoipa::path(post, path = "/v1/stocktake/{id}/stockplace/{*stockplace}", operation_id = "addStockplaceArticles",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ("stockplace" = String, Path)),
+    responses((status = 200, body = StocktakesResponse)))]
+async fn add_stock_place(
+    State(app): State<Shared>,
+    here: AtStore,
+    At((id, place)): At<(StockTakeId, String)>,
+) -> Reply {
+    let takes = app.stocktake.stock_takes();
+    takes
+        .add_stock_place(&here.caller, id, named(&place)?)
+        .await?;
+    read(&app, &here, id).await
+}
+
+/// Adds all articles of the store to a list (S4.5).
+#[utoipa::path(post, path = "/v1/stocktake/{id}/articles/all", operation_id = "addAllArticles",
+    tag = "stocktake articles", params(("id" = Uuid, Path)), responses((status = 200, body = StocktakesResponse)))]
+async fn add_all(State(app): State<Shared>, here: AtStore, At(id): At<StockTakeId>) -> Reply {
+    app.stocktake
+        .stock_takes()
+        .add_all_articles(&here.caller, id)
+        .await?;
+    read(&app, &here, id).await
+}
+
+/// Counts an article (S4.7).
+#[utoipa::path(put, path = "/v1/stocktake/{id}/articles", operation_id = "inventoryArticle",
+    tag = "stocktake articles", params(("id" = Uuid, Path)), request_body = StocktakeArticleRequest,
+    responses((status = 200, body = StocktakeArticle)))]
+async fn inventory(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    Json(body): Json<StocktakeArticleRequest>,
+) -> Reply {
+    let request = InventoryRequest {
+        article: body.article_id,
+        batch: code("batchId", body.batch_id)?,
+        serial: code("serialNr", body.serial_nr)?,
+        amount: body.added_amount.0,
+        add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
+    };
+    let takes = app.stocktake.stock_takes();
+    let counted = takes.inventory(&here.caller, id, request).await?;
+    let mut line = takes.item(&here.caller, id, counted.id).await?;
+    // What this very count came to, whatever was counted since.
+    line.item.value = counted.into();
+    shown(&app, &here, &line).await
+}
+
+/// Removes an article from a list (S4.5).
+#[utoipa::path(delete, path = "/v1/stocktake/{id}/articles/{*article_id}", operation_id = "removeArticle",
+    tag = "stocktake articles", params(("id" = Uuid, Path), ("article_id" = String, Path)),
+    responses((status = 200, body = StocktakesResponse)))]
+async fn remove(
+    State(app): State<Shared>,
+    here: AtStore,
+    At((id, article)): At<(StockTakeId, String)>,
+) -> Reply {
+    let takes = app.stocktake.stock_takes();
+    takes
+        .remove_article(&here.caller, id, named(&article)?)
+        .await?;
+    read(&app, &here, id).await
+}
+
+/// Removes everything at a stock place from a list (S4.5).
+#[utoipa::path(delete, path = "/v1/stocktake/{id}/stockplace/{*stockplace}",
+    operation_id = "removeStockplaceArticles", tag = "stocktake articles",
+    params(("id" = Uuid, Path), ("stockplace" = String, Path)),
+    responses((status = 200, body = StocktakesResponse)))]
+async fn remove_stock_place(
+    State(app): State<Shared>,
+    here: AtStore,
+    At((id, place)): At<(StockTakeId, String)>,
+) -> Reply {
+    let takes = app.stocktake.stock_takes();
+    takes
+        .remove_stock_place(&here.caller, id, named(&place)?)
+        .await?;
+    read(&app, &here, id).await
+}

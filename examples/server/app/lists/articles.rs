@@ -1,0 +1,226 @@
+//! What the articles of a list look like.
+
+use serde::Serialize;
+use stocktake::domain::{Barcode, Code, Product, StockKey};
+use stocktake::service::FoundArticle;
+use stocktake::store::StockTakeItemView;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::layers::Fifo;
+use crate::app::number::Number;
+
+/// The document's `StocktakeArticlesResponse`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StocktakeArticlesResponse {
+    pub(super) page: u32,
+    pub(super) pages: u64,
+    pub(super) page_size: u32,
+    pub(super) articles_count: u64,
+    /// What to ask with for what changes after this, in Unix milliseconds.
+    pub(super) since: i64,
+    pub(super) articles: Vec<StocktakeArticle>,
+}
+
+/// The document's `StocktakeSearchArticlesResponse`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StocktakeSearchArticlesResponse {
+    pub(super) page: u32,
+    pub(super) pages: u64,
+    pub(super) page_size: u32,
+    pub(super) articles_count: u64,
+    /// What to ask with for what changes after this, in Unix milliseconds.
+    pub(super) since: i64,
+    pub(super) articles: Vec<StocktakeSearchArticle>,
+}
+
+/// The document's `StocktakeArticle`.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the document has these fields"
+)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StocktakeArticle {
+    article_id: String,
+    #[schema(required)]
+    batch_id: Option<String>,
+    #[schema(required)]
+    serial_nr: Option<String>,
+    active: bool,
+    is_bundled: bool,
+    name: String,
+    #[schema(required)]
+    description: Option<String>,
+    #[schema(required)]
+    group: Option<Category>,
+    #[schema(required)]
+    unit: Option<Unit>,
+    /// On hand; of a finished list, as it was when it was finished.
+    #[schema(required)]
+    amount: Option<Number>,
+    #[schema(required)]
+    reserved: Option<Number>,
+    #[schema(required)]
+    barcode: Option<String>,
+    #[schema(required)]
+    barcode_type: Option<String>,
+    /// Null while nobody has counted.
+    #[schema(required)]
+    inventory_amount: Option<Number>,
+    inventoried: bool,
+    #[serde(rename = "type")]
+    kind: i32,
+    is_stock: bool,
+    #[schema(required)]
+    stock_place: Option<String>,
+    #[schema(required)]
+    stock_warning: Option<Number>,
+    /// Only of finished lists.
+    #[schema(required)]
+    fifos: Option<Vec<Fifo>>,
+}
+
+/// The document's `StocktakeSearchArticleResponse`.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the document has these fields"
+)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StocktakeSearchArticle {
+    article_id: String,
+    active: bool,
+    bundled: bool,
+    name: String,
+    #[schema(required)]
+    description: Option<String>,
+    #[schema(required)]
+    group: Option<Category>,
+    #[schema(required)]
+    unit: Option<Unit>,
+    amount: Number,
+    reserved: Number,
+    #[schema(required)]
+    barcode: Option<String>,
+    #[schema(required)]
+    barcode_type: Option<String>,
+    #[serde(rename = "type")]
+    kind: i32,
+    is_stock: bool,
+    #[schema(required)]
+    stock_place: Option<String>,
+    #[schema(required)]
+    stock_warning: Option<Number>,
+    included_in_stocktake: bool,
+}
+
+/// The document's `Category`.
+#[derive(Debug, Serialize, ToSchema)]
+struct Category {
+    id: Uuid,
+    name: String,
+    /// The library keeps no count of the products of a category: always null.
+    #[schema(required)]
+    articles: Option<u64>,
+}
+
+/// The document's `Unit`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Unit {
+    id: Uuid,
+    #[schema(required)]
+    external_id: Option<String>,
+    name: String,
+}
+
+/// What both kinds of articles show of a product.
+fn group(product: &Product) -> Option<Category> {
+    product.category.as_ref().map(|category| Category {
+        id: category.id.as_uuid(),
+        name: category.name.to_string(),
+        articles: None,
+    })
+}
+
+fn unit(product: &Product) -> Option<Unit> {
+    product.unit.as_ref().map(|unit| Unit {
+        id: unit.id.as_uuid(),
+        external_id: None,
+        name: unit.name.to_string(),
+    })
+}
+
+fn text(code: Option<&Code>) -> Option<String> {
+    code.map(ToString::to_string)
+}
+
+fn barcode(product: &Product) -> (Option<String>, Option<String>) {
+    let told = |it: &Barcode| (it.value.to_string(), it.symbology.to_string());
+    product.barcodes.first().map(told).unzip()
+}
+
+impl StocktakeArticle {
+    pub(super) fn of(line: &StockTakeItemView, fifos: Option<Vec<Fifo>>) -> Self {
+        let item = &*line.item.value;
+        let (key, product): (&StockKey, &Product) = (&item.key, &item.product);
+        let (posting, count) = (item.posting.as_ref(), item.count.as_ref());
+        let (barcode, barcode_type) = barcode(product);
+        Self {
+            article_id: product.article_id.to_string(),
+            batch_id: text(key.batch.as_ref()),
+            serial_nr: text(key.serial.as_ref()),
+            active: product.active,
+            is_bundled: product.bundled,
+            name: product.name.to_string(),
+            description: product.description.as_ref().map(ToString::to_string),
+            group: group(product),
+            unit: unit(product),
+            amount: posting
+                .map(|posting| posting.on_hand)
+                .or(line.on_hand)
+                .map(Number::from),
+            reserved: posting
+                .map(|posting| posting.reserved)
+                .or(line.reserved)
+                .map(Number::from),
+            barcode,
+            barcode_type,
+            inventory_amount: count.map(|count| count.quantity.into()),
+            inventoried: count.is_some(),
+            kind: product.article_type,
+            is_stock: product.is_stock,
+            stock_place: text(key.place.as_ref()),
+            stock_warning: product.stock_warning.map(Number::from),
+            fifos,
+        }
+    }
+}
+
+impl StocktakeSearchArticle {
+    pub(super) fn of(found: &FoundArticle) -> Self {
+        let (level, product) = (&found.article.level.value, &*found.article.product);
+        let (barcode, barcode_type) = barcode(product);
+        Self {
+            article_id: product.article_id.to_string(),
+            active: product.active,
+            bundled: product.bundled,
+            name: product.name.to_string(),
+            description: product.description.as_ref().map(ToString::to_string),
+            group: group(product),
+            unit: unit(product),
+            amount: level.quantity().into(),
+            reserved: level.reserved().into(),
+            barcode,
+            barcode_type,
+            kind: product.article_type,
+            is_stock: product.is_stock,
+            stock_place: text(level.key().place.as_ref()),
+            stock_warning: product.stock_warning.map(Number::from),
+            included_in_stocktake: found.included,
+        }
+    }
+}

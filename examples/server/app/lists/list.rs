@@ -1,0 +1,109 @@
+//! What a stocktake list looks like.
+
+use serde::Serialize;
+use stocktake::domain::{SiteId, StockTakeId, StockTakeState};
+use stocktake::service::StockTakeSummary;
+use utoipa::ToSchema;
+
+use crate::app::number::Number;
+
+/// The document's `StocktakesResponse`.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct StocktakesResponse {
+    stocktakes: Vec<Stocktake>,
+}
+
+/// The document's `Stocktake`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stocktake {
+    #[schema(value_type = Uuid)]
+    id: StockTakeId,
+    name: String,
+    #[schema(value_type = Uuid)]
+    store_id: SiteId,
+    description: String,
+    /// Unix milliseconds.
+    #[schema(required)]
+    due_date: Option<i64>,
+    items_total: u64,
+    items_left: u64,
+    annual_account: bool,
+    /// `NEW`, `ONGOING` or `FINISHED`.
+    state: &'static str,
+    /// By first in, first out; once it is finished.
+    #[serde(rename = "stockValueFIFO")]
+    #[schema(required)]
+    stock_value_fifo: Option<Number>,
+    /// At standard cost; once it is finished.
+    #[schema(required)]
+    stock_value: Option<Number>,
+    /// By first in, first out; once it is finished.
+    #[schema(required)]
+    accounts: Option<Vec<Account>>,
+}
+
+/// The value under an account.
+#[derive(Debug, Serialize, ToSchema)]
+struct Account {
+    /// Empty for products without one.
+    account: String,
+    #[schema(required)]
+    value: Option<Number>,
+}
+
+impl StocktakesResponse {
+    pub(super) fn of(found: &[StockTakeSummary]) -> Self {
+        Self {
+            stocktakes: found.iter().map(Stocktake::of).collect(),
+        }
+    }
+}
+
+impl Stocktake {
+    fn of(found: &StockTakeSummary) -> Self {
+        let (take, totals) = (&found.take, &found.totals);
+        let (details, currency, result) = (take.details(), take.currency(), take.result());
+        let money = |value| Number::rounded(value, currency);
+        Self {
+            id: take.id(),
+            name: details
+                .name
+                .as_ref()
+                .unwrap_or(&details.description)
+                .to_string(),
+            store_id: take.site(),
+            description: details.description.to_string(),
+            due_date: details.due_at.map(|at| at.to_datetime().timestamp_millis()),
+            items_total: totals.items,
+            items_left: totals.uncounted(),
+            annual_account: details.annual,
+            state: match take.state() {
+                StockTakeState::New => "NEW",
+                StockTakeState::Ongoing | StockTakeState::Posting => "ONGOING",
+                StockTakeState::Finished | StockTakeState::Reopening | StockTakeState::Removed => {
+                    "FINISHED"
+                }
+            },
+            stock_value_fifo: result.and_then(|result| money(result.fifo_value)),
+            stock_value: result.and_then(|result| money(result.standard_value)),
+            accounts: result.map(|result| {
+                let account = |(account, value): (&String, &stocktake::domain::Value)| Account {
+                    account: account.clone(),
+                    value: money(*value),
+                };
+                result.accounts.iter().map(account).collect()
+            }),
+        }
+    }
+}
+
+/// The states of the library that a state of the document stands for.
+pub(super) const fn states(state: &str) -> Option<&'static [StockTakeState]> {
+    match state.as_bytes() {
+        b"NEW" => Some(&[StockTakeState::New]),
+        b"ONGOING" => Some(&[StockTakeState::Ongoing, StockTakeState::Posting]),
+        b"FINISHED" => Some(&[StockTakeState::Finished, StockTakeState::Reopening]),
+        _ => None,
+    }
+}

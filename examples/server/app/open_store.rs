@@ -1,0 +1,86 @@
+//! The one place where the store is chosen.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stocktake::memory::MemoryStore;
+use stocktake::service::Stocktake;
+
+/// Where everything is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StoreChoice {
+    /// In memory: gone with the process.
+    #[default]
+    Memory,
+    /// In a `SQLite` file.
+    Sqlite(PathBuf),
+    /// In a `PostgreSQL` database.
+    Postgres(String),
+}
+
+/// Opens the chosen store, and the library over it.
+///
+/// # Errors
+///
+/// What is wrong, in words. The address of a database may hold a password: it is not repeated.
+pub(crate) async fn open_store(choice: &StoreChoice) -> Result<Stocktake, String> {
+    match choice {
+        StoreChoice::Memory => Ok(Stocktake::new(Arc::new(MemoryStore::new()))),
+        StoreChoice::Sqlite(path) => sqlite(path),
+        StoreChoice::Postgres(address) => postgres(address).await,
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(path: &Path) -> Result<Stocktake, String> {
+    let store = stocktake::sqlite::SqliteStore::open(path);
+    let store = store.map_err(|error| format!("{}: {}", path.display(), causes(&error)))?;
+    Ok(Stocktake::new(Arc::new(store)))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(path: &Path) -> Result<Stocktake, String> {
+    let path = path.display();
+    Err(format!("{path}: the SQLite store is not built in"))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(address: &str) -> Result<Stocktake, String> {
+    use stocktake::postgres::deadpool_postgres::{Manager, Pool};
+    use stocktake::postgres::tokio_postgres::{Config, NoTls};
+    use stocktake::postgres::{PostgresOptions, PostgresStore};
+
+    let config: Config = address
+        .parse()
+        .map_err(|_| "--postgres needs the address of a database".to_owned())?;
+    let pool = Pool::builder(Manager::new(config, NoTls))
+        .max_size(CONNECTIONS)
+        .build()
+        .map_err(|error| causes(&error))?;
+    let store = PostgresStore::open(pool, PostgresOptions::default()).await;
+    let store = store.map_err(|error| causes(&error))?;
+    Ok(Stocktake::new(Arc::new(store)))
+}
+
+/// As many as requests and workers that talk to the database at the same time.
+#[cfg(feature = "postgres")]
+const CONNECTIONS: usize = 16;
+
+#[cfg(not(feature = "postgres"))]
+#[allow(clippy::unused_async, reason = "it waits where the store is built in")]
+async fn postgres(_: &str) -> Result<Stocktake, String> {
+    Err("the PostgreSQL store is not built in".to_owned())
+}
+
+/// An error and what is behind it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push_str(": ");
+        told.push_str(&error.to_string());
+        cause = error.source();
+    }
+    told
+}

@@ -1,0 +1,148 @@
+//! Starting and stopping.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use stocktake::jobs::Worker;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+use super::open_store::{StoreChoice, open_store};
+use super::people::People;
+use super::request_limit::{self, RequestLimit};
+use super::seed::Seed;
+use super::worker::{self, PrintingCourier};
+use super::{App, Shared, description, rendering, request_size};
+
+/// How long requests under way may take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Two, so that a long posting does not keep exports waiting.
+const WORKERS: [&str; 2] = ["server-1", "server-2"];
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The seed file.
+    pub(crate) seed: Option<PathBuf>,
+    /// The store.
+    pub(crate) store: StoreChoice,
+    /// Where to listen.
+    pub(crate) listen: String,
+    /// How often each store may be asked in a minute (S4.14).
+    pub(crate) requests_per_minute: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            store: StoreChoice::default(),
+            listen: "127.0.0.1:8080".to_owned(),
+            requests_per_minute: request_limit::MOST,
+        }
+    }
+}
+
+/// A server that is ready to accept requests.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: TcpListener,
+    app: Shared,
+}
+
+impl Server {
+    /// Opens the store, loads the seed and begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words.
+    pub(crate) async fn open(options: &Options) -> Result<Self, String> {
+        let seed = match &options.seed {
+            Some(path) => Seed::read(path)?,
+            None => Seed::default(),
+        };
+        let stocktake = open_store(&options.store).await?;
+        seed.load(&stocktake).await?;
+        let app = App {
+            people: People::of(&seed)?,
+            stocktake,
+            limit: RequestLimit::of(options.requests_per_minute),
+            work: Notify::new(),
+        };
+        let listener = TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| format!("{}: {error}", options.listen))?;
+        Ok(Self {
+            listener,
+            app: Arc::new(app),
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until it is told to stop; requests under way are answered, and the job under way ends its step.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        let (stopping, stopped) = watch::channel(false);
+        let courier = Arc::new(PrintingCourier);
+        let workers = WORKERS.map(|name| {
+            let worker = Worker::new(&self.app.stocktake, name).with_courier(courier.clone());
+            tokio::spawn(worker::work(worker, Arc::clone(&self.app), stopped.clone()))
+        });
+        let until_told = has_become(stopped.clone());
+        let serving = axum::serve(self.listener, router(&self.app))
+            .with_graceful_shutdown(until_told)
+            .into_future();
+        let mut serving = tokio::spawn(serving);
+        stop.await;
+        // Nobody may have ended before being told to.
+        let _ = stopping.send(true);
+        self.app.work.notify_waiters();
+        let served = match tokio::time::timeout(GRACE, &mut serving).await {
+            Ok(Ok(served)) => served,
+            Ok(Err(_)) => Ok(()),
+            Err(_) => {
+                serving.abort();
+                Ok(())
+            }
+        };
+        for worker in workers {
+            let _ = tokio::time::timeout(GRACE, worker).await;
+        }
+        served
+    }
+}
+
+async fn has_become(mut told: watch::Receiver<bool>) {
+    // The sender lives until it has told.
+    let _ = told.wait_for(|told| *told).await;
+}
+
+/// Every path of the five documents.
+fn router(app: &Shared) -> Router {
+    let (routes, description) = description::routes();
+    routes
+        .merge(description::serve(&description))
+        .fallback(rendering::no_such_path)
+        .method_not_allowed_fallback(rendering::no_such_method)
+        .layer(from_fn_with_state(Arc::clone(app), worker::ring))
+        .layer(axum::middleware::from_fn(request_size::read_whole))
+        .layer(axum::middleware::from_fn(rendering::render))
+        .with_state(Arc::clone(app))
+}

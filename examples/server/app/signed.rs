@@ -1,0 +1,92 @@
+//! Who asks, by a bearer token.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use stocktake::domain::{Actor, SiteAccess, SiteId};
+use stocktake::service::Caller;
+use stocktake::store::IdempotencyKey;
+
+use super::Shared;
+use super::at_store::known;
+use super::failure::Failure;
+use super::people::People;
+
+/// A user who has shown a token.
+#[derive(Debug)]
+pub(super) struct Signed {
+    /// The same for the library, with the idempotency key of the request.
+    pub(super) caller: Caller,
+    actor: Actor,
+}
+
+impl FromRequestParts<Shared> for Signed {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Failure> {
+        let (headers, people) = (&parts.headers, &app.people);
+        // Lists queue jobs too, for who signs as their document says.
+        let actor = if parts.uri.path().starts_with("/jobs/") {
+            known(headers, people)
+        } else {
+            bearer(headers, people)
+        };
+        let actor = actor.cloned().ok_or_else(Failure::unauthenticated)?;
+        Ok(Self {
+            caller: caller(&actor, &parts.headers)?,
+            actor,
+        })
+    }
+}
+
+impl Signed {
+    /// The site that a request is about: the one it names, or the user's only one.
+    ///
+    /// # Errors
+    ///
+    /// 422 when none is named and the user has several.
+    pub(super) fn site(
+        &self,
+        field: &'static str,
+        named: Option<SiteId>,
+    ) -> Result<SiteId, Failure> {
+        let only = only_site(&self.actor);
+        named
+            .or(only)
+            .ok_or_else(|| Failure::invalid(field, "site_required", "name one of your sites"))
+    }
+}
+
+/// The user of the token in the headers.
+pub(super) fn bearer<'a>(headers: &HeaderMap, people: &'a People) -> Option<&'a Actor> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| people.with_token(token.trim()))
+        .flatten()
+}
+
+/// An actor, and the idempotency key of its request.
+///
+/// # Errors
+///
+/// 422 for a key that is none.
+pub(super) fn caller(actor: &Actor, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let caller = Caller::of(actor);
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(caller);
+    };
+    let key = key.to_str().unwrap_or_default();
+    IdempotencyKey::new(key)
+        .map(|key| caller.with_key(key))
+        .map_err(|error| Failure::invalid("Idempotency-Key", "invalid_idempotency_key", error))
+}
+
+/// The only site of an actor who has one.
+pub(super) fn only_site(actor: &Actor) -> Option<SiteId> {
+    match &actor.sites {
+        SiteAccess::Only(sites) if sites.len() == 1 => sites.first().copied(),
+        SiteAccess::Only(_) | SiteAccess::All => None,
+    }
+}

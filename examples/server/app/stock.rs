@@ -1,0 +1,173 @@
+//! Levels and the ledger: two reads that no document has, for tests and curiosity.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use stocktake::domain::{ProductId, SiteId, StockEvent, StockEventId, StockKey, StockLevel};
+use stocktake::store::MAX_PAGE;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::number::Number;
+use super::query::{Parameters, everything};
+use super::signed::Signed;
+use super::{Answer, Reply, Shared};
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(levels))
+        .routes(routes!(events))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct StockQuery {
+    /// The site; not needed when the user has one.
+    #[param(value_type = Option<Uuid>)]
+    site_id: Option<SiteId>,
+    /// Only this product.
+    #[param(value_type = Option<Uuid>)]
+    product_id: Option<ProductId>,
+}
+
+/// What is on hand.
+#[derive(Debug, Serialize, ToSchema)]
+struct LevelList {
+    data: Vec<LevelView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct LevelView {
+    #[serde(flatten)]
+    key: KeyView,
+    quantity: Number,
+    reserved: Number,
+    /// By first in, first out; in major units, exact.
+    value: Number,
+}
+
+/// The ledger, the oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventList {
+    data: Vec<EventView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct EventView {
+    #[schema(value_type = Uuid)]
+    id: StockEventId,
+    #[serde(flatten)]
+    key: KeyView,
+    kind: &'static str,
+    change: Number,
+    before: Number,
+    after: Number,
+    /// In major units, exact.
+    unit_cost: Number,
+    /// In major units, exact.
+    value_change: Number,
+    #[schema(format = DateTime)]
+    occurred_at: String,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    #[schema(required)]
+    reference: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyView {
+    #[schema(value_type = Uuid)]
+    site_id: SiteId,
+    #[schema(value_type = Uuid)]
+    product_id: ProductId,
+    #[schema(required)]
+    variant: Option<String>,
+    #[schema(required)]
+    stock_place: Option<String>,
+    #[schema(required)]
+    batch_id: Option<String>,
+    #[schema(required)]
+    serial_nr: Option<String>,
+}
+
+impl KeyView {
+    fn of(key: &StockKey) -> Self {
+        let text = |code: &Option<stocktake::domain::Code>| code.as_ref().map(ToString::to_string);
+        Self {
+            site_id: key.site,
+            product_id: key.product,
+            variant: text(&key.variant),
+            stock_place: text(&key.place),
+            batch_id: text(&key.batch),
+            serial_nr: text(&key.serial),
+        }
+    }
+}
+
+impl LevelView {
+    fn of(level: &StockLevel) -> Self {
+        Self {
+            key: KeyView::of(level.key()),
+            quantity: level.quantity().into(),
+            reserved: level.reserved().into(),
+            value: level.valuation().fifo_value().into(),
+        }
+    }
+}
+
+impl EventView {
+    fn of(event: &StockEvent) -> Self {
+        Self {
+            id: event.id,
+            key: KeyView::of(&event.key),
+            kind: event.kind.as_str(),
+            change: event.change.into(),
+            before: event.before.into(),
+            after: event.after.into(),
+            unit_cost: event.unit_cost.into(),
+            value_change: event.value_change.into(),
+            occurred_at: event.occurred_at.to_string(),
+            recorded_at: event.recorded_at.to_string(),
+            reference: event.reference.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// What is on hand of a site, in the order of the keys.
+#[utoipa::path(get, path = "/stock-levels", operation_id = "listStockLevels", tag = "stock", params(StockQuery),
+    responses((status = 200, body = LevelList)))]
+async fn levels(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<StockQuery>,
+) -> Reply {
+    let site = signed.site("site_id", query.site_id)?;
+    let (stock, caller, product) = (app.stocktake.stock(), &signed.caller, query.product_id);
+    let list = |page| async move { stock.levels(caller, site, product, None, &page).await };
+    let found = everything(list).await?;
+    let data = found.iter().map(LevelView::of).collect();
+    Answer::ok(&LevelList { data })
+}
+
+/// The ledger of a site, in the order in which it was recorded.
+#[utoipa::path(get, path = "/stock-events", operation_id = "listStockEvents", tag = "stock", params(StockQuery),
+    responses((status = 200, body = EventList)))]
+async fn events(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<StockQuery>,
+) -> Reply {
+    let site = signed.site("site_id", query.site_id)?;
+    let (mut data, mut after) = (Vec::new(), 0);
+    let stock = app.stocktake.stock();
+    loop {
+        let entries = stock.ledger(&signed.caller, site, after, MAX_PAGE).await?;
+        let Some(last) = entries.last() else { break };
+        after = last.position;
+        let of_product = |it: &StockEvent| query.product_id.is_none_or(|id| id == it.key.product);
+        let events = entries.iter().map(|entry| &entry.event);
+        data.extend(events.filter(|it| of_product(it)).map(EventView::of));
+    }
+    Answer::ok(&EventList { data })
+}

@@ -1,0 +1,268 @@
+//! Stock adjustments (S2.8 to S2.10).
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use stocktake::domain::{
+    AdjustmentType, Code, Note, ProductId, StockAdjustment, StockAdjustmentId, StockAdjustmentState,
+};
+use stocktake::service::{NewStockAdjustment, StockName};
+use stocktake::store::StockAdjustmentFilter;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Json, OptionalJson, filled};
+use super::inventory_counts::{PeriodQuery, SiteIdQuery};
+use super::number::{Given, Number};
+use super::query::{At, Parameters, everything, from_moment, to_moment};
+use super::signed::Signed;
+use super::{Answer, Reply, Shared};
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(pending))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(of_product))
+}
+
+/// An adjustment to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct NewAdjustmentBody {
+    #[schema(value_type = Uuid)]
+    product_id: ProductId,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    batch_id: Option<Code>,
+    #[serde(rename = "type")]
+    kind: AdjustmentKind,
+    /// Not zero.
+    quantity_change: Given,
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    reason: Note,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
+    notes: Option<Note>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    reference: Option<Code>,
+}
+
+/// The kind of an adjustment, as the document writes it.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum AdjustmentKind {
+    Damage,
+    Theft,
+    Expired,
+    Found,
+    Correction,
+    Return,
+}
+
+/// An adjustment.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AdjustmentView {
+    #[schema(value_type = Uuid)]
+    id: StockAdjustmentId,
+    #[schema(value_type = Uuid)]
+    product_id: ProductId,
+    /// `DAMAGE`, `THEFT`, `EXPIRED`, `FOUND`, `CORRECTION` or `RETURN`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    quantity_change: Number,
+    /// Null until it is applied.
+    #[schema(required)]
+    quantity_before: Option<Number>,
+    /// Null until it is applied.
+    #[schema(required)]
+    quantity_after: Option<Number>,
+    reason: String,
+    #[schema(required)]
+    notes: Option<String>,
+    #[schema(required)]
+    reference: Option<String>,
+    cost_impact: Number,
+    requires_approval: bool,
+    approved: bool,
+    /// `pending`, `applied` or `rejected`.
+    status: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+struct ProductQuery {
+    /// Of this product.
+    #[param(value_type = Option<Uuid>)]
+    product_id: Option<ProductId>,
+}
+
+/// What an approving manager has to say.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ApprovalBody {
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
+    notes: Option<Note>,
+}
+
+/// Why an adjustment is rejected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RejectionBody {
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    reason: Note,
+}
+
+impl From<AdjustmentKind> for AdjustmentType {
+    fn from(kind: AdjustmentKind) -> Self {
+        match kind {
+            AdjustmentKind::Damage => Self::Damage,
+            AdjustmentKind::Theft => Self::Theft,
+            AdjustmentKind::Expired => Self::Expired,
+            AdjustmentKind::Found => Self::Found,
+            AdjustmentKind::Correction => Self::Correction,
+            AdjustmentKind::Return => Self::Return,
+        }
+    }
+}
+
+impl AdjustmentView {
+    fn of(adjustment: &StockAdjustment) -> Self {
+        let applied = adjustment.applied();
+        Self {
+            id: adjustment.id(),
+            product_id: adjustment.key().product,
+            kind: adjustment.kind().as_str(),
+            quantity_change: adjustment.change().into(),
+            quantity_before: applied.map(|applied| applied.before.into()),
+            quantity_after: applied.map(|applied| applied.after.into()),
+            reason: adjustment.reason().to_string(),
+            notes: adjustment.notes().map(ToString::to_string),
+            reference: adjustment.reference().map(ToString::to_string),
+            cost_impact: Number::major(adjustment.cost_impact_minor(), adjustment.currency()),
+            requires_approval: adjustment.requires_approval(),
+            approved: adjustment.state() == StockAdjustmentState::Applied,
+            status: adjustment.state().as_str(),
+            created_at: adjustment.created_at().to_string(),
+        }
+    }
+}
+
+fn listed(found: &[StockAdjustment]) -> Reply {
+    Answer::ok(&found.iter().map(AdjustmentView::of).collect::<Vec<_>>())
+}
+
+/// The adjustments of a site, the oldest first (S2.8).
+#[utoipa::path(get, path = "/stock-adjustments", operation_id = "listStockAdjustments", tag = "stock adjustments",
+    params(SiteIdQuery, PeriodQuery, ProductQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
+async fn list(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<SiteIdQuery>,
+    Parameters(period): Parameters<PeriodQuery>,
+    Parameters(product): Parameters<ProductQuery>,
+) -> Reply {
+    let site = signed.site("siteId", query.site_id)?;
+    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
+    let filter = &StockAdjustmentFilter {
+        from: from_moment("from", period.from.as_ref())?,
+        to: to_moment("to", period.to.as_ref())?,
+        product: product.product_id,
+        ..StockAdjustmentFilter::default()
+    };
+    let list = |page| async move { adjustments.list(caller, site, filter, &page).await };
+    listed(&everything(list).await?)
+}
+
+/// Makes an adjustment, or asks for one (S2.9).
+#[utoipa::path(post, path = "/stock-adjustments", operation_id = "createStockAdjustment", tag = "stock adjustments",
+    params(SiteIdQuery), request_body = NewAdjustmentBody, responses((status = 201, body = AdjustmentView)))]
+async fn create(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<SiteIdQuery>,
+    Json(body): Json<NewAdjustmentBody>,
+) -> Reply {
+    let site = signed.site("siteId", query.site_id)?;
+    let stock = StockName {
+        batch: body.batch_id,
+        ..StockName::of(body.product_id)
+    };
+    let change = body.quantity_change.0;
+    let new = NewStockAdjustment {
+        notes: body.notes,
+        reference: body.reference,
+        ..NewStockAdjustment::of(stock, body.kind.into(), change, body.reason)
+    };
+    let adjustments = app.stocktake.stock_adjustments();
+    let made = adjustments.create(&signed.caller, site, new).await?;
+    Answer::created(&AdjustmentView::of(&made))
+}
+
+/// The adjustments that wait for a manager (S2.8).
+#[utoipa::path(get, path = "/stock-adjustments/pending", operation_id = "listPendingApprovals",
+    tag = "stock adjustments", params(SiteIdQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
+async fn pending(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<SiteIdQuery>,
+) -> Reply {
+    let site = signed.site("siteId", query.site_id)?;
+    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
+    let list = |page| async move { adjustments.pending(caller, site, &page).await };
+    listed(&everything(list).await?)
+}
+
+/// Approves an adjustment (S2.10).
+#[utoipa::path(post, path = "/stock-adjustments/{id}/approve", operation_id = "approveStockAdjustment",
+    tag = "stock adjustments", params(("id" = Uuid, Path)), request_body = Option<ApprovalBody>,
+    responses((status = 200, body = AdjustmentView)))]
+async fn approve(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockAdjustmentId>,
+    OptionalJson(body): OptionalJson<ApprovalBody>,
+) -> Reply {
+    let adjustments = app.stocktake.stock_adjustments();
+    let approved = adjustments.approve(&signed.caller, id, body.notes).await?;
+    Answer::ok(&AdjustmentView::of(&approved))
+}
+
+/// Rejects an adjustment (S2.10).
+#[utoipa::path(post, path = "/stock-adjustments/{id}/reject", operation_id = "rejectStockAdjustment",
+    tag = "stock adjustments", params(("id" = Uuid, Path)), request_body = RejectionBody,
+    responses((status = 200, body = AdjustmentView)))]
+async fn reject(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockAdjustmentId>,
+    Json(body): Json<RejectionBody>,
+) -> Reply {
+    let adjustments = app.stocktake.stock_adjustments();
+    let rejected = adjustments.reject(&signed.caller, id, body.reason).await?;
+    Answer::ok(&AdjustmentView::of(&rejected))
+}
+
+/// The adjustments of one product (S2.8).
+#[utoipa::path(get, path = "/products/{id}/stock-adjustments", operation_id = "listProductAdjustments",
+    tag = "stock adjustments", params(("id" = Uuid, Path), SiteIdQuery),
+    responses((status = 200, body = Vec<AdjustmentView>)))]
+async fn of_product(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<ProductId>,
+    Parameters(query): Parameters<SiteIdQuery>,
+) -> Reply {
+    let site = signed.site("siteId", query.site_id)?;
+    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
+    let list = |page| async move { adjustments.of_product(caller, site, id, &page).await };
+    listed(&everything(list).await?)
+}

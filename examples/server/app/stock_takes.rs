@@ -1,0 +1,349 @@
+//! Stock takes (S1).
+
+use axum::extract::State;
+use serde::Deserialize;
+use stocktake::domain::{
+    BrandId, CategoryId, CountStatus, Label, MovementPolicy, PostingOptions, SiteId, StockTakeId,
+    StockTakeItemId, SupplierId,
+};
+use stocktake::service::{CountRequest, Edit, NewStockTake, StockTakeAmendment};
+use stocktake::store::{ArticleSort, StockTakeItemFilter};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Json, edit};
+use super::jobs::{FormQuery, JobAnswer};
+use super::number::Given;
+use super::query::{At, PageQuery, Parameters, SiteQuery, search};
+use super::signed::Signed;
+use super::stock_take_views::{
+    StockTakeItemList, StockTakeItemListV2, StockTakeItemRow, StockTakeList, StockTakeView,
+    TotalsView,
+};
+use super::{Answer, Failure, Reply, Shared};
+
+/// Its routes.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, remove))
+        .routes(routes!(post))
+        .routes(routes!(submit))
+        .routes(routes!(items))
+        .routes(routes!(items_v2))
+        .routes(routes!(count, delete_item))
+        .routes(routes!(export))
+}
+
+/// A stock take to be created.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewStockTakeBody {
+    #[schema(value_type = String, min_length = 1, max_length = 255)]
+    description: Label,
+    /// The site; not needed when the user has one.
+    #[schema(value_type = Option<Uuid>)]
+    site_id: Option<SiteId>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct NewQuery {
+    /// The site, unless the body names it; not needed when the user has one.
+    #[param(value_type = Option<Uuid>)]
+    site_id: Option<SiteId>,
+}
+
+/// What is changed on a stock take.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StockTakeUpdate {
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    description: Option<Label>,
+}
+
+/// What was counted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CountBody {
+    /// Zero or more; null takes the count back; missing changes nothing.
+    #[serde(default, deserialize_with = "edit")]
+    #[schema(value_type = Option<Given>, minimum = 0)]
+    counted_quantity: Edit<Given>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ItemQuery {
+    /// Any of these ids, separated by commas; none is any.
+    #[serde(default)]
+    #[param(value_type = Option<Vec<String>>, style = Form, explode = false)]
+    brand_ids: Vec<BrandId>,
+    /// Any of these ids, separated by commas; none is any.
+    #[serde(default)]
+    #[param(value_type = Option<Vec<String>>, style = Form, explode = false)]
+    category_ids: Vec<CategoryId>,
+    /// Any of these ids, separated by commas; none is any.
+    #[serde(default)]
+    #[param(value_type = Option<Vec<String>>, style = Form, explode = false)]
+    supplier_ids: Vec<SupplierId>,
+    /// A part of the product's name.
+    #[param(max_length = 128)]
+    query: Option<String>,
+    #[param(value_type = Option<StatusFilter>, inline)]
+    status: Option<CountStatus>,
+}
+
+/// Which lines.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "describes how the library's own type is written")]
+enum StatusFilter {
+    All,
+    Uncounted,
+    Counted,
+}
+
+impl ItemQuery {
+    fn filter(&self) -> Result<StockTakeItemFilter, Failure> {
+        Ok(StockTakeItemFilter {
+            brands: self.brand_ids.iter().copied().collect(),
+            categories: self.category_ids.iter().copied().collect(),
+            suppliers: self.supplier_ids.iter().copied().collect(),
+            name: search("query", self.query.as_ref())?,
+            status: self.status.unwrap_or_default(),
+            ..StockTakeItemFilter::default()
+        })
+    }
+}
+
+/// The stock takes of a site (S1.1).
+#[utoipa::path(get, path = "/inventory/stock-takes", operation_id = "listStockTakes", tag = "stock takes",
+    params(SiteQuery, PageQuery), responses((status = 200, body = StockTakeList)))]
+async fn list(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(SiteQuery { site_id }): Parameters<SiteQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    let (takes, rows) = (app.stocktake.stock_takes(), page.request()?);
+    let found = takes.list(&signed.caller, site_id, &[], &rows).await?;
+    let meta = page.meta(&found);
+    let data = found.items.iter().map(|it| StockTakeView::of(&it.take));
+    Answer::ok(&StockTakeList {
+        data: data.collect(),
+        meta,
+    })
+}
+
+/// Creates a stock take; a job adds its lines (S1.2).
+#[utoipa::path(post, path = "/inventory/stock-takes", operation_id = "createStockTake", tag = "stock takes",
+    params(NewQuery), request_body = NewStockTakeBody, responses((status = 201, body = StockTakeView)))]
+async fn create(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(query): Parameters<NewQuery>,
+    Json(body): Json<NewStockTakeBody>,
+) -> Reply {
+    let new = NewStockTake {
+        site: signed.site("site_id", body.site_id.or(query.site_id))?,
+        description: body.description,
+        movement_policy: MovementPolicy::default(),
+    };
+    let take = app
+        .stocktake
+        .stock_takes()
+        .create(&signed.caller, new)
+        .await?;
+    Answer::created(&StockTakeView::of(&take))
+}
+
+/// A stock take (S1.3).
+#[utoipa::path(get, path = "/inventory/stock-takes/{stockTakeId}", operation_id = "getStockTake", tag = "stock takes",
+    params(("stockTakeId" = Uuid, Path)), responses((status = 200, body = StockTakeView)))]
+async fn get(State(app): State<Shared>, signed: Signed, At(id): At<StockTakeId>) -> Reply {
+    let found = app.stocktake.stock_takes().get(&signed.caller, id).await?;
+    Answer::ok(&StockTakeView::of(&found.take))
+}
+
+/// Changes the description (S1.4).
+#[utoipa::path(put, path = "/inventory/stock-takes/{stockTakeId}", operation_id = "updateStockTake",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path)), request_body = StockTakeUpdate,
+    responses((status = 200, body = StockTakeView)))]
+async fn update(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockTakeId>,
+    Json(body): Json<StockTakeUpdate>,
+) -> Reply {
+    let amendment = StockTakeAmendment {
+        description: body.description,
+        ..StockTakeAmendment::default()
+    };
+    let takes = app.stocktake.stock_takes();
+    let take = takes.amend(&signed.caller, id, amendment).await?;
+    Answer::ok(&StockTakeView::of(&take))
+}
+
+/// Removes a stock take; the ledger stays as it is (S1.5).
+#[utoipa::path(delete, path = "/inventory/stock-takes/{stockTakeId}", operation_id = "deleteStockTake",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path)), responses((status = 204)))]
+async fn remove(State(app): State<Shared>, signed: Signed, At(id): At<StockTakeId>) -> Reply {
+    app.stocktake
+        .stock_takes()
+        .remove(&signed.caller, id)
+        .await?;
+    Ok(Answer::nothing())
+}
+
+/// Posts a stock take in the background (S1.6).
+#[utoipa::path(post, path = "/inventory/stock-takes/{stockTakeId}/post", operation_id = "createStockTakePosting",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path)), responses((status = 200, body = JobAnswer)))]
+async fn post(State(app): State<Shared>, signed: Signed, At(id): At<StockTakeId>) -> Reply {
+    let options = PostingOptions::default();
+    let job = app
+        .stocktake
+        .stock_takes()
+        .post(&signed.caller, id, options)
+        .await?;
+    JobAnswer::read(&app, &signed.caller, job).await
+}
+
+/// Posts a stock take, done when it answers (S1.7).
+#[utoipa::path(post, path = "/inventory/stock-takes/{stockTakeId}/submit", operation_id = "actionSubmitStockTake",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path)), responses((status = 200, body = StockTakeView)))]
+async fn submit(State(app): State<Shared>, signed: Signed, At(id): At<StockTakeId>) -> Reply {
+    let options = PostingOptions::default();
+    let take = app
+        .stocktake
+        .stock_takes()
+        .submit(&signed.caller, id, options)
+        .await?;
+    Answer::ok(&StockTakeView::of(&take))
+}
+
+/// The lines of a stock take (S1.8).
+#[utoipa::path(get, path = "/inventory/stock-takes/{stockTakeId}/items", operation_id = "listStockTakeItems",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path), ItemQuery, PageQuery),
+    responses((status = 200, body = StockTakeItemList)))]
+async fn items(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockTakeId>,
+    Parameters(query): Parameters<ItemQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    let (list, _) = filtered(&app, &signed, id, &query, page).await?;
+    Answer::ok(&list)
+}
+
+/// The lines of a stock take, with the totals of all filtered ones (S1.9).
+#[utoipa::path(get, path = "/inventory/stock-takes/{stockTakeId}/items-v2", operation_id = "listStockTakeItemsV2",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path), ItemQuery, PageQuery),
+    responses((status = 200, body = StockTakeItemListV2)))]
+async fn items_v2(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockTakeId>,
+    Parameters(query): Parameters<ItemQuery>,
+    Parameters(page): Parameters<PageQuery>,
+) -> Reply {
+    let (list, totals) = filtered(&app, &signed, id, &query, page).await?;
+    let StockTakeItemList { data, meta } = list;
+    Answer::ok(&StockTakeItemListV2 { data, meta, totals })
+}
+
+async fn filtered(
+    app: &Shared,
+    signed: &Signed,
+    id: StockTakeId,
+    query: &ItemQuery,
+    page: PageQuery,
+) -> Result<(StockTakeItemList, TotalsView), Failure> {
+    let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
+    let (filter, sort) = (query.filter()?, ArticleSort::default());
+    let currency = takes.get(caller, id).await?.take.currency();
+    let found = takes
+        .items(caller, id, &filter, sort, &page.request()?)
+        .await?;
+    let totals = takes.totals(caller, id, &filter).await?;
+    let rows = found
+        .items
+        .iter()
+        .map(|it| StockTakeItemRow::of(it, currency));
+    let list = StockTakeItemList {
+        data: rows.collect(),
+        meta: page.meta(&found),
+    };
+    Ok((list, TotalsView::of(&totals, currency)))
+}
+
+/// Counts a line, or takes its count back (S1.10).
+#[utoipa::path(put, path = "/inventory/stock-takes/{stockTakeId}/items/{stockTakeItemId}",
+    operation_id = "updateStockTakeItem", tag = "stock takes",
+    params(("stockTakeId" = Uuid, Path), ("stockTakeItemId" = Uuid, Path)), request_body = CountBody,
+    responses((status = 200, body = StockTakeItemRow)))]
+async fn count(
+    State(app): State<Shared>,
+    signed: Signed,
+    At((id, item)): At<(StockTakeId, StockTakeItemId)>,
+    Json(body): Json<CountBody>,
+) -> Reply {
+    let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
+    let request = match body.counted_quantity {
+        Edit::Set(Given(quantity)) => Some(CountRequest::set(quantity)),
+        Edit::Clear => Some(CountRequest::clear()),
+        Edit::Keep => None,
+    };
+    let line = takes.item(caller, id, item).await?;
+    let (on_hand, mut shown) = (line.on_hand, line.item.value);
+    if let Some(request) = request {
+        shown = takes.count(caller, id, item, request).await?.into();
+    }
+    let currency = takes.get(caller, id).await?.take.currency();
+    Answer::ok(&StockTakeItemRow::with(&shown, on_hand, currency))
+}
+
+/// Deletes a line (S1.11).
+#[utoipa::path(delete, path = "/inventory/stock-takes/{stockTakeId}/items/{stockTakeItemId}",
+    operation_id = "deleteStockTakeItem", tag = "stock takes",
+    params(("stockTakeId" = Uuid, Path), ("stockTakeItemId" = Uuid, Path)), responses((status = 204)))]
+async fn delete_item(
+    State(app): State<Shared>,
+    signed: Signed,
+    At((id, item)): At<(StockTakeId, StockTakeItemId)>,
+) -> Reply {
+    let takes = app.stocktake.stock_takes();
+    takes.delete_item(&signed.caller, id, item).await?;
+    Ok(Answer::nothing())
+}
+
+/// Asks for the lines as a file, and tells how far it is (S1.12).
+#[utoipa::path(get, path = "/inventory/stock-takes/{stockTakeId}/queue", operation_id = "actionQueueStockTakeExport",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path), SiteQuery, ItemQuery, FormQuery),
+    responses((status = 200, body = JobAnswer)))]
+async fn export(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockTakeId>,
+    Parameters(SiteQuery { site_id }): Parameters<SiteQuery>,
+    Parameters(query): Parameters<ItemQuery>,
+    Parameters(form): Parameters<FormQuery>,
+) -> Reply {
+    form.check()?;
+    let take = app
+        .stocktake
+        .stock_takes()
+        .get(&signed.caller, id)
+        .await?
+        .take;
+    if take.site() != site_id {
+        return Err(Failure::not_found("stock take"));
+    }
+    let exports = app.stocktake.exports();
+    let job = exports
+        .stock_take(&signed.caller, id, query.filter()?)
+        .await?;
+    JobAnswer::read(&app, &signed.caller, job).await
+}

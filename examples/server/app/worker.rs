@@ -1,0 +1,63 @@
+//! Queued jobs, done inside the process.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::Response;
+use stocktake::jobs::{Courier, Ran, Worker};
+use stocktake::service::OrderLetter;
+use tokio::sync::watch;
+
+use super::Shared;
+
+/// How long it rests when nothing is due and nobody rings.
+const REST: Duration = Duration::from_millis(500);
+
+/// Does jobs until it is told to stop.
+pub(super) async fn work(worker: Worker, app: Shared, stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        match worker.run_once().await {
+            Ok(Ran::Nothing) => rest(&app).await,
+            Ok(Ran::Done(_) | Ran::Failed(_) | Ran::Lost(_)) => (),
+            Ok(Ran::Dead(job)) => eprintln!("job {job} failed for good"),
+            Err(error) => {
+                eprintln!("the queue failed: {error}");
+                rest(&app).await;
+            }
+        }
+    }
+}
+
+async fn rest(app: &Shared) {
+    // Woken or not: it looks again.
+    let _ = tokio::time::timeout(REST, app.work.notified()).await;
+}
+
+/// Rings for the worker after each request: reads may queue exports, commands anything.
+pub(super) async fn ring(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let may_queue = request.method() != Method::GET || request.uri().path().ends_with("/queue");
+    let response = next.run(request).await;
+    if may_queue {
+        app.work.notify_one();
+    }
+    response
+}
+
+/// Stands where an application's mail is: it says what it would send.
+#[derive(Debug)]
+pub(super) struct PrintingCourier;
+
+#[async_trait]
+impl Courier for PrintingCourier {
+    async fn send_order(
+        &self,
+        letter: &OrderLetter,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let (order, items) = (letter.order.id(), letter.items.len());
+        eprintln!("order {order} would be sent to its supplier: {items} lines");
+        Ok(())
+    }
+}

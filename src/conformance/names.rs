@@ -1,0 +1,87 @@
+//! Unique names (R17).
+
+use std::sync::Arc;
+
+use super::checks::{Verdict, Wrong, refused, same};
+use super::harness::Stage;
+use super::samples::*;
+use crate::store::{Conflict, RecordKey};
+
+/// Names are unique as they are after the commit: two may swap theirs, and one that is given up is free.
+pub(super) async fn r17_unique_names(stage: &Stage<'_>) -> Verdict {
+    let store = shop(stage, 0).await?;
+    let product_named = |n: u128, name: &str| {
+        let mut product = product(n);
+        product.article_id = code(name);
+        Arc::new(product)
+    };
+    let taken = |n: u128| Conflict::Taken(RecordKey::Product(product_id(n)));
+    put(&*store, |it| {
+        it.insert(product_named(1, "a"));
+        it.insert(product_named(2, "b"));
+        it.insert(product_named(5, "A"));
+        it.insert(product_named(6, "a "));
+        it.insert(product_named(7, "\u{e9}"));
+        it.insert(product_named(8, "e\u{301}"));
+    })
+    .await?;
+    let mut insert = changes();
+    insert.insert(product_named(3, "a"));
+    refused(&*store, &insert, &[taken(3)], "an article id that is taken").await?;
+    let mut update = changes();
+    update.update(V1, product_named(2, "a"));
+    refused(
+        &*store,
+        &update,
+        &[taken(2)],
+        "a change to an article id that is taken",
+    )
+    .await?;
+    let mut two = changes();
+    two.insert(product_named(3, "c"));
+    two.insert(product_named(4, "c"));
+    refused(&*store, &two, &[taken(4)], "one article id for two").await?;
+    let holders = async || -> Result<Vec<Option<u128>>, Wrong> {
+        let wanted = ["a", "b", "c"].map(code);
+        let found = store.products_by_article(ORGANISATION, &wanted).await?;
+        let id = |it: Option<crate::store::Versioned<Arc<crate::domain::Product>>>| {
+            it.map(|it| it.value.id.as_uuid().as_u128())
+        };
+        Ok(found.into_iter().map(id).collect())
+    };
+    put(&*store, |it| {
+        it.update(V1, product_named(1, "b"));
+        it.update(V1, product_named(2, "a"));
+    })
+    .await?;
+    same(
+        holders().await?,
+        [Some(2), Some(1), None],
+        "holders after a swap",
+    )?;
+    put(&*store, |it| it.update(V1.next(), product_named(1, "c"))).await?;
+    same(
+        holders().await?,
+        [Some(2), None, Some(1)],
+        "holders after a change",
+    )?;
+    put(&*store, |it| {
+        it.update(V1.next(), product_named(2, "b"));
+        it.insert(product_named(3, "a"));
+    })
+    .await?;
+    same(
+        holders().await?,
+        [Some(3), Some(2), Some(1)],
+        "holders of names given up",
+    )?;
+    put(&*store, |it| it.insert(site_of(site_id(3), "STORE-1"))).await?;
+    let found = store
+        .site_by_external_id(ORGANISATION, &code("STORE-1"))
+        .await?;
+    same(
+        found.map(|it| it.id),
+        Some(site_id(3)),
+        "a site by its external id",
+    )
+}

@@ -1,0 +1,61 @@
+//! The marks of serial numbers that are on hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::table::Row;
+use crate::domain::{Code, ProductId};
+use crate::store::{SerialMark, Version, Versioned};
+
+/// What a serial number is unique in: a product, or all of them.
+type Name = (Code, Option<ProductId>);
+
+/// The marks of an organisation, with versions that never go back (R3).
+#[derive(Debug, Default)]
+pub(super) struct Serials {
+    marks: BTreeMap<Name, Row<SerialMark>>,
+    /// The last versions of marks that were deleted.
+    gone: BTreeMap<Name, Version>,
+}
+
+impl Serials {
+    pub(super) fn version(&self, serial: &Code, product: Option<ProductId>) -> Option<Version> {
+        let mark = self.marks.get(&(serial.clone(), product));
+        mark.map(|mark| mark.version)
+    }
+
+    /// The marks of some numbers: of some products (of any, if none is named), and of all products.
+    pub(super) fn of(
+        &self,
+        serials: &BTreeSet<Code>,
+        products: &BTreeSet<ProductId>,
+    ) -> Vec<Row<SerialMark>> {
+        let marks = serials.iter().flat_map(|serial| {
+            let first: Name = (serial.clone(), None);
+            let marks = self.marks.range(first..);
+            marks.take_while(move |((number, _), _)| number == serial)
+        });
+        marks
+            .filter(|((_, product), _)| {
+                product.is_none_or(|product| products.is_empty() || products.contains(&product))
+            })
+            .map(|(_, mark)| mark.clone())
+            .collect()
+    }
+
+    pub(super) fn put(&mut self, mark: &SerialMark) {
+        let name: Name = (mark.serial.clone(), mark.product);
+        let before = self.marks.get(&name).map(|mark| mark.version);
+        let before = before.or_else(|| self.gone.remove(&name));
+        let version = before.map_or(Version::FIRST, Version::next);
+        let value = Arc::new(mark.clone());
+        self.marks.insert(name, Versioned { version, value });
+    }
+
+    pub(super) fn delete(&mut self, serial: &Code, product: Option<ProductId>) {
+        let name: Name = (serial.clone(), product);
+        if let Some(mark) = self.marks.remove(&name) {
+            self.gone.insert(name, mark.version);
+        }
+    }
+}

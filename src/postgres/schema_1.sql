@@ -1,0 +1,201 @@
+-- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), flags are 0 or 1. Texts are
+-- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What begins with "body" is
+-- JSON. Every key and index begins with the organisation, so that tables can be spread by it; only the index by which
+-- jobs are leased goes across.
+
+CREATE TABLE stk_site (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+
+CREATE TABLE stk_product (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+
+CREATE TABLE stk_supplier (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+
+-- External ids of sites (kind 0) and article ids of products (kind 1).
+CREATE TABLE stk_catalogue_name (
+    organisation UUID NOT NULL, kind BIGINT NOT NULL, name TEXT COLLATE "C" NOT NULL, holder UUID NOT NULL,
+    PRIMARY KEY (organisation, kind, name)
+);
+CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder);
+
+CREATE TABLE stk_stock_level (
+    organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
+    place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL, quantity BIGINT NOT NULL, reserved BIGINT NOT NULL, stocked BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
+);
+
+-- Where a serial number is on hand: of a product (of_product 1), or of all products (0, under no product).
+CREATE TABLE stk_serial_mark (
+    organisation UUID NOT NULL, serial TEXT COLLATE "C" NOT NULL, of_product BIGINT NOT NULL, product UUID NOT NULL,
+    version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, serial, of_product, product)
+);
+
+CREATE TABLE stk_stock_event (
+    organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
+    place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
+    position BIGINT NOT NULL, id UUID NOT NULL, sequence BIGINT NOT NULL, change BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL, recorded_at BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, site, position)
+);
+CREATE UNIQUE INDEX stk_stock_event_id ON stk_stock_event (organisation, id);
+CREATE UNIQUE INDEX stk_stock_event_key
+    ON stk_stock_event (organisation, site, product, variant, place, batch, serial, sequence);
+
+-- The last position of each site's ledger.
+CREATE TABLE stk_ledger (
+    organisation UUID NOT NULL, site UUID NOT NULL, last BIGINT NOT NULL,
+    PRIMARY KEY (organisation, site)
+);
+
+CREATE TABLE stk_stock_take (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at, id);
+
+-- What lines show of their products, under an id that follows from what it says.
+CREATE TABLE stk_product_snapshot (
+    organisation UUID NOT NULL, id UUID NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+
+CREATE TABLE stk_stock_take_item (
+    organisation UUID NOT NULL, take UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, line BIGINT NOT NULL,
+    site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL, place TEXT COLLATE "C" NOT NULL,
+    batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL, snapshot UUID NOT NULL,
+    article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
+    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body TEXT,
+    PRIMARY KEY (organisation, take, line, id)
+);
+CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
+CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line) WHERE left_over = 1;
+
+CREATE TABLE stk_stock_take_total (
+    organisation UUID NOT NULL, take UUID NOT NULL, counted BIGINT NOT NULL, part BIGINT NOT NULL,
+    items BIGINT NOT NULL, adjustment_high BIGINT NOT NULL, adjustment_low BIGINT NOT NULL, versions BIGINT NOT NULL,
+    PRIMARY KEY (organisation, take, counted, part)
+);
+
+CREATE TABLE stk_count_entry (
+    organisation UUID NOT NULL, document UUID NOT NULL, item UUID NOT NULL, number BIGINT NOT NULL, id UUID NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (organisation, document, item, number)
+);
+
+CREATE TABLE stk_inventory_count (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_inventory_count_age ON stk_inventory_count (organisation, site, began_at, id);
+
+CREATE TABLE stk_open_count (
+    organisation UUID NOT NULL, site UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, site)
+);
+
+CREATE TABLE stk_inventory_count_item (
+    organisation UUID NOT NULL, inventory_count UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL, discrepancy BIGINT NOT NULL, significant BIGINT NOT NULL, missing_minor BIGINT NOT NULL,
+    excess_minor BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, inventory_count, created_at, id)
+);
+CREATE UNIQUE INDEX stk_inventory_count_item_id ON stk_inventory_count_item (organisation, inventory_count, id);
+
+CREATE TABLE stk_inventory_count_total (
+    organisation UUID NOT NULL, inventory_count UUID NOT NULL, part BIGINT NOT NULL, items BIGINT NOT NULL,
+    discrepancies BIGINT NOT NULL, missing_high BIGINT NOT NULL, missing_low BIGINT NOT NULL,
+    excess_high BIGINT NOT NULL, excess_low BIGINT NOT NULL,
+    PRIMARY KEY (organisation, inventory_count, part)
+);
+
+CREATE TABLE stk_inventory_count_entry (
+    organisation UUID NOT NULL, document UUID NOT NULL, item UUID NOT NULL, number BIGINT NOT NULL, id UUID NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (organisation, document, item, number)
+);
+
+CREATE TABLE stk_stock_adjustment (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, product UUID NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_stock_adjustment_age ON stk_stock_adjustment (organisation, site, began_at, id);
+CREATE INDEX stk_stock_adjustment_product ON stk_stock_adjustment (organisation, site, product, began_at, id);
+
+CREATE TABLE stk_inventory_order (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_inventory_order_age ON stk_inventory_order (organisation, site, began_at, id);
+
+CREATE TABLE stk_inventory_order_item (
+    organisation UUID NOT NULL, inventory_order UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL,
+    line BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, inventory_order, line, id)
+);
+CREATE UNIQUE INDEX stk_inventory_order_item_id ON stk_inventory_order_item (organisation, inventory_order, id);
+
+CREATE TABLE stk_stock_import (
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+
+CREATE TABLE stk_import_chunk (
+    organisation UUID NOT NULL, stock_import UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (organisation, stock_import, number)
+);
+
+CREATE TABLE stk_export (
+    organisation UUID NOT NULL, job UUID NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, job)
+);
+
+CREATE TABLE stk_export_chunk (
+    organisation UUID NOT NULL, job UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (organisation, job, number)
+);
+
+-- The last versions of records that were deleted: one that comes back goes on from there.
+CREATE TABLE stk_retired (
+    organisation UUID NOT NULL, kind TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL,
+    PRIMARY KEY (organisation, kind, key)
+);
+
+-- Without a digest: settled as never applied.
+CREATE TABLE stk_command (
+    organisation UUID NOT NULL, id TEXT COLLATE "C" NOT NULL, digest UUID, outcome TEXT, at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_command_at ON stk_command (organisation, at);
+
+CREATE TABLE stk_job (
+    organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, task TEXT NOT NULL, requested_by TEXT NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, worker TEXT, leased_until BIGINT, due_at BIGINT,
+    attempts BIGINT NOT NULL, max_attempts BIGINT NOT NULL, leases BIGINT NOT NULL, run_at BIGINT NOT NULL,
+    progress_done BIGINT NOT NULL, progress_total BIGINT NOT NULL, last_error TEXT, created_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    PRIMARY KEY (organisation, id)
+);
+CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
+
+-- What commits hold where there are no advisory locks: to share a document is to hold one of its parts, to change it
+-- is to hold them all.
+CREATE TABLE stk_hold (
+    organisation UUID NOT NULL, id UUID NOT NULL, part BIGINT NOT NULL,
+    PRIMARY KEY (organisation, id, part)
+);

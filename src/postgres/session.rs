@@ -1,0 +1,263 @@
+//! Statements on one connection.
+
+use std::sync::Arc;
+
+use tokio_postgres::GenericClient as _;
+
+use super::error::{Meaning, failed};
+use super::locks;
+use super::options::PostgresOptions;
+use super::wire::{Answer, Asked, Wanted, Wire, ask, in_order, row, send};
+use crate::sql::{Dialect, Held, Query, Row, Snapshot, Transaction};
+use crate::store::{StoreError, StoreErrorKind};
+
+use super::Locks;
+
+/// What is known of a database, once it is open.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) options: PostgresOptions,
+    pub(super) locks: Locks,
+    begin_writing: String,
+    begin_reading: String,
+}
+
+impl Place {
+    pub(super) fn new(options: PostgresOptions, locks: Locks) -> Self {
+        let begin_writing = options.begin_writing();
+        let begin_reading = options.begin_reading();
+        Self {
+            options,
+            locks,
+            begin_writing,
+            begin_reading,
+        }
+    }
+
+    /// A statement with the schema before each table: what a connection searches is the host's to say.
+    fn qualified(&self, text: &str) -> String {
+        text.replace("stk_", &format!("{}.stk_", self.options.schema))
+    }
+}
+
+/// Something to be sent with what comes next.
+enum Queued {
+    Say(String),
+    /// With how many rows it must touch.
+    Run(Query, Option<u64>),
+}
+
+/// A transaction on a connection.
+pub(crate) struct Session<W: Wire> {
+    wire: W,
+    place: Arc<Place>,
+    pub(super) operation: &'static str,
+    queued: Vec<Queued>,
+    /// Whether a transaction was begun here that has to be ended here.
+    is_open: bool,
+    /// What the last failure meant.
+    pub(super) meaning: Option<Meaning>,
+}
+
+impl<W: Wire> Session<W> {
+    pub(super) fn new(wire: W, place: Arc<Place>, operation: &'static str) -> Self {
+        Self {
+            wire,
+            place,
+            operation,
+            queued: Vec::new(),
+            is_open: false,
+            meaning: None,
+        }
+    }
+
+    /// Begins to write, with the first statement.
+    pub(super) fn begin_writing(&mut self) {
+        let begin = self.place.begin_writing.clone();
+        self.queued.push(Queued::Say(begin));
+    }
+
+    /// Begins to read, with the first statement.
+    pub(super) fn begin_reading(&mut self) {
+        let begin = self.place.begin_reading.clone();
+        self.queued.push(Queued::Say(begin));
+    }
+
+    /// Notes what went wrong.
+    fn wrong(&mut self, error: &tokio_postgres::Error) -> StoreError {
+        let meaning = Meaning::of(error);
+        if meaning == Meaning::Stale {
+            self.wire.forget();
+        }
+        self.meaning = Some(meaning);
+        failed(self.operation, error)
+    }
+
+    /// Says something, after what is queued.
+    pub(super) async fn say(&mut self, text: &str) -> Result<(), StoreError> {
+        self.finish().await?;
+        let said = self.wire.client().batch_execute(text).await;
+        said.map_err(|error| self.wrong(&error))
+    }
+
+    /// Sends what is queued, and a last statement, in one round trip.
+    /// What was to touch so many rows and did not is a surprise.
+    async fn flush(&mut self, last: Option<(&Query, Wanted)>) -> Result<Answer, StoreError> {
+        let queued = std::mem::take(&mut self.queued);
+        match self.send_all(&queued, last).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                self.meaning = Some(Meaning::Surprise);
+                Err(StoreError::new(StoreErrorKind::Busy, self.operation))
+            }
+            Err(error) => Err(self.wrong(&error)),
+        }
+    }
+
+    /// Waits for everything that was put off.
+    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+        if self.queued.is_empty() {
+            return Ok(());
+        }
+        self.flush(None).await.map(drop)
+    }
+
+    async fn send_all(
+        &mut self,
+        queued: &[Queued],
+        last: Option<(&Query, Wanted)>,
+    ) -> Result<Option<Answer>, tokio_postgres::Error> {
+        let mut ready = Vec::new();
+        let queued_queries = queued.iter().map(|it| match it {
+            Queued::Say(text) => Err(text),
+            Queued::Run(query, _) => Ok((query, Wanted::Count)),
+        });
+        for step in queued_queries.chain(last.map(Ok)) {
+            ready.push(match step {
+                Err(text) => Err(text),
+                Ok((query, wanted)) => {
+                    if let Some(listener) = &self.place.options.on_statement {
+                        listener(&query.text);
+                    }
+                    let text = self.place.qualified(&query.text);
+                    let statement = self.wire.prepared(&text).await?;
+                    Ok((text, statement, query, wanted))
+                }
+            });
+        }
+        let client = self.wire.client();
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(ready.len());
+        for step in &ready {
+            asked.push(match step {
+                Err(text) => {
+                    self.is_open = true;
+                    Box::pin(async move {
+                        client.batch_execute(text).await?;
+                        Ok(Answer::default())
+                    })
+                }
+                Ok((text, statement, query, wanted)) => Box::pin(ask(
+                    client,
+                    text,
+                    statement.as_ref(),
+                    &query.parameters,
+                    *wanted,
+                )),
+            });
+        }
+        let mut answer = Answer::default();
+        let mut is_expected = true;
+        let mut expected = queued.iter().map(|it| match it {
+            Queued::Say(_) => None,
+            Queued::Run(_, rows) => *rows,
+        });
+        for result in in_order(asked).await {
+            answer = result?;
+            let rows = expected.next().flatten();
+            is_expected &= rows.is_none_or(|rows| rows == answer.touched);
+        }
+        Ok(is_expected.then_some(answer))
+    }
+
+    /// Undoes what was done since a savepoint, and forgets what was queued.
+    pub(super) async fn undo_to(&mut self, text: &str) -> Result<(), StoreError> {
+        self.queued.clear();
+        self.say(text).await
+    }
+
+    /// Ends a transaction that only read. Nobody waits for it.
+    pub(super) fn end_reading(&mut self) {
+        self.queued.clear();
+        if std::mem::take(&mut self.is_open) {
+            send(self.wire.client(), "COMMIT");
+        }
+    }
+
+    /// Undoes everything, and waits until what was locked is free. A connection that is lost has undone it.
+    pub(super) async fn undo(&mut self) {
+        self.queued.clear();
+        if std::mem::take(&mut self.is_open) {
+            let undone = self.wire.client().batch_execute("ROLLBACK").await;
+            debug_assert!(
+                undone.is_ok() || undone.is_err_and(|it| Meaning::of(&it) == Meaning::Lost),
+                "a transaction can be rolled back"
+            );
+        }
+    }
+
+    /// Commits, once everything is [finished](Self::finish). When the failure means that the connection is lost, nobody
+    /// knows whether it was.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        if !std::mem::take(&mut self.is_open) {
+            return Ok(());
+        }
+        let said = self.wire.client().batch_execute("COMMIT").await;
+        said.map_err(|error| self.wrong(&error))
+    }
+}
+
+impl<W: Wire> Drop for Session<W> {
+    /// Whoever gave up in the middle leaves nothing open on a connection that goes back to the pool.
+    fn drop(&mut self) {
+        if self.is_open {
+            send(self.wire.client(), "ROLLBACK");
+        }
+    }
+}
+
+impl<W: Wire> Snapshot for Session<W> {
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    async fn rows(&mut self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let answer = self.flush(Some((query, Wanted::Rows))).await?;
+        let rows: Option<Vec<Row>> = answer.rows.iter().map(row).collect();
+        rows.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, self.operation))
+    }
+}
+
+impl<W: Wire> Transaction for Session<W> {
+    const LOCK: &'static str = " FOR UPDATE OF t";
+    const SKIP_LOCKED: &'static str = " FOR UPDATE OF t SKIP LOCKED";
+    const PARTS: u8 = 16;
+
+    async fn run(&mut self, query: &Query) -> Result<u64, StoreError> {
+        let answer = self.flush(Some((query, Wanted::Count))).await?;
+        Ok(answer.touched)
+    }
+
+    async fn expect(&mut self, query: Query, rows: Option<u64>) -> Result<bool, StoreError> {
+        self.queued.push(Queued::Run(query, rows));
+        Ok(true)
+    }
+
+    async fn hold(&mut self, held: Held) -> Result<(), StoreError> {
+        for query in locks::hold(&self.place, Self::PARTS, held) {
+            self.queued.push(Queued::Run(query, None));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Values as they stand in a database, whichever engine.
+
+use uuid::Uuid;
+
+use crate::store::{StoreError, StoreErrorKind, Version};
+
+/// A value in a row or a parameter of a query. There is no floating point.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cell {
+    Null,
+    /// A number, a flag (0 or 1), a quantity in millionths, or a time in microseconds.
+    Int(i64),
+    /// A text, a decimal that is wider than 64 bits, or JSON.
+    Text(String),
+    Uuid(Uuid),
+}
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Text,
+    Uuid,
+}
+
+impl From<i64> for Cell {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(value: bool) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+impl From<u32> for Cell {
+    fn from(value: u32) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+/// Counters stay far below the end; one that does not is written as the end, and read back so.
+impl From<u64> for Cell {
+    fn from(value: u64) -> Self {
+        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(value: usize) -> Self {
+        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Version> for Cell {
+    fn from(version: Version) -> Self {
+        version.get().into()
+    }
+}
+
+impl From<String> for Cell {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<Uuid> for Cell {
+    fn from(value: Uuid) -> Self {
+        Self::Uuid(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row that is read from the left to the right.
+#[derive(Debug)]
+pub(crate) struct Row(std::vec::IntoIter<Cell>);
+
+/// What a row holds is not what was written there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("a column has another type than it should have")]
+    Type,
+    #[error("a value is out of its range")]
+    Range,
+    #[error("a document can't be read")]
+    Json(#[source] serde_json::Error),
+}
+
+impl Unreadable {
+    pub(crate) fn during(self, operation: &'static str) -> StoreError {
+        StoreError::new(StoreErrorKind::Corrupt, operation).because(self)
+    }
+}
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl Row {
+    pub(crate) fn new(cells: Vec<Cell>) -> Self {
+        Self(cells.into_iter())
+    }
+
+    /// The next value, whatever it is.
+    pub(crate) fn cell(&mut self) -> Result<Cell, Unreadable> {
+        self.0.next().ok_or(Unreadable::Type)
+    }
+
+    pub(crate) fn optional_int(&mut self) -> Result<Option<i64>, Unreadable> {
+        match self.cell()? {
+            Cell::Null => Ok(None),
+            Cell::Int(value) => Ok(Some(value)),
+            Cell::Text(_) | Cell::Uuid(_) => Err(Unreadable::Type),
+        }
+    }
+
+    /// The next number, in the range of its type.
+    pub(crate) fn int<T: TryFrom<i64>>(&mut self) -> Result<T, Unreadable> {
+        let value = self.optional_int()?.ok_or(Unreadable::Type)?;
+        T::try_from(value).map_err(|_| Unreadable::Range)
+    }
+
+    pub(crate) fn flag(&mut self) -> Result<bool, Unreadable> {
+        self.int::<i64>().map(|value| value != 0)
+    }
+
+    pub(crate) fn version(&mut self) -> Result<Version, Unreadable> {
+        self.int().map(Version::new)
+    }
+
+    pub(crate) fn optional_text(&mut self) -> Result<Option<String>, Unreadable> {
+        match self.cell()? {
+            Cell::Null => Ok(None),
+            Cell::Text(value) => Ok(Some(value)),
+            Cell::Int(_) | Cell::Uuid(_) => Err(Unreadable::Type),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, Unreadable> {
+        self.optional_text()?.ok_or(Unreadable::Type)
+    }
+
+    pub(crate) fn optional_uuid(&mut self) -> Result<Option<Uuid>, Unreadable> {
+        match self.cell()? {
+            Cell::Null => Ok(None),
+            Cell::Uuid(value) => Ok(Some(value)),
+            Cell::Int(_) | Cell::Text(_) => Err(Unreadable::Type),
+        }
+    }
+
+    /// The next id.
+    pub(crate) fn id<T: From<Uuid>>(&mut self) -> Result<T, Unreadable> {
+        self.optional_uuid()?.map(T::from).ok_or(Unreadable::Type)
+    }
+
+    /// The next text as JSON.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Unreadable> {
+        Ok(serde_json::from_str(&self.text()?)?)
+    }
+}

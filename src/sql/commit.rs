@@ -1,0 +1,676 @@
+//! The one write, inside a transaction that the engine began and ends.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::cell::{Cell, Kind, Row};
+use super::known::{Care, Known, name_cells};
+use super::query::{Held, Query, Transaction, all, blocks, first};
+use super::table::{Snapshots, Table, cells, json, key_cells, stock_key_cells};
+use super::totals::Changes;
+use super::{encoding, jobs};
+use crate::domain::{OrganisationId, StockEvent, Timestamp};
+use crate::store::{
+    ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, DeletableKey,
+    Digest, Entry, Outcome, Record, RecordKey, StoreError, StoreErrorKind, UniqueName, Version,
+    Write, check,
+};
+
+/// Why a change set was not applied. The transaction (or its savepoint) is to be rolled back.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// For good.
+    For(CommitError),
+    /// Something that was taken for absent is there: to be done again with more care.
+    Surprised,
+}
+
+impl<E: Into<CommitError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::For(error.into())
+    }
+}
+
+/// What stands in the table of commands: a command that was applied, or one that never will be.
+enum Remembered {
+    Applied(Digest, Outcome),
+    Void,
+}
+
+/// Applies a change set.
+pub(crate) async fn commit<T: Transaction>(
+    t: &mut T,
+    changes: &ChangeSet,
+    care: Care,
+) -> Result<CommitOutcome, Refused> {
+    let parts = changes.parts();
+    let organisation = parts.organisation;
+    let command = parts.command;
+    // What is hoped for is not waited for.
+    let is_sent_ahead = care == Care::Hopeful && changes.size() <= ChangeSet::MAX_SIZE;
+    if is_sent_ahead {
+        let query = remembering(t, organisation, command)?;
+        if !t.expect(query, Some(1)).await? {
+            return Err(Refused::Surprised);
+        }
+    } else if t.run(&remembering(t, organisation, command)?).await? == 0 {
+        return match remembered(t, organisation, &command.id).await? {
+            Some(Remembered::Applied(digest, outcome)) if digest == command.digest => {
+                Ok(CommitOutcome::AlreadyApplied(outcome))
+            }
+            Some(Remembered::Applied(..)) => Err(CommitError::CommandReused.into()),
+            Some(Remembered::Void) => Err(CommitError::Voided.into()),
+            None => Err(StoreError::new(StoreErrorKind::Busy, "commit").into()),
+        };
+    }
+    if changes.size() > ChangeSet::MAX_SIZE {
+        let limit = ChangeSet::MAX_SIZE;
+        return Err(CommitError::TooLarge { limit }.into());
+    }
+    t.hold(held(&parts, part(&command.id, T::PARTS))).await?;
+    let known = Known::look_up(t, &parts, care).await?;
+    check(changes, &known)?;
+    apply(t, &parts, &known).await?;
+    Ok(CommitOutcome::Applied)
+}
+
+/// Settles whether a command was applied (R13).
+pub(crate) async fn settle<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    id: &CommandId,
+    at: Timestamp,
+) -> Result<Option<Outcome>, StoreError> {
+    let void = [Cell::Null, Cell::Null, at.micros().into()];
+    if t.run(&put_command(t, organisation, id, void)).await? > 0 {
+        return Ok(None);
+    }
+    match remembered(t, organisation, id).await? {
+        Some(Remembered::Applied(_, outcome)) => Ok(Some(outcome)),
+        Some(Remembered::Void) => Ok(None),
+        None => Err(StoreError::new(StoreErrorKind::Busy, t.operation())),
+    }
+}
+
+/// Forgets commands that were handled, or settled, before a moment.
+pub(super) async fn purge<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut query = t.query("DELETE FROM stk_command WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND at < ").bind(before.micros());
+    t.run(&query).await
+}
+
+/// What remembers a command, unless something is remembered of it.
+fn remembering<T: Transaction>(
+    t: &T,
+    organisation: OrganisationId,
+    command: &Command,
+) -> Result<Query, StoreError> {
+    let outcome = encoding::outcome(&command.outcome);
+    let applied = [
+        command.digest.as_uuid().into(),
+        unwritable(t.operation(), outcome)?,
+        command.at.micros().into(),
+    ];
+    Ok(put_command(t, organisation, &command.id, applied))
+}
+
+fn put_command<T: Transaction>(
+    t: &T,
+    organisation: OrganisationId,
+    id: &CommandId,
+    rest: [Cell; 3],
+) -> Query {
+    let mut query =
+        t.query("INSERT INTO stk_command (organisation, id, digest, outcome, at) VALUES (");
+    query.bind(organisation.as_uuid());
+    query.push(", ").bind(id.as_str()).push(", ").bind_all(rest);
+    query.push(") ON CONFLICT (organisation, id) DO NOTHING");
+    query
+}
+
+async fn remembered<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    id: &CommandId,
+) -> Result<Option<Remembered>, StoreError> {
+    let mut query = t.query("SELECT digest, outcome FROM stk_command WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND id = ").bind(id.as_str());
+    first(t, &query, |row| match row.optional_uuid()? {
+        Some(digest) => {
+            let outcome = encoding::read_outcome(&row.text()?)?;
+            Ok(Remembered::Applied(Digest::from_uuid(digest), outcome))
+        }
+        None => Ok(Remembered::Void),
+    })
+    .await
+}
+
+/// What a change set reads under guard, and what it changes that others guard.
+fn held(parts: &ChangeSetParts<'_>, part: i64) -> Held {
+    use crate::store::Guard;
+    let shared = parts.guards.iter().map(|guard| match guard {
+        Guard::Epoch { take, .. } => take.as_uuid(),
+        Guard::Site { site, .. } => site.as_uuid(),
+        Guard::CountEpoch { count, .. } => count.as_uuid(),
+    });
+    let changed = parts.writes.keys().filter_map(|key| match key {
+        RecordKey::StockTake(take) => Some(take.as_uuid()),
+        RecordKey::Site(site) => Some(site.as_uuid()),
+        RecordKey::InventoryCount(count) => Some(count.as_uuid()),
+        RecordKey::Product(_)
+        | RecordKey::Supplier(_)
+        | RecordKey::StockTakeItem(..)
+        | RecordKey::OpenCount(_)
+        | RecordKey::InventoryCountItem(..)
+        | RecordKey::StockAdjustment(_)
+        | RecordKey::InventoryOrder(_)
+        | RecordKey::InventoryOrderItem(..)
+        | RecordKey::StockImport(_)
+        | RecordKey::ImportChunk(..)
+        | RecordKey::Export(_)
+        | RecordKey::ExportChunk(..)
+        | RecordKey::StockLevel(_)
+        | RecordKey::SerialMark(..) => None,
+    });
+    Held {
+        organisation: parts.organisation,
+        part,
+        shared: shared.collect(),
+        changed: changed.collect(),
+    }
+}
+
+async fn apply<T: Transaction>(
+    t: &mut T,
+    parts: &ChangeSetParts<'_>,
+    known: &Known,
+) -> Result<(), Refused> {
+    let ChangeSetParts {
+        organisation,
+        command,
+        guards: _,
+        writes,
+        events,
+        entries,
+        jobs,
+        progress,
+        acks,
+    } = *parts;
+    let mut totals = Changes::default();
+    write_names(t, parts).await?;
+    let mut rest = writes.iter().peekable();
+    while let Some(first) = rest.next() {
+        let table = Table::of(first.0);
+        let mut of_table = vec![first];
+        while let Some(next) = rest.next_if(|(key, _)| std::ptr::eq(Table::of(key), table)) {
+            of_table.push(next);
+        }
+        write_table(t, organisation, table, &of_table, known, &mut totals).await?;
+    }
+    totals
+        .write(t, organisation, part(&command.id, T::PARTS))
+        .await?;
+    write_entries(t, organisation, entries).await?;
+    jobs::born(t, organisation, jobs, command.at).await?;
+    jobs::progressed(t, organisation, progress).await?;
+    jobs::ended(t, organisation, acks, command.at).await?;
+    // Last, because the position counter is what commits of a site wait for.
+    write_events(t, organisation, events).await
+}
+
+/// Which part of the totals a command adds to.
+fn part(id: &CommandId, parts: u8) -> i64 {
+    let sum = id.as_str().bytes().fold(0_u8, u8::wrapping_add);
+    i64::from(sum.checked_rem(parts).unwrap_or_default())
+}
+
+/// A value that can't be written is a mistake of the library's, not of the database's.
+fn unwritable<V>(
+    operation: &'static str,
+    value: Result<V, serde_json::Error>,
+) -> Result<V, StoreError> {
+    value.map_err(|cause| StoreError::new(StoreErrorKind::Corrupt, operation).because(cause))
+}
+
+/// R17: names are given up before they are taken, so that records can swap theirs.
+async fn write_names<T: Transaction>(t: &mut T, parts: &ChangeSetParts<'_>) -> Result<(), Refused> {
+    let organisation = parts.organisation;
+    let mut given_up = Vec::new();
+    let mut taken = Vec::new();
+    for (key, write) in parts.writes {
+        let Some(name) = write.record().and_then(UniqueName::of) else {
+            continue;
+        };
+        let (kind, name) = name_cells(name);
+        let holder = key_cells(key).into_iter().next().unwrap_or(Cell::Null);
+        if write.expected().is_some() {
+            given_up.push(vec![Cell::Int(kind), holder.clone()]);
+        }
+        taken.push(vec![Cell::Int(kind), name.into(), holder]);
+    }
+    // Two transactions that take the same ones must not wait for each other.
+    taken.sort_unstable_by(|a, b| name_order(a).cmp(&name_order(b)));
+    for block in blocks(T::DIALECT, given_up) {
+        let mut query = t.query("DELETE FROM stk_catalogue_name WHERE organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(" AND (kind, holder) IN (SELECT column1, column2 FROM ");
+        query.table(&[Kind::Int, Kind::Uuid], block).push(")");
+        t.expect(query, None).await?;
+    }
+    for block in blocks(T::DIALECT, taken) {
+        let insert = Insert {
+            table: "stk_catalogue_name",
+            columns: &["kind", "name", "holder"],
+            kinds: &[Kind::Int, Kind::Text, Kind::Uuid],
+        };
+        insert.run(t, organisation, block).await?;
+    }
+    Ok(())
+}
+
+fn name_order(row: &[Cell]) -> Option<(i64, &str)> {
+    match row {
+        [Cell::Int(kind), Cell::Text(name), ..] => Some((*kind, name)),
+        _ => None,
+    }
+}
+
+/// Rows that must not be there yet.
+struct Insert<'a> {
+    table: &'a str,
+    columns: &'a [&'a str],
+    kinds: &'a [Kind],
+}
+
+impl Insert<'_> {
+    async fn run<T: Transaction>(
+        &self,
+        t: &mut T,
+        organisation: OrganisationId,
+        rows: Vec<Vec<Cell>>,
+    ) -> Result<(), Refused> {
+        let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut query = self.query(t, organisation, rows);
+        query.push(" ON CONFLICT DO NOTHING");
+        if t.expect(query, Some(expected)).await? {
+            Ok(())
+        } else {
+            Err(Refused::Surprised)
+        }
+    }
+
+    fn query<T: Transaction>(
+        &self,
+        t: &T,
+        organisation: OrganisationId,
+        rows: Vec<Vec<Cell>>,
+    ) -> Query {
+        let mut query = t.query("INSERT INTO ");
+        query.push(self.table).push(" (organisation");
+        for column in self.columns {
+            query.push(", ").push(column);
+        }
+        query.push(") SELECT ").bind(organisation.as_uuid());
+        query.push(", w.* FROM ");
+        query.table(self.kinds, rows).push(" WHERE true");
+        query
+    }
+}
+
+/// Writes the records of one table.
+async fn write_table<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    table: &'static Table,
+    writes: &[(&RecordKey, &Write)],
+    known: &Known,
+    totals: &mut Changes,
+) -> Result<(), Refused> {
+    let inserted: Vec<&RecordKey> = writes
+        .iter()
+        .filter(|(_, write)| write.expected().is_none())
+        .map(|(key, _)| *key)
+        .collect();
+    let retired = self::retired(t, organisation, table, &inserted).await?;
+    let mut snapshots = Snapshots::default();
+    let mut inserts = Vec::new();
+    let mut updates = Vec::new();
+    let mut deletes = Vec::new();
+    for (key, write) in writes {
+        let version = match write {
+            Write::Insert(_) => retired
+                .get(&retired_key(key))
+                .map_or(Version::FIRST, |version| version.next()),
+            Write::Update { expected, .. } | Write::Delete { expected } => expected.next(),
+        };
+        if let Some(was) = known.found(key) {
+            if let RecordKey::StockTakeItem(take, _) = key {
+                totals.line_was(*take, was);
+            }
+            if let RecordKey::InventoryCountItem(count, _) = key {
+                totals.count_line_was(*count, was);
+            }
+        }
+        let mut row = key_cells(key);
+        let Some(record) = write.record() else {
+            deletes.push((row, retired_key(key), write.expected()));
+            continue;
+        };
+        if let Record::StockTakeItem(item) = record {
+            totals.line_is(version, item);
+        }
+        if let Record::InventoryCountItem(item) = record {
+            totals.count_line_is(item);
+        }
+        row.push(version.into());
+        row.append(&mut unwritable(
+            t.operation(),
+            cells(record, &mut snapshots),
+        )?);
+        match write {
+            Write::Insert(_) => inserts.push(row),
+            Write::Update { .. } | Write::Delete { .. } => updates.push(row),
+        }
+    }
+    write_snapshots(t, organisation, snapshots).await?;
+    let mut columns: Vec<&str> = table.key.iter().map(|(name, _)| *name).collect();
+    columns.push("version");
+    columns.extend(table.columns.iter().map(|(name, _)| *name));
+    let mut kinds: Vec<Kind> = table.key.iter().map(|(_, kind)| *kind).collect();
+    kinds.push(Kind::Int);
+    kinds.extend(table.columns.iter().map(|(_, kind)| *kind));
+    let insert = Insert {
+        table: table.name,
+        columns: &columns,
+        kinds: &kinds,
+    };
+    for block in blocks(T::DIALECT, inserts) {
+        insert.run(t, organisation, block).await?;
+    }
+    // Where others write at the same time, an insert may have waited for a deletion: only now is its version known.
+    if !T::LOCK.is_empty() && self::retired(t, organisation, table, &inserted).await? != retired {
+        return Err(Refused::Surprised);
+    }
+    for block in blocks(T::DIALECT, updates) {
+        let mut query = insert.query(t, organisation, block);
+        query.push(" ON CONFLICT (organisation");
+        for (column, _) in table.key {
+            query.push(", ").push(column);
+        }
+        query.push(") DO UPDATE SET version = excluded.version");
+        for (column, _) in table.columns {
+            query.push(&format!(", {column} = excluded.{column}"));
+        }
+        t.expect(query, None).await?;
+    }
+    delete(t, organisation, table, deletes).await?;
+    Ok(())
+}
+
+/// What lines show of their products, each once.
+async fn write_snapshots<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    snapshots: Snapshots,
+) -> Result<(), StoreError> {
+    let mut rows: Vec<Vec<Cell>> = snapshots
+        .bodies
+        .into_iter()
+        .map(|(id, body)| vec![id.into(), body.into()])
+        .collect();
+    // Two transactions that add the same ones must not wait for each other.
+    rows.sort_unstable_by_key(|row| order(row));
+    for block in blocks(T::DIALECT, rows) {
+        let insert = Insert {
+            table: "stk_product_snapshot",
+            columns: &["id", "body"],
+            kinds: &[Kind::Uuid, Kind::Text],
+        };
+        let mut query = insert.query(t, organisation, block);
+        query.push(" ON CONFLICT DO NOTHING");
+        t.expect(query, None).await?;
+    }
+    Ok(())
+}
+
+fn order(row: &[Cell]) -> Option<Uuid> {
+    match row.first() {
+        Some(Cell::Uuid(id)) => Some(*id),
+        Some(Cell::Null | Cell::Int(_) | Cell::Text(_)) | None => None,
+    }
+}
+
+/// The key of a record that was deleted, as text.
+fn retired_key(key: &RecordKey) -> String {
+    let mut text = String::new();
+    for cell in key_cells(key) {
+        let part = match cell {
+            Cell::Null => String::new(),
+            Cell::Int(value) => value.to_string(),
+            Cell::Text(value) => format!("{}:{value}", value.len()),
+            Cell::Uuid(value) => value.simple().to_string(),
+        };
+        text.push_str(&part);
+        text.push('/');
+    }
+    text
+}
+
+/// The last versions of records that were deleted (R3).
+async fn retired<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    table: &'static Table,
+    keys: &[&RecordKey],
+) -> Result<BTreeMap<String, Version>, StoreError> {
+    let mut found = BTreeMap::new();
+    if keys
+        .first()
+        .is_none_or(|key| DeletableKey::of(key).is_none())
+    {
+        return Ok(found);
+    }
+    let mut query = t.query("SELECT 1 FROM stk_retired WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND kind = ").bind(table.name).push(" LIMIT 1");
+    if first(t, &query, |_| Ok(())).await?.is_none() {
+        return Ok(found);
+    }
+    let rows = keys.iter().map(|key| vec![retired_key(key).into()]);
+    for block in blocks(T::DIALECT, rows.collect()) {
+        let mut query = t.query("SELECT r.key, r.version FROM ");
+        query.table(&[Kind::Text], block);
+        query.push(" CROSS JOIN stk_retired AS r WHERE r.organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(" AND r.kind = ").bind(table.name);
+        query.push(" AND r.key = w.column1");
+        let read = |row: &mut Row| Ok((row.text()?, row.version()?));
+        found.extend(all(t, &query, read).await?);
+    }
+    Ok(found)
+}
+
+async fn delete<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    table: &'static Table,
+    deletes: Vec<(Vec<Cell>, String, Option<Version>)>,
+) -> Result<(), StoreError> {
+    for block in blocks(T::DIALECT, deletes) {
+        let mut keys = Vec::with_capacity(block.len());
+        let mut retired = Vec::with_capacity(block.len());
+        for (key, text, version) in block {
+            keys.push(key);
+            retired.push(vec![table.name.into(), text.into(), version.into()]);
+        }
+        let columns: Vec<&str> = table.key.iter().map(|(name, _)| *name).collect();
+        let kinds: Vec<Kind> = table.key.iter().map(|(_, kind)| *kind).collect();
+        let mut query = t.query(&format!("DELETE FROM {} WHERE organisation = ", table.name));
+        query.bind(organisation.as_uuid());
+        query.push(&format!(" AND ({}) IN (SELECT * FROM ", columns.join(", ")));
+        query.table(&kinds, keys).push(")");
+        t.expect(query, None).await?;
+        let insert = Insert {
+            table: "stk_retired",
+            columns: &["kind", "key", "version"],
+            kinds: &[Kind::Text, Kind::Text, Kind::Int],
+        };
+        let mut query = insert.query(t, organisation, retired);
+        query.push(
+            " ON CONFLICT (organisation, kind, key) DO UPDATE SET version = excluded.version",
+        );
+        t.expect(query, None).await?;
+    }
+    Ok(())
+}
+
+/// Entries are numbered along their lines, in the order in which they come.
+async fn write_entries<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    entries: &[Entry],
+) -> Result<(), Refused> {
+    for (table, rows) in [
+        ("stk_count_entry", entry_rows(t.operation(), entries, true)?),
+        (
+            "stk_inventory_count_entry",
+            entry_rows(t.operation(), entries, false)?,
+        ),
+    ] {
+        for block in blocks(T::DIALECT, rows) {
+            let expected = u64::try_from(block.len()).unwrap_or(u64::MAX);
+            let mut query = t.query("INSERT INTO ");
+            query.push(table);
+            query.push(" (organisation, document, item, number, id, body) SELECT ");
+            query.bind(organisation.as_uuid());
+            query.push(", w.column1, w.column2, w.column3 + COALESCE((SELECT max(e.number) FROM ");
+            query.push(table).push(" AS e WHERE e.organisation = ");
+            query.bind(organisation.as_uuid());
+            query.push(
+                " AND e.document = w.column1 AND e.item = w.column2), 0), w.column4, w.column5 FROM ",
+            );
+            let kinds = [Kind::Uuid, Kind::Uuid, Kind::Int, Kind::Uuid, Kind::Text];
+            query.table(&kinds, block);
+            query.push(" WHERE true ON CONFLICT DO NOTHING");
+            if !t.expect(query, Some(expected)).await? {
+                return Err(Refused::Surprised);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn entry_rows(
+    operation: &'static str,
+    entries: &[Entry],
+    of_takes: bool,
+) -> Result<Vec<Vec<Cell>>, StoreError> {
+    let mut numbers: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for entry in entries {
+        let (document, item, id, body) = match entry {
+            Entry::StockTake(it) if of_takes => {
+                (it.take.as_uuid(), it.item.as_uuid(), it.id, json(it))
+            }
+            Entry::InventoryCount(it) if !of_takes => {
+                (it.count.as_uuid(), it.item.as_uuid(), it.id, json(it))
+            }
+            Entry::StockTake(_) | Entry::InventoryCount(_) => continue,
+        };
+        let number = numbers.entry((document, item)).or_default();
+        *number = number.saturating_add(1);
+        rows.push(vec![
+            document.into(),
+            item.into(),
+            (*number).into(),
+            id.as_uuid().into(),
+            unwritable(operation, body)?,
+        ]);
+    }
+    Ok(rows)
+}
+
+/// Events get the next positions of their sites, in their order (R10).
+async fn write_events<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    events: &[StockEvent],
+) -> Result<(), Refused> {
+    let mut counts: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for event in events {
+        let count = counts.entry(event.key.site.as_uuid()).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut next: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for (site, count) in counts {
+        let mut query = t.query("INSERT INTO stk_ledger AS t (organisation, site, last) VALUES (");
+        query.bind(organisation.as_uuid());
+        query.push(", ").bind(site);
+        query.push(", ").bind(count);
+        query.push(
+            ") ON CONFLICT (organisation, site) DO UPDATE SET last = t.last + excluded.last \
+             RETURNING last",
+        );
+        let last = first(t, &query, Row::int::<i64>).await?;
+        let last = last.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, t.operation()))?;
+        next.insert(site, last.saturating_sub(count));
+    }
+    let mut rows = Vec::with_capacity(events.len());
+    for event in events {
+        let position = next.entry(event.key.site.as_uuid()).or_default();
+        *position = position.saturating_add(1);
+        let mut row = stock_key_cells(&event.key);
+        row.push((*position).into());
+        row.push(event.id.as_uuid().into());
+        row.push(event.sequence.into());
+        row.push(event.change.micros().into());
+        row.push(event.after.micros().into());
+        row.push(event.recorded_at.micros().into());
+        row.push(unwritable(t.operation(), encoding::event(event))?);
+        rows.push(row);
+    }
+    let insert = Insert {
+        table: "stk_stock_event",
+        columns: &[
+            "site",
+            "product",
+            "variant",
+            "place",
+            "batch",
+            "serial",
+            "position",
+            "id",
+            "sequence",
+            "change",
+            "on_hand",
+            "recorded_at",
+            "body",
+        ],
+        kinds: &[
+            Kind::Uuid,
+            Kind::Uuid,
+            Kind::Text,
+            Kind::Text,
+            Kind::Text,
+            Kind::Text,
+            Kind::Int,
+            Kind::Uuid,
+            Kind::Int,
+            Kind::Int,
+            Kind::Int,
+            Kind::Int,
+            Kind::Text,
+        ],
+    };
+    for block in blocks(T::DIALECT, rows) {
+        insert.run(t, organisation, block).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,398 @@
+//! The queue of jobs.
+
+use super::cell::{Cell, Kind, Row, Unreadable};
+use super::known::live_lease;
+use super::query::{Query, Snapshot, Transaction, blocks, first};
+use super::table::{json, timestamp};
+use crate::domain::{JobId, OrganisationId, Timestamp};
+use crate::store::{
+    Job, JobAck, JobProgress, JobState, Lease, LeaseError, LeaseToken, List, NewJob, Page,
+    PageRequest, Progress, StoreError, StoreErrorKind,
+};
+
+use super::lists::{Listing, Narrowed};
+
+/// The most bytes of an error message that are kept.
+const MOST_ERROR_BYTES: usize = 2_000;
+
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "t.organisation, t.id, t.site, t.task, t.requested_by, t.state, t.worker, \
+     t.leased_until, t.attempts, t.max_attempts, t.run_at, t.progress_done, t.progress_total, \
+     t.last_error, t.created_at, t.finished_at";
+
+fn read(row: &mut Row) -> Result<Job, Unreadable> {
+    let organisation = row.id()?;
+    let id = row.id()?;
+    let site = row.id()?;
+    let task = row.json()?;
+    let requested_by = row.json()?;
+    let state = row.text()?;
+    let worker = row.optional_text()?;
+    let until = optional_timestamp(row)?;
+    let state = match (state.as_str(), worker, until) {
+        ("queued", _, _) => JobState::Queued,
+        ("running", Some(worker), Some(until)) => JobState::Running { worker, until },
+        ("succeeded", _, _) => JobState::Succeeded,
+        ("refused", _, _) => JobState::Refused,
+        ("dead", _, _) => JobState::Dead,
+        (_, _, _) => return Err(Unreadable::Range),
+    };
+    Ok(Job {
+        id,
+        organisation,
+        site,
+        task,
+        requested_by,
+        state,
+        attempts: row.int()?,
+        max_attempts: row.int()?,
+        run_at: timestamp(row)?,
+        progress: Progress {
+            done: row.int()?,
+            total: row.int()?,
+        },
+        last_error: row.optional_text()?,
+        created_at: timestamp(row)?,
+        finished_at: optional_timestamp(row)?,
+    })
+}
+
+fn optional_timestamp(row: &mut Row) -> Result<Option<Timestamp>, Unreadable> {
+    let micros = row.optional_int()?;
+    let at = micros.map(Timestamp::from_micros).transpose();
+    at.map_err(|_| Unreadable::Range)
+}
+
+/// Jobs are born in a commit; one that is there already surprises it.
+pub(super) async fn born<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    jobs: &[NewJob],
+    at: Timestamp,
+) -> Result<(), super::Refused> {
+    let added = add(t, organisation, jobs, at).await?;
+    if added == u64::try_from(jobs.len()).unwrap_or(u64::MAX) {
+        Ok(())
+    } else {
+        Err(super::Refused::Surprised)
+    }
+}
+
+/// Adds jobs that are not there yet, and tells how many.
+async fn add<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    jobs: &[NewJob],
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut rows = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let NewJob {
+            id,
+            site,
+            task,
+            requested_by,
+            run_at,
+            max_attempts,
+        } = job;
+        let unwritable = |cause| StoreError::new(StoreErrorKind::Corrupt, "commit").because(cause);
+        rows.push(vec![
+            Cell::Uuid(id.as_uuid()),
+            site.as_uuid().into(),
+            json(task).map_err(unwritable)?,
+            json(requested_by).map_err(unwritable)?,
+            run_at.micros().into(),
+            run_at.micros().into(),
+            (*max_attempts).into(),
+            at.micros().into(),
+        ]);
+    }
+    let mut added: u64 = 0;
+    for block in blocks(T::DIALECT, rows) {
+        let mut query = t.query(
+            "INSERT INTO stk_job (organisation, state, attempts, leases, progress_done, progress_total, \
+             id, site, task, requested_by, run_at, due_at, max_attempts, created_at) SELECT ",
+        );
+        query.bind(organisation.as_uuid());
+        query.push(", 'queued', 0, 0, 0, 0, w.* FROM ");
+        let kinds = [
+            Kind::Uuid,
+            Kind::Uuid,
+            Kind::Text,
+            Kind::Text,
+            Kind::Int,
+            Kind::Int,
+            Kind::Int,
+            Kind::Int,
+        ];
+        query.table(&kinds, block);
+        query.push(" WHERE true ON CONFLICT DO NOTHING");
+        added = added.saturating_add(t.run(&query).await?);
+    }
+    Ok(added)
+}
+
+/// A statement about one job.
+fn about<T: Snapshot>(
+    t: &T,
+    organisation: OrganisationId,
+    job: JobId,
+    set: &[(&str, Cell)],
+) -> Query {
+    let mut query = t.query("UPDATE stk_job SET ");
+    for (nth, (column, value)) in set.iter().enumerate() {
+        let comma = if nth > 0 { ", " } else { "" };
+        query.push(&format!("{comma}{column} = "));
+        query.bind(value.clone());
+    }
+    query
+        .push(" WHERE organisation = ")
+        .bind(organisation.as_uuid());
+    query.push(" AND id = ").bind(job.as_uuid());
+    query
+}
+
+/// Notes how far jobs are. What is told late changes nothing (Q9).
+pub(super) async fn progressed<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    steps: &[JobProgress],
+) -> Result<(), StoreError> {
+    for JobProgress { job, progress } in steps {
+        let set = [
+            ("progress_done", progress.done.into()),
+            ("progress_total", progress.total.into()),
+        ];
+        let mut query = about(t, organisation, *job, &set);
+        query.push(" AND progress_done <= ").bind(progress.done);
+        t.expect(query, None).await?;
+    }
+    Ok(())
+}
+
+/// Ends jobs, unless they have ended.
+pub(super) async fn ended<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    acks: &[JobAck],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    for ack in acks {
+        let (job, state) = match ack {
+            JobAck::Leased(token) => (token.job, "succeeded"),
+            JobAck::Settled(job) => (*job, "succeeded"),
+            JobAck::Refused(job) => (*job, "refused"),
+        };
+        let mut query = about(t, organisation, job, &end(state, at));
+        query.push(" AND state IN ('queued', 'running')");
+        t.expect(query, None).await?;
+    }
+    Ok(())
+}
+
+/// What the end of a job sets.
+fn end(state: &str, at: Timestamp) -> [(&'static str, Cell); 3] {
+    [
+        ("state", state.into()),
+        ("due_at", Cell::Null),
+        ("finished_at", at.micros().into()),
+    ]
+}
+
+/// Leases the job that is due longest. Jobs on the way whose attempts are spent end dead.
+pub(crate) async fn lease<T: Transaction>(
+    t: &mut T,
+    worker: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Lease>, StoreError> {
+    loop {
+        let mut query = t.query("SELECT ");
+        query
+            .push(COLUMNS)
+            .push(", t.leases FROM stk_job AS t WHERE t.due_at <= ");
+        query.bind(now.micros());
+        query
+            .push(" ORDER BY t.due_at, t.id, t.organisation LIMIT 1")
+            .push(T::SKIP_LOCKED);
+        let due = first(t, &query, |row| {
+            let job = read(row)?;
+            let leases: u32 = row.int()?;
+            Ok((job, leases))
+        });
+        let Some((mut job, leases)) = due.await? else {
+            return Ok(None);
+        };
+        if job.attempts >= job.max_attempts || leases == u32::MAX {
+            let query = about(t, job.organisation, job.id, &end("dead", now));
+            t.run(&query).await?;
+            continue;
+        }
+        let attempt = leases.saturating_add(1);
+        job.attempts = job.attempts.saturating_add(1);
+        job.state = JobState::Running {
+            worker: worker.to_owned(),
+            until,
+        };
+        let set = [
+            ("state", "running".into()),
+            ("worker", worker.into()),
+            ("leased_until", until.micros().into()),
+            ("due_at", until.micros().into()),
+            ("attempts", job.attempts.into()),
+            ("leases", attempt.into()),
+        ];
+        let query = about(t, job.organisation, job.id, &set);
+        t.run(&query).await?;
+        return Ok(Some(Lease {
+            token: LeaseToken {
+                organisation: job.organisation,
+                job: job.id,
+                attempt,
+            },
+            job,
+        }));
+    }
+}
+
+/// That a token is that of the live lease.
+async fn held<T: Transaction>(t: &mut T, token: LeaseToken) -> Result<(), LeaseError> {
+    if live_lease(t, token).await? == Some(token.attempt) {
+        Ok(())
+    } else {
+        Err(LeaseError::Lost)
+    }
+}
+
+/// Keeps a lease longer, never shorter.
+pub(crate) async fn extend<T: Transaction>(
+    t: &mut T,
+    token: LeaseToken,
+    until: Timestamp,
+) -> Result<(), LeaseError> {
+    held(t, token).await?;
+    let set = [
+        ("leased_until", until.micros().into()),
+        ("due_at", until.micros().into()),
+    ];
+    let mut query = about(t, token.organisation, token.job, &set);
+    query.push(" AND leased_until < ").bind(until.micros());
+    t.run(&query).await?;
+    Ok(())
+}
+
+/// Ends a job well.
+pub(crate) async fn ack<T: Transaction>(
+    t: &mut T,
+    token: LeaseToken,
+    now: Timestamp,
+) -> Result<(), LeaseError> {
+    held(t, token).await?;
+    let query = about(t, token.organisation, token.job, &end("succeeded", now));
+    t.run(&query).await?;
+    Ok(())
+}
+
+/// Gives a job back.
+pub(crate) async fn fail<T: Transaction>(
+    t: &mut T,
+    token: LeaseToken,
+    error: &str,
+    now: Timestamp,
+    retry_at: Option<Timestamp>,
+) -> Result<(), LeaseError> {
+    held(t, token).await?;
+    let mut query = t.query(
+        "SELECT t.attempts, t.max_attempts, t.leases FROM stk_job AS t WHERE t.organisation = ",
+    );
+    query.bind(token.organisation.as_uuid());
+    query.push(" AND t.id = ").bind(token.job.as_uuid());
+    let spent = first(t, &query, |row| {
+        let (attempts, most): (u32, u32) = (row.int()?, row.int()?);
+        let leases: u32 = row.int()?;
+        Ok(attempts >= most || leases == u32::MAX)
+    });
+    let is_spent = spent.await?.unwrap_or(true);
+    let kept = error.get(..error.floor_char_boundary(MOST_ERROR_BYTES));
+    let mut set: Vec<(&str, Cell)> = vec![("last_error", kept.map(str::to_owned).into())];
+    match retry_at {
+        Some(retry_at) if !is_spent => set.extend([
+            ("state", "queued".into()),
+            ("run_at", retry_at.micros().into()),
+            ("due_at", retry_at.micros().into()),
+        ]),
+        Some(_) | None => set.extend(end("dead", now)),
+    }
+    let query = about(t, token.organisation, token.job, &set);
+    t.run(&query).await?;
+    Ok(())
+}
+
+/// Queues a dead job again; tells whether it was dead.
+pub(crate) async fn requeue<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    job: JobId,
+    run_at: Timestamp,
+) -> Result<bool, StoreError> {
+    let set = [
+        ("state", "queued".into()),
+        ("attempts", Cell::Int(0)),
+        ("run_at", run_at.micros().into()),
+        ("due_at", run_at.micros().into()),
+        ("finished_at", Cell::Null),
+    ];
+    let mut query = about(t, organisation, job, &set);
+    query.push(" AND state = 'dead'");
+    Ok(t.run(&query).await? > 0)
+}
+
+/// Takes a job over; one that is there is left alone.
+pub(crate) async fn enqueue<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    job: &NewJob,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    add(t, organisation, std::slice::from_ref(job), now).await?;
+    Ok(())
+}
+
+/// Reads a job.
+pub(crate) async fn job<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    id: JobId,
+) -> Result<Option<Job>, StoreError> {
+    let mut query = s.query("SELECT ");
+    query
+        .push(COLUMNS)
+        .push(" FROM stk_job AS t WHERE t.organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND t.id = ").bind(id.as_uuid());
+    first(s, &query, read).await
+}
+
+/// A page of dead jobs, the oldest first.
+pub(crate) async fn dead_jobs<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    request: &PageRequest,
+) -> Result<Page<Job>, StoreError> {
+    let list = List::new("dead_jobs", organisation, &());
+    let listing = Listing {
+        columns: COLUMNS,
+        from: "stk_job AS t",
+        order: &["t.created_at", "t.id"],
+        place: |(at, id): &(Timestamp, JobId)| vec![at.micros().into(), id.as_uuid().into()],
+        read: &|row: &mut Row| {
+            let job = read(row)?;
+            Ok(((job.created_at, job.id), job))
+        },
+    };
+    let narrowed = Narrowed::of("t", organisation).and("t.state = 'dead'");
+    let after = list.after(request, |_| true)?;
+    listing
+        .page(s, list, (&narrowed, None), request, after)
+        .await
+}

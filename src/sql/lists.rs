@@ -1,0 +1,195 @@
+//! Pages of lists.
+
+use super::cell::{Cell, Row, Unreadable};
+use super::query::{Query, Snapshot, all, first};
+use crate::domain::OrganisationId;
+use crate::store::{List, Page, PageRequest, PageStart, Position, StoreError};
+
+/// How many rows are read at a time where each has to be looked at.
+const BLOCK: usize = 1_000;
+
+/// How a row and its place are read.
+pub(super) type Read<'a, P, R> = &'a (dyn Fn(&mut Row) -> Result<(P, R), Unreadable> + Sync);
+
+/// A list: what its rows are read from, and how they are ordered.
+pub(super) struct Listing<'a, P, R> {
+    pub(super) columns: &'a str,
+    pub(super) from: &'a str,
+    /// The columns that make the order total.
+    pub(super) order: &'a [&'a str],
+    /// The cells of a place, in the order of these columns.
+    pub(super) place: fn(&P) -> Vec<Cell>,
+    pub(super) read: Read<'a, P, R>,
+}
+
+/// What a list is narrowed to by the database.
+#[derive(Clone, Debug)]
+pub(super) struct Narrowed(Vec<(String, Vec<Cell>)>);
+
+/// What it is narrowed to beside that, if anything.
+pub(super) type Kept<'a, R> = Option<&'a (dyn Fn(&R) -> bool + Sync)>;
+
+impl Narrowed {
+    /// To an organisation's rows of a table.
+    pub(super) fn of(table: &str, organisation: OrganisationId) -> Self {
+        Self(Vec::new()).equal(&format!("{table}.organisation"), organisation.as_uuid())
+    }
+
+    /// To what a condition without a parameter says.
+    pub(super) fn and(mut self, condition: &str) -> Self {
+        self.0.push((condition.to_owned(), Vec::new()));
+        self
+    }
+
+    /// To one value of a column.
+    pub(super) fn equal(self, column: &str, value: impl Into<Cell>) -> Self {
+        self.compare(column, "=", value)
+    }
+
+    /// To the values on one side of another.
+    pub(super) fn compare(mut self, column: &str, sign: &str, value: impl Into<Cell>) -> Self {
+        let condition = format!("{column} {sign} ");
+        self.0.push((condition, vec![value.into()]));
+        self
+    }
+
+    /// To any of some values of a column; to nothing by none.
+    pub(super) fn among(mut self, column: &str, values: impl Iterator<Item = Cell>) -> Self {
+        self.0.push((format!("{column} IN ("), values.collect()));
+        self
+    }
+
+    fn write(&self, query: &mut Query) {
+        for (nth, (condition, values)) in self.0.iter().enumerate() {
+            query.push(if nth > 0 { " AND " } else { " WHERE " });
+            query.push(condition);
+            query.bind_all(values.iter().cloned());
+            if condition.ends_with('(') {
+                query.push(")");
+            }
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) async fn count<S: Snapshot>(
+        &self,
+        s: &mut S,
+        from: &str,
+    ) -> Result<u64, StoreError> {
+        let mut query = s.query("SELECT count(*) FROM ");
+        query.push(from);
+        self.write(&mut query);
+        let count = first(s, &query, Row::int).await?;
+        Ok(count.unwrap_or_default())
+    }
+}
+
+impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
+    /// Rows after a place, so many at most.
+    async fn rows<S: Snapshot>(
+        &self,
+        s: &mut S,
+        narrowed: &Narrowed,
+        after: Option<&P>,
+        (skip, limit): (u64, usize),
+    ) -> Result<Vec<(P, R)>, StoreError> {
+        let mut query = s.query("SELECT ");
+        query.push(self.columns).push(" FROM ").push(self.from);
+        narrowed.write(&mut query);
+        let order = self.order.join(", ");
+        if let Some(after) = after {
+            query.push(&format!(" AND ({order}) > ("));
+            query.bind_all((self.place)(after)).push(")");
+        }
+        query.push(" ORDER BY ").push(&order).push(" LIMIT ");
+        query.bind(limit);
+        if skip > 0 {
+            query.push(" OFFSET ").bind(skip);
+        }
+        all(s, &query, self.read).await
+    }
+
+    /// Looks at every row after a place, a block at a time, until told to stop.
+    pub(super) async fn walk<S: Snapshot>(
+        &self,
+        s: &mut S,
+        narrowed: &Narrowed,
+        after: Option<P>,
+        mut look: impl FnMut(P, R) -> bool + Send,
+    ) -> Result<(), StoreError>
+    where
+        P: Clone,
+    {
+        let mut after = after;
+        loop {
+            let rows = self.rows(s, narrowed, after.as_ref(), (0, BLOCK)).await?;
+            let is_last = rows.len() < BLOCK;
+            after = rows.last().map(|(place, _)| place.clone());
+            for (place, row) in rows {
+                if !look(place, row) {
+                    return Ok(());
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A page of the list in its own order.
+    pub(super) async fn page<S: Snapshot>(
+        &self,
+        s: &mut S,
+        list: List,
+        (narrowed, kept): (&Narrowed, Kept<'_, R>),
+        request: &PageRequest,
+        after: Option<P>,
+    ) -> Result<Page<R>, StoreError>
+    where
+        P: Clone,
+    {
+        let skip = match request.start {
+            PageStart::First | PageStart::After(_) => 0,
+            PageStart::Skip(rows) => rows,
+        };
+        let wanted = request.bounded_limit().saturating_add(1);
+        let mut total = None;
+        let mut rows = Vec::new();
+        if let Some(kept) = kept {
+            let mut left = skip;
+            let look = |place: P, row: R| {
+                if kept(&row) {
+                    if left > 0 {
+                        left = left.saturating_sub(1);
+                    } else {
+                        rows.push((place, row));
+                    }
+                }
+                rows.len() < wanted
+            };
+            self.walk(s, narrowed, after, look).await?;
+            if request.with_total {
+                let mut all: u64 = 0;
+                let look = |_: P, row: R| {
+                    all = all.saturating_add(u64::from(kept(&row)));
+                    true
+                };
+                self.walk(s, narrowed, None, look).await?;
+                total = Some(all);
+            }
+        } else {
+            let span = (skip, wanted);
+            rows = self.rows(s, narrowed, after.as_ref(), span).await?;
+            if request.with_total {
+                total = Some(narrowed.count(s, self.from).await?);
+            }
+        }
+        let request = PageRequest {
+            start: PageStart::First,
+            ..request.clone()
+        };
+        let places: Vec<P> = rows.iter().map(|(place, _)| place.clone()).collect();
+        let rows = rows.into_iter().map(|(_, row)| row);
+        Ok(list.page(&request, places.iter().zip(rows), total))
+    }
+}

@@ -1,0 +1,33 @@
+//! The contract in SQL, whichever engine: what the SQL backends share.
+//!
+//! An engine gives a [`Snapshot`](query::Snapshot) to read and a [`Transaction`](query::Transaction) to write
+//! in; everything else (which tables there are, how records stand in them, what a commit looks up, checks and
+//! writes) is here, once. Rows go to and from the database in blocks: a chunk of a thousand lines is a few
+//! statements, never one for each line.
+//!
+//! A commit first remembers its command: on a server that is where a second attempt waits for the first. Then it
+//! looks up what it names, checks it like every other store ([`check`](crate::store::check)), and writes.
+//! What should be absent is first taken for absent: unique keys tell when it is not, and the commit is done
+//! again with everything looked up, so that it can name every conflict.
+
+mod cell;
+mod commit;
+mod documents;
+mod encoding;
+mod jobs;
+mod known;
+mod lists;
+mod query;
+mod reads;
+mod repository;
+mod table;
+mod take_lines;
+mod totals;
+
+#[cfg(feature = "postgres")]
+pub(crate) use cell::Kind;
+pub(crate) use cell::{Cell, Row};
+pub(crate) use commit::{Refused, commit};
+pub(crate) use known::Care;
+pub(crate) use query::{Dialect, Held, Parameter, Query, Snapshot, Transaction};
+pub(crate) use repository::{Engine, Work};

@@ -1,0 +1,241 @@
+//! Queries and where they are asked.
+
+use std::fmt::Write as _;
+use std::future::Future;
+
+use uuid::Uuid;
+
+use super::cell::{Cell, Kind, Row, Unreadable};
+use crate::domain::OrganisationId;
+use crate::store::StoreError;
+
+/// How engines differ in what they are told.
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "each engine is a feature")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Rows of parameters are `VALUES`, in blocks of a few sizes, so that statements are prepared once.
+    Sqlite,
+    /// Rows of parameters are arrays.
+    Postgres,
+}
+
+/// A parameter of a query.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "one engine reads it")
+)]
+#[derive(Clone, Debug)]
+pub(crate) enum Parameter {
+    One(Cell),
+    /// A column of a [`Dialect::Postgres`] block.
+    Many(Kind, Vec<Cell>),
+}
+
+/// A query that is being written.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    dialect: Dialect,
+    pub(crate) text: String,
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+impl Query {
+    pub(crate) fn new(dialect: Dialect, text: &str) -> Self {
+        let mut query = Self {
+            dialect,
+            text: String::with_capacity(text.len().saturating_add(200)),
+            parameters: Vec::new(),
+        };
+        query.push(text);
+        query
+    }
+
+    /// Adds text.
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    fn parameter(&mut self, parameter: Parameter) {
+        self.parameters.push(parameter);
+        let sign = match self.dialect {
+            Dialect::Sqlite => '?',
+            Dialect::Postgres => '$',
+        };
+        let written = write!(self.text, "{sign}{}", self.parameters.len());
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
+    }
+
+    /// Adds a parameter.
+    pub(crate) fn bind(&mut self, value: impl Into<Cell>) -> &mut Self {
+        let value = value.into();
+        let cast = match (self.dialect, &value) {
+            (Dialect::Sqlite, _) | (Dialect::Postgres, Cell::Null) => "",
+            (Dialect::Postgres, Cell::Int(_)) => "::bigint",
+            (Dialect::Postgres, Cell::Text(_)) => "::text",
+            (Dialect::Postgres, Cell::Uuid(_)) => "::uuid",
+        };
+        self.parameter(Parameter::One(value));
+        self.push(cast)
+    }
+
+    /// Adds parameters with commas between them.
+    pub(crate) fn bind_all(&mut self, values: impl IntoIterator<Item = Cell>) -> &mut Self {
+        for (nth, value) in values.into_iter().enumerate() {
+            if nth > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
+        self
+    }
+
+    /// Adds rows of parameters as a table `w` with columns `column1`, `column2` ...
+    pub(crate) fn table(&mut self, kinds: &[Kind], rows: Vec<Vec<Cell>>) -> &mut Self {
+        match self.dialect {
+            Dialect::Sqlite => {
+                self.push("(VALUES ");
+                for (nth, row) in rows.into_iter().enumerate() {
+                    self.push(if nth > 0 { ", (" } else { "(" });
+                    self.bind_all(row);
+                    self.push(")");
+                }
+                self.push(") AS w");
+            }
+            Dialect::Postgres => {
+                let mut columns: Vec<Vec<Cell>> = kinds
+                    .iter()
+                    .map(|_| Vec::with_capacity(rows.len()))
+                    .collect();
+                for row in rows {
+                    for (column, cell) in columns.iter_mut().zip(row) {
+                        column.push(cell);
+                    }
+                }
+                self.push("unnest(");
+                for (nth, (kind, column)) in kinds.iter().zip(columns).enumerate() {
+                    if nth > 0 {
+                        self.push(", ");
+                    }
+                    self.parameter(Parameter::Many(*kind, column));
+                    self.push(match kind {
+                        Kind::Int => "::bigint[]",
+                        Kind::Text => "::text[]",
+                        Kind::Uuid => "::uuid[]",
+                    });
+                }
+                self.push(") AS w(");
+                for nth in 1..=kinds.len() {
+                    let comma = if nth > 1 { ", " } else { "" };
+                    let written = write!(self.text, "{comma}column{nth}");
+                    debug_assert!(written.is_ok(), "writing to a string does not fail");
+                }
+                self.push(")");
+            }
+        }
+        self
+    }
+}
+
+/// Rows in blocks of the sizes that a dialect takes at a time.
+pub(crate) fn blocks<T>(dialect: Dialect, rows: Vec<T>) -> Vec<Vec<T>> {
+    let sizes: &[usize] = match dialect {
+        Dialect::Sqlite => &[100, 10, 1],
+        Dialect::Postgres => &[10_000],
+    };
+    let mut blocks = Vec::new();
+    let mut left = rows.len();
+    let mut rows = rows.into_iter();
+    for size in sizes {
+        let is_last = sizes.last() == Some(size);
+        while left >= *size || (is_last && left > 0) {
+            let block: Vec<T> = rows.by_ref().take(*size).collect();
+            left = left.saturating_sub(block.len());
+            blocks.push(block);
+        }
+    }
+    blocks
+}
+
+/// One committed state of the database, to be read.
+pub(crate) trait Snapshot {
+    const DIALECT: Dialect;
+
+    /// What is being done, for errors.
+    fn operation(&self) -> &'static str;
+
+    /// The rows of a query.
+    fn rows(&mut self, query: &Query) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// A query that begins so.
+    fn query(&self, text: &str) -> Query {
+        Query::new(Self::DIALECT, text)
+    }
+}
+
+/// The decoded rows of a query.
+pub(crate) async fn all<S: Snapshot, T>(
+    s: &mut S,
+    query: &Query,
+    read: impl Fn(&mut Row) -> Result<T, Unreadable>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = s.rows(query).await?;
+    let operation = s.operation();
+    rows.into_iter()
+        .map(|mut row| read(&mut row).map_err(|cause| cause.during(operation)))
+        .collect()
+}
+
+/// The decoded first row of a query.
+pub(crate) async fn first<S: Snapshot, T>(
+    s: &mut S,
+    query: &Query,
+    read: impl Fn(&mut Row) -> Result<T, Unreadable>,
+) -> Result<Option<T>, StoreError> {
+    Ok(all(s, query, read).await?.into_iter().next())
+}
+
+/// A transaction that writes.
+pub(crate) trait Transaction: Snapshot {
+    /// What a query that must keep its rows from changing ends with; `t` is the table.
+    const LOCK: &'static str;
+
+    /// What a query ends with that takes rows which nobody else holds.
+    const SKIP_LOCKED: &'static str;
+
+    /// In how many parts totals are kept.
+    const PARTS: u8;
+
+    /// Runs a statement, and tells how many rows it touched.
+    fn run(&mut self, query: &Query) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Runs a statement that touches exactly so many rows, if that matters, and tells whether it did. A transaction may
+    /// put it off and take it for granted: it fails later, or at its end, when it was not so.
+    fn expect(
+        &mut self,
+        query: Query,
+        rows: Option<u64>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Keeps what is shared from changing, and what is changed from being shared, until the end.
+    fn hold(&mut self, held: Held) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What a commit holds of an organisation's documents.
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "one engine reads it")
+)]
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) organisation: OrganisationId,
+    /// A number under [`Transaction::PARTS`], spread evenly over commits.
+    pub(crate) part: i64,
+    /// What it guards.
+    pub(crate) shared: Vec<Uuid>,
+    /// What it changes that others guard.
+    pub(crate) changed: Vec<Uuid>,
+}

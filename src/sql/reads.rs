@@ -1,0 +1,528 @@
+//! Reading records and the ledger.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::cell::{Cell, Kind, Row, Unreadable};
+use super::lists::{Kept, Listing, Narrowed};
+use super::query::{Snapshot, all, blocks, first};
+use super::table::{Table, key_cells, stock_key_cells, tables, versioned};
+use crate::domain::{
+    Code, InventoryCountId, InventoryCountItem, InventoryOrderId, InventoryOrderItem, LedgerEntry,
+    OrganisationId, Product, ProductId, Site, SiteId, StockEvent, StockEventId, StockKey,
+    StockLevel, Timestamp,
+};
+use crate::store::{
+    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, Command, CommandId, Digest,
+    InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter, List, MAX_PAGE, Page,
+    PageRequest, Ranked, RecordKey, SerialMark, StoreError, Versioned,
+};
+
+use super::encoding;
+
+/// A record by its key.
+pub(crate) async fn record<S: Snapshot, T: DeserializeOwned + Send>(
+    s: &mut S,
+    organisation: OrganisationId,
+    key: &RecordKey,
+) -> Result<Option<Versioned<T>>, StoreError> {
+    let table = Table::of(key);
+    let mut query = s.query("SELECT version, body FROM ");
+    query.push(table.name).push(" WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    for ((column, _), cell) in table.key.iter().zip(key_cells(key)) {
+        query.push(" AND ").push(column).push(" = ").bind(cell);
+    }
+    first(s, &query, versioned).await
+}
+
+/// Rows by what is asked for, one answer for each, in their order.
+async fn answers<S: Snapshot, T: Clone + Send>(
+    s: &mut S,
+    asked: Vec<Vec<Cell>>,
+    (kinds, select, join): (&[Kind], &str, &str),
+    organisation: OrganisationId,
+    read: impl Fn(&mut Row) -> Result<T, Unreadable> + Send + Copy,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let mut answers = vec![None; asked.len()];
+    let rows = asked.into_iter().enumerate().map(|(nth, mut cells)| {
+        cells.insert(0, nth.into());
+        cells
+    });
+    let kinds: Vec<Kind> = std::iter::once(Kind::Int)
+        .chain(kinds.iter().copied())
+        .collect();
+    for block in blocks(S::DIALECT, rows.collect()) {
+        let mut query = s.query("SELECT w.column1, ");
+        query.push(select).push(" FROM ");
+        query.table(&kinds, block);
+        query.push(" CROSS JOIN ").push(join);
+        query
+            .push(" AND t.organisation = ")
+            .bind(organisation.as_uuid());
+        let found = all(s, &query, |row| Ok((row.int::<usize>()?, read(row)?)));
+        for (nth, answer) in found.await? {
+            if let Some(place) = answers.get_mut(nth) {
+                *place = Some(answer);
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// Records by id, of a table with an id.
+pub(crate) async fn records<S: Snapshot, T: DeserializeOwned + Clone + Send>(
+    s: &mut S,
+    organisation: OrganisationId,
+    table: &Table,
+    ids: Vec<uuid::Uuid>,
+) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
+    let asked = ids.into_iter().map(|id| vec![id.into()]).collect();
+    let join = format!("{} AS t WHERE t.id = w.column2", table.name);
+    let what = (&[Kind::Uuid][..], "t.version, t.body", join.as_str());
+    answers(s, asked, what, organisation, versioned).await
+}
+
+/// Records by their unique names.
+pub(crate) async fn by_name<S: Snapshot, T: DeserializeOwned + Clone + Send>(
+    s: &mut S,
+    organisation: OrganisationId,
+    (table, kind): (&Table, i64),
+    names: &[Code],
+) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
+    let asked = names
+        .iter()
+        .map(|name| vec![name.as_str().into()])
+        .collect();
+    let join = format!(
+        "stk_catalogue_name AS n CROSS JOIN {} AS t WHERE n.organisation = t.organisation \
+         AND n.kind = {kind} AND n.name = w.column2 AND t.id = n.holder",
+        table.name
+    );
+    let what = (&[Kind::Text][..], "t.version, t.body", join.as_str());
+    answers(s, asked, what, organisation, versioned).await
+}
+
+/// A site by its external id.
+pub(crate) async fn site_by_external_id<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    external_id: Code,
+) -> Result<Option<Versioned<Site>>, StoreError> {
+    let found = by_name(s, organisation, (&tables::SITE, 0), &[external_id]).await?;
+    Ok(found.into_iter().next().flatten())
+}
+
+/// Levels by key.
+pub(crate) async fn levels<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    keys: &[StockKey],
+) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
+    let asked = keys.iter().map(stock_key_cells).collect();
+    let kinds: Vec<Kind> = tables::STOCK_LEVEL
+        .key
+        .iter()
+        .map(|(_, kind)| *kind)
+        .collect();
+    let join = "stk_stock_level AS t WHERE t.site = w.column2 AND t.product = w.column3 \
+                AND t.variant = w.column4 AND t.place = w.column5 AND t.batch = w.column6 \
+                AND t.serial = w.column7";
+    let what = (kinds.as_slice(), "t.version, t.body", join);
+    answers(s, asked, what, organisation, versioned).await
+}
+
+/// The marks of serial numbers, by number, those without a product first.
+pub(crate) async fn serial_marks<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    serials: &BTreeSet<Code>,
+    products: &BTreeSet<ProductId>,
+) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+    let mut marks = Vec::new();
+    let rows = serials.iter().enumerate();
+    let rows = rows.map(|(nth, serial)| vec![nth.into(), serial.as_str().into()]);
+    for block in blocks(S::DIALECT, rows.collect()) {
+        let mut query = s.query("SELECT t.version, t.body FROM ");
+        query.table(&[Kind::Int, Kind::Text], block);
+        query.push(" CROSS JOIN stk_serial_mark AS t WHERE t.organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(" AND t.serial = w.column2 ORDER BY w.column1, t.of_product, t.product");
+        let found: Vec<Versioned<SerialMark>> = all(s, &query, versioned).await?;
+        marks.extend(found.into_iter().filter(|mark| {
+            let product = mark.value.product;
+            product.is_none_or(|product| products.is_empty() || products.contains(&product))
+        }));
+    }
+    Ok(marks)
+}
+
+/// The cells of a stock key after its site.
+fn key_place(key: &StockKey) -> Vec<Cell> {
+    stock_key_cells(key).into_iter().skip(1).collect()
+}
+
+const KEY_ORDER: &[&str] = &["t.product", "t.variant", "t.place", "t.batch", "t.serial"];
+
+/// A site's levels.
+pub(crate) async fn levels_page<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+    filter: &LevelFilter,
+    request: &PageRequest,
+) -> Result<Page<Versioned<StockLevel>>, StoreError> {
+    let LevelFilter {
+        place,
+        products,
+        with_delisted,
+    } = filter;
+    let list = List::new("levels_page", format!("{organisation}/{site}"), filter);
+    let after = list.after::<StockKey>(request, |key| key.site == site)?;
+    let mut narrowed = Narrowed::of("t", organisation).equal("t.site", site.as_uuid());
+    if !with_delisted {
+        narrowed = narrowed.and("t.stocked = 1");
+    }
+    if let Some(place) = place {
+        narrowed = narrowed.equal("t.place", place.as_str());
+    }
+    if !products.is_empty() {
+        let products = products.iter().map(|id| id.as_uuid().into());
+        narrowed = narrowed.among("t.product", products);
+    }
+    let listing = Listing {
+        columns: "t.version, t.body",
+        from: "stk_stock_level AS t",
+        order: KEY_ORDER,
+        place: key_place,
+        read: &|row: &mut Row| {
+            let level: Versioned<StockLevel> = versioned(row)?;
+            Ok((level.key().clone(), level))
+        },
+    };
+    listing
+        .page(s, list, (&narrowed, None), request, after)
+        .await
+}
+
+/// A site's stocked keys whose product is known.
+pub(crate) async fn articles<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+    (filter, sort): (&ArticleFilter, ArticleSort),
+    request: &PageRequest,
+) -> Result<Page<ArticleView>, StoreError> {
+    let scope = format!("{organisation}/{site}");
+    let ArticleFilter {
+        name_or_barcode,
+        supplier,
+        changed_after,
+    } = filter;
+    let mut narrowed = Narrowed::of("t", organisation)
+        .equal("t.site", site.as_uuid())
+        .and("t.stocked = 1");
+    if let Some(moment) = changed_after {
+        narrowed = narrowed.compare("t.updated_at", ">", moment.micros());
+    }
+    let listing = Listing {
+        columns: "t.version, t.body, p.body",
+        from: "stk_stock_level AS t JOIN stk_product AS p \
+               ON p.organisation = t.organisation AND p.id = t.product",
+        order: KEY_ORDER,
+        place: key_place,
+        read: &|row: &mut Row| {
+            let level: Versioned<Arc<StockLevel>> = versioned(row)?;
+            let product: Arc<Product> = row.json()?;
+            Ok((level.key().clone(), ArticleView { level, product }))
+        },
+    };
+    let keep = |view: &ArticleView| filter.matches(&view.level, &view.product);
+    let is_looked_at = name_or_barcode.is_some() || supplier.is_some();
+    if sort.column == ArticleColumn::Line {
+        let list = List::new("articles", scope, filter);
+        let after = list.after::<StockKey>(request, |key| key.site == site)?;
+        let kept = is_looked_at.then_some(&keep as &(dyn Fn(&ArticleView) -> bool + Sync));
+        return listing
+            .page(s, list, (&narrowed, kept), request, after)
+            .await;
+    }
+    let list = List::new("articles", scope, &(filter, sort));
+    let mut page = list.sorting::<StockKey, _, _>(request, sort.descending)?;
+    let look = |position: StockKey, row: ArticleView| {
+        if keep(&row) {
+            page.push(Ranked {
+                value: sort.column.value_of_article(&row.level, &row.product),
+                position,
+                row,
+            });
+        }
+        true
+    };
+    listing.walk(s, &narrowed, None, look).await?;
+    Ok(page.page())
+}
+
+/// Documents that stand on lists by age: what their list asks for.
+pub(super) struct Documents<'a, T> {
+    pub(crate) table: &'static Table,
+    pub(crate) list: List,
+    pub(crate) organisation: OrganisationId,
+    pub(crate) site: SiteId,
+    /// In these states; in any by none.
+    pub(crate) states: Vec<&'static str>,
+    /// That began at or after this moment.
+    pub(crate) from: Option<Timestamp>,
+    /// That began before this moment.
+    pub(crate) to: Option<Timestamp>,
+    /// And this.
+    pub(crate) equal: Option<(&'static str, uuid::Uuid)>,
+    /// And of which this holds.
+    pub(super) kept: Kept<'a, Versioned<T>>,
+}
+
+impl<T: DeserializeOwned + Send> Documents<'_, T> {
+    /// A page of them, the oldest first.
+    pub(crate) async fn page<S: Snapshot, Id>(
+        &self,
+        s: &mut S,
+        request: &PageRequest,
+        age: fn(&T) -> (Timestamp, Id),
+    ) -> Result<Page<Versioned<T>>, StoreError>
+    where
+        Id: Ord + Copy + std::fmt::Display + std::str::FromStr + Into<uuid::Uuid> + Send + Sync,
+    {
+        let spans = |at: Timestamp| {
+            self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+        };
+        let after = (self.list).after::<(Timestamp, Id)>(request, |(at, _)| spans(*at))?;
+        let mut narrowed =
+            Narrowed::of("t", self.organisation).equal("t.site", self.site.as_uuid());
+        if let Some((column, value)) = self.equal {
+            narrowed = narrowed.equal(column, value);
+        }
+        if !self.states.is_empty() {
+            narrowed = narrowed.among("t.state", self.states.iter().map(|it| (*it).into()));
+        }
+        if let Some(from) = self.from {
+            narrowed = narrowed.compare("t.began_at", ">=", from.micros());
+        }
+        if let Some(to) = self.to {
+            narrowed = narrowed.compare("t.began_at", "<", to.micros());
+        }
+        let listing = Listing {
+            columns: "t.version, t.body",
+            from: &format!("{} AS t", self.table.name),
+            order: &["t.began_at", "t.id"],
+            place: |(at, id): &(Timestamp, Id)| vec![at.micros().into(), (*id).into().into()],
+            read: &|row: &mut Row| {
+                let document: Versioned<T> = versioned(row)?;
+                Ok((age(&document.value), document))
+            },
+        };
+        (listing.page(s, self.list, (&narrowed, self.kept), request, after)).await
+    }
+}
+
+/// The lines of a count.
+pub(crate) async fn count_items<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    count: InventoryCountId,
+    filter: InventoryCountItemFilter,
+    request: &PageRequest,
+) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
+    let scope = format!("{organisation}/{count}");
+    let list = List::new("inventory_count_items", scope, &filter);
+    let after = list.after(request, |_| true)?;
+    let InventoryCountItemFilter {
+        discrepancies,
+        significant,
+    } = filter;
+    let mut narrowed = Narrowed::of("t", organisation).equal("t.inventory_count", count.as_uuid());
+    if discrepancies {
+        narrowed = narrowed.and("t.discrepancy = 1");
+    }
+    if significant {
+        narrowed = narrowed.and("t.significant = 1");
+    }
+    let listing = Listing {
+        columns: "t.version, t.body",
+        from: "stk_inventory_count_item AS t",
+        order: &["t.created_at", "t.id"],
+        place: |(at, id): &(Timestamp, crate::domain::InventoryCountItemId)| {
+            vec![at.micros().into(), id.as_uuid().into()]
+        },
+        read: &|row: &mut Row| {
+            let item: Versioned<InventoryCountItem> = versioned(row)?;
+            Ok(((item.created_at, item.id), item))
+        },
+    };
+    listing
+        .page(s, list, (&narrowed, None), request, after)
+        .await
+}
+
+/// The lines of an order.
+pub(crate) async fn order_items<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    order: InventoryOrderId,
+    filter: &InventoryOrderItemFilter,
+    request: &PageRequest,
+) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
+    let scope = format!("{organisation}/{order}");
+    let list = List::new("inventory_order_items", scope, filter);
+    let after = list.after(request, |_| true)?;
+    let narrowed = Narrowed::of("t", organisation).equal("t.inventory_order", order.as_uuid());
+    let listing = Listing {
+        columns: "t.version, t.body",
+        from: "stk_inventory_order_item AS t",
+        order: &["t.line", "t.id"],
+        place: |(line, id): &(u64, crate::domain::InventoryOrderItemId)| {
+            vec![(*line).into(), id.as_uuid().into()]
+        },
+        read: &|row: &mut Row| {
+            let item: Versioned<InventoryOrderItem> = versioned(row)?;
+            Ok(((item.line(), item.id()), item))
+        },
+    };
+    let keep = |item: &Versioned<InventoryOrderItem>| filter.matches(item);
+    let is_looked_at = *filter != InventoryOrderItemFilter::default();
+    let kept =
+        is_looked_at.then_some(&keep as &(dyn Fn(&Versioned<InventoryOrderItem>) -> bool + Sync));
+    listing
+        .page(s, list, (&narrowed, kept), request, after)
+        .await
+}
+
+/// The acts of counting a line, the oldest first.
+pub(crate) async fn entries<S: Snapshot, T: DeserializeOwned + Send>(
+    s: &mut S,
+    organisation: OrganisationId,
+    table: &str,
+    (document, item): (uuid::Uuid, uuid::Uuid),
+) -> Result<Vec<T>, StoreError> {
+    let mut query = s.query("SELECT body FROM ");
+    query.push(table).push(" WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND document = ").bind(document);
+    query.push(" AND item = ").bind(item);
+    query.push(" ORDER BY number");
+    all(s, &query, Row::json).await
+}
+
+/// The events of some keys, each after a sequence, by key and sequence.
+pub(crate) async fn events_after<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    keys: &[(StockKey, u64)],
+) -> Result<Vec<StockEvent>, StoreError> {
+    let mut wanted: Vec<&(StockKey, u64)> = keys.iter().collect();
+    wanted.sort_unstable();
+    // Of a key that is asked for twice, the longer answer holds the shorter one.
+    wanted.dedup_by(|later, earlier| later.0 == earlier.0);
+    let rows = wanted
+        .into_iter()
+        .enumerate()
+        .map(|(nth, (key, sequence))| {
+            let mut cells = vec![nth.into()];
+            cells.append(&mut stock_key_cells(key));
+            cells.push((*sequence).into());
+            cells
+        });
+    let mut kinds = vec![Kind::Int];
+    kinds.extend(tables::STOCK_LEVEL.key.iter().map(|(_, kind)| *kind));
+    kinds.push(Kind::Int);
+    let mut events = Vec::new();
+    for block in blocks(S::DIALECT, rows.collect()) {
+        let mut query = s.query("SELECT e.body FROM ");
+        query.table(&kinds, block);
+        query.push(" CROSS JOIN stk_stock_event AS e WHERE e.organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(
+            " AND e.site = w.column2 AND e.product = w.column3 AND e.variant = w.column4 \
+             AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
+             AND e.sequence > w.column8 ORDER BY w.column1, e.sequence",
+        );
+        events.append(&mut all(s, &query, Row::json).await?);
+    }
+    Ok(events)
+}
+
+fn ledger_entry(row: &mut Row) -> Result<LedgerEntry, Unreadable> {
+    Ok(LedgerEntry {
+        position: row.int()?,
+        event: row.json()?,
+    })
+}
+
+/// Events by id.
+pub(crate) async fn events<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    ids: &[StockEventId],
+) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
+    let asked = ids.iter().map(|id| vec![id.as_uuid().into()]).collect();
+    let join = "stk_stock_event AS t WHERE t.id = w.column2";
+    let what = (&[Kind::Uuid][..], "t.position, t.body", join);
+    answers(s, asked, what, organisation, ledger_entry).await
+}
+
+/// The ledger of a site after a position.
+pub(crate) async fn ledger<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+    (after, limit): (u64, u32),
+) -> Result<Vec<LedgerEntry>, StoreError> {
+    let mut query = s.query("SELECT position, body FROM stk_stock_event WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND site = ").bind(site.as_uuid());
+    query.push(" AND position > ").bind(after);
+    query
+        .push(" ORDER BY position LIMIT ")
+        .bind(limit.clamp(1, MAX_PAGE));
+    all(s, &query, ledger_entry).await
+}
+
+/// What is remembered of a command.
+pub(crate) async fn command<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    id: &CommandId,
+) -> Result<Option<Command>, StoreError> {
+    let mut query = s.query("SELECT digest, outcome, at FROM stk_command WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND id = ").bind(id.as_str());
+    query.push(" AND digest IS NOT NULL");
+    first(s, &query, |row| {
+        let digest = Digest::from_uuid(row.id()?);
+        let outcome = encoding::read_outcome(&row.text()?)?;
+        Ok(Command {
+            id: id.clone(),
+            digest,
+            outcome,
+            at: super::table::timestamp(row)?,
+        })
+    })
+    .await
+}
+
+/// The states that a list asks for, by name; none for every state.
+pub(crate) fn states<S: Copy + Ord + Into<&'static str>>(
+    asked: &std::collections::BTreeSet<S>,
+    all: &[S],
+    off_lists: Option<S>,
+) -> Vec<&'static str> {
+    if !asked.is_empty() {
+        return asked.iter().map(|state| (*state).into()).collect();
+    }
+    let Some(off_lists) = off_lists else {
+        return Vec::new();
+    };
+    let on_lists = all.iter().filter(|state| **state != off_lists);
+    on_lists.map(|state| (*state).into()).collect()
+}

@@ -1,0 +1,322 @@
+//! The lines of stock takes.
+
+use std::sync::Arc;
+
+use super::cell::{Cell, Kind, Row, Unreadable};
+use super::lists::{Kept, Listing, Narrowed};
+use super::query::{Snapshot, all, blocks};
+use super::reads;
+use super::table::{LINE, LINES, Shown, line};
+use super::totals;
+use crate::domain::{
+    CountStatus, OrganisationId, Quantity, StockLevel, StockTake, StockTakeId, StockTakeItem,
+    StockTakeItemId,
+};
+use crate::store::{
+    ArticleColumn, ArticleSort, CountedLine, CountingView, List, Page, PageRequest, Ranked,
+    RecordKey, SortValue, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
+    StoreErrorKind, Version, Versioned,
+};
+
+/// A line's place: its number and its id.
+type Place = (u64, StockTakeItemId);
+
+/// The level behind a line, if it is stocked.
+const ON_HAND: &str = " LEFT JOIN stk_stock_level AS l ON l.organisation = i.organisation \
+     AND l.site = i.site AND l.product = i.product AND l.variant = i.variant AND l.place = i.place \
+     AND l.batch = i.batch AND l.serial = i.serial AND l.stocked = 1";
+
+fn quantity(row: &mut Row) -> Result<Option<Quantity>, Unreadable> {
+    let micros = row.optional_int()?;
+    let quantity = micros.map(Quantity::from_micros).transpose();
+    quantity.map_err(|_| Unreadable::Range)
+}
+
+fn view(row: &mut Row, shown: &Shown) -> Result<(Place, StockTakeItemView), Unreadable> {
+    let item = line(row, shown)?;
+    let on_hand = quantity(row)?;
+    let reserved = quantity(row)?;
+    let place = (item.line, item.id);
+    let view = StockTakeItemView {
+        item,
+        on_hand,
+        reserved,
+    };
+    Ok((place, view))
+}
+
+/// What the database narrows lines to, and whether each has still to be looked at.
+fn narrowed(
+    organisation: OrganisationId,
+    take: StockTakeId,
+    filter: &StockTakeItemFilter,
+) -> (Narrowed, bool) {
+    let StockTakeItemFilter {
+        brands,
+        categories,
+        suppliers,
+        name,
+        name_or_barcode,
+        status,
+        changed_after,
+        place,
+        article,
+        batch,
+        serial,
+        left_over,
+    } = filter;
+    let mut narrowed = Narrowed::of("i", organisation).equal("i.take", take.as_uuid());
+    narrowed = match status {
+        CountStatus::All => narrowed,
+        CountStatus::Counted => narrowed.and("i.counted IS NOT NULL"),
+        CountStatus::Uncounted => narrowed.and("i.counted IS NULL"),
+    };
+    for (column, value) in [
+        ("i.place", place),
+        ("i.article", article),
+        ("i.batch", batch),
+        ("i.serial", serial),
+    ] {
+        if let Some(value) = value {
+            narrowed = narrowed.equal(column, value.as_str());
+        }
+    }
+    if *left_over {
+        narrowed = narrowed.and("i.left_over = 1");
+    }
+    if let Some(moment) = changed_after {
+        narrowed = narrowed.compare("i.updated_at", ">", moment.micros());
+    }
+    if !brands.is_empty() {
+        narrowed = narrowed.among("i.brand", brands.iter().map(|it| it.as_uuid().into()));
+    }
+    if !categories.is_empty() {
+        let categories = categories.iter().map(|it| it.as_uuid().into());
+        narrowed = narrowed.among("i.category", categories);
+    }
+    let is_looked_at = !suppliers.is_empty() || name.is_some() || name_or_barcode.is_some();
+    (narrowed, is_looked_at)
+}
+
+/// A page of the lines of a take.
+pub(crate) async fn page<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    (filter, sort): (&StockTakeItemFilter, ArticleSort),
+    request: &PageRequest,
+) -> Result<Page<StockTakeItemView>, StoreError> {
+    let scope = format!("{organisation}/{take}");
+    let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
+    let shown = Shown::default();
+    let listing = Listing {
+        columns: &format!("{LINE}, l.quantity, l.reserved"),
+        from: &format!("{LINES}{ON_HAND}"),
+        order: &["i.line", "i.id"],
+        place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
+        read: &|row: &mut Row| view(row, &shown),
+    };
+    let keep = |view: &StockTakeItemView| filter.matches(&view.item.value);
+    if sort == ArticleSort::default() {
+        let list = List::new("stock_take_items", scope, filter);
+        let after = list.after(request, |_| true)?;
+        let kept: Kept<'_, _> = if is_looked_at { Some(&keep) } else { None };
+        let counted = request.with_total && filter.is_by_status_only();
+        let request = PageRequest {
+            with_total: request.with_total && !counted,
+            ..request.clone()
+        };
+        let page = listing.page(s, list, (&narrowed, kept), &request, after);
+        let mut page = page.await?;
+        if counted {
+            let totals = totals::of_take(s, organisation, take, filter.status).await?;
+            page.total = Some(totals.items);
+        }
+        return Ok(page);
+    }
+    let list = List::new("stock_take_items", scope, &(filter, sort));
+    let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+    let look = |position: Place, row: StockTakeItemView| {
+        if keep(&row) {
+            page.push(Ranked {
+                value: sort_value(sort.column, &row),
+                position,
+                row,
+            });
+        }
+        true
+    };
+    listing.walk(s, &narrowed, None, look).await?;
+    Ok(page.page())
+}
+
+/// What a line sorts by.
+fn sort_value(column: ArticleColumn, view: &StockTakeItemView) -> SortValue {
+    let item: &StockTakeItem = &view.item.value;
+    if item.posting.is_none() && column.shows_stock() {
+        let shown = if column == ArticleColumn::Stock {
+            view.on_hand
+        } else {
+            view.reserved
+        };
+        return shown.map_or(SortValue::Missing, |it| SortValue::Number(it.micros()));
+    }
+    column.value_of_line(item, None)
+}
+
+/// The totals of the lines that a filter lets through.
+pub(crate) async fn totals<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    filter: &StockTakeItemFilter,
+) -> Result<StockTakeTotals, StoreError> {
+    if filter.is_by_status_only() {
+        return totals::of_take(s, organisation, take, filter.status).await;
+    }
+    let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
+    let shown = Shown::default();
+    let mut sums = (0_u64, 0_u64, 0_i128, 0_u64);
+    let mut add = |version: Version, is_counted: bool, adjustment: i64| {
+        sums.0 = sums.0.saturating_add(1);
+        sums.1 = sums.1.saturating_add(u64::from(is_counted));
+        sums.2 = sums.2.saturating_add(i128::from(adjustment));
+        sums.3 = sums.3.saturating_add(version.get());
+        true
+    };
+    if is_looked_at {
+        let listing = Listing {
+            columns: LINE,
+            from: LINES,
+            order: &["i.line", "i.id"],
+            place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
+            read: &|row: &mut Row| {
+                let item = line(row, &shown)?;
+                Ok(((item.line, item.id), item))
+            },
+        };
+        let look = |_: Place, row: Versioned<Arc<StockTakeItem>>| {
+            let item = &row.value;
+            !filter.matches(item) || add(row.version, item.count.is_some(), item.adjustment_minor())
+        };
+        listing.walk(s, &narrowed, None, look).await?;
+    } else {
+        let listing = Listing {
+            columns: "i.line, i.id, i.version, i.counted, i.adjustment_minor",
+            from: "stk_stock_take_item AS i",
+            order: &["i.line", "i.id"],
+            place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
+            read: &|row: &mut Row| {
+                let place = (row.int()?, row.id()?);
+                let version = row.version()?;
+                let is_counted = row.optional_int()?.is_some();
+                Ok((place, (version, is_counted, row.int::<i64>()?)))
+            },
+        };
+        let look = |_: Place, (version, is_counted, adjustment): (Version, bool, i64)| {
+            add(version, is_counted, adjustment)
+        };
+        listing.walk(s, &narrowed, None, look).await?;
+    }
+    let (items, counted, adjustment, versions) = sums;
+    let corrupt = StoreError::new(StoreErrorKind::Corrupt, s.operation());
+    Ok(StockTakeTotals {
+        items,
+        counted,
+        adjustment_minor: i64::try_from(adjustment).map_err(|cause| corrupt.because(cause))?,
+        versions,
+    })
+}
+
+/// Which of these lines a take has, in their order.
+pub(crate) async fn ids<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    ids: &[StockTakeItemId],
+) -> Result<Vec<StockTakeItemId>, StoreError> {
+    let mut found = Vec::new();
+    let rows = ids.iter().enumerate();
+    let rows = rows.map(|(nth, id)| vec![nth.into(), id.as_uuid().into()]);
+    for block in blocks(S::DIALECT, rows.collect()) {
+        let mut query = s.query("SELECT i.id FROM ");
+        query.table(&[Kind::Int, Kind::Uuid], block);
+        query.push(" CROSS JOIN stk_stock_take_item AS i WHERE i.organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(" AND i.take = ").bind(take.as_uuid());
+        query.push(" AND i.id = w.column2 ORDER BY w.column1");
+        found.append(&mut all(s, &query, Row::id).await?);
+    }
+    Ok(found)
+}
+
+/// What counting lines needs to know: one statement a block. The header comes with the first line of each.
+pub(crate) async fn counting_view<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    items: &[StockTakeItemId],
+) -> Result<Option<CountingView>, StoreError> {
+    if items.is_empty() {
+        let header = reads::record(s, organisation, &RecordKey::StockTake(take)).await?;
+        let lines = Vec::new();
+        return Ok(header.map(|take| CountingView { take, lines }));
+    }
+    let shown = Shown::default();
+    let mut header = None;
+    let mut lines = Vec::with_capacity(items.len());
+    let rows = items.iter().map(|id| id.as_uuid().into());
+    for block in blocks(S::DIALECT, rows.collect()) {
+        let block = (0_usize..).zip(block);
+        let block = block.map(|(nth, id): (usize, Cell)| vec![nth.into(), id]);
+        let mut query = s.query("SELECT h.version, CASE WHEN w.column1 = 0 THEN h.body END, ");
+        query.push("l.version, l.body, i.id, ").push(LINE);
+        query.push(" FROM stk_stock_take AS h CROSS JOIN ");
+        query.table(&[Kind::Int, Kind::Uuid], block.collect());
+        query
+            .push(" LEFT JOIN stk_stock_take_item AS i ON i.organisation = h.organisation")
+            .push(" AND i.take = h.id AND i.id = w.column2")
+            .push(" LEFT JOIN stk_product_snapshot AS s ON s.organisation = i.organisation")
+            .push(" AND s.id = i.snapshot")
+            .push(ON_HAND.trim_end_matches(" AND l.stocked = 1"));
+        query
+            .push(" WHERE h.organisation = ")
+            .bind(organisation.as_uuid());
+        query.push(" AND h.id = ").bind(take.as_uuid());
+        query.push(" ORDER BY w.column1");
+        let found = all(s, &query, |row| counted_line(row, &shown)).await?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        for (take, line) in found {
+            header = header.or(take);
+            lines.push(line);
+        }
+    }
+    Ok(header.map(|take| CountingView { take, lines }))
+}
+
+/// The take, in the row that has it, and the line with its level.
+type LineOfTake = (Option<Versioned<Arc<StockTake>>>, Option<CountedLine>);
+
+fn counted_line(row: &mut Row, shown: &Shown) -> Result<LineOfTake, Unreadable> {
+    let version = row.version()?;
+    let take = row.optional_text()?.map(|body| serde_json::from_str(&body));
+    let take = take.transpose()?;
+    let take = take.map(|value| Versioned { version, value });
+    let version = row.optional_int()?.map(u64::try_from).transpose();
+    let version = version.map_err(|_| Unreadable::Range)?.map(Version::new);
+    let level: Option<String> = row.optional_text()?;
+    let level: Option<Arc<StockLevel>> = match level {
+        Some(body) => serde_json::from_str(&body)?,
+        None => None,
+    };
+    let level = version
+        .zip(level)
+        .map(|(version, value)| Versioned { version, value });
+    if row.optional_uuid()?.is_none() {
+        return Ok((take, None));
+    }
+    let item = line(row, shown)?;
+    Ok((take, Some(CountedLine { item, level })))
+}

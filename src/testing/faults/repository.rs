@@ -1,0 +1,395 @@
+//! Reading and writing, with faults.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::FaultStore;
+use crate::domain::{
+    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
+    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
+    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
+    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
+};
+use crate::store::{
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
+    CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
+    LevelFilter, OpenCount, Outcome, Page, PageRequest, Repository, SerialMark,
+    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
+    StockTakeTotals, StoreError, Versioned,
+};
+
+/// A read, counted, remembered and failed as planned.
+macro_rules! read {
+    ($self:ident.$method:ident($($argument:ident),*)) => {
+        $self
+            .read(
+                stringify!($method),
+                format!("{:?}", ($(&$argument,)*)),
+                $self.inner().$method($($argument),*),
+            )
+            .await
+    };
+}
+
+#[async_trait]
+impl<S: Repository + JobQueue> Repository for FaultStore<S> {
+    async fn site(
+        &self,
+        organisation: OrganisationId,
+        id: SiteId,
+    ) -> Result<Option<Versioned<Site>>, StoreError> {
+        read!(self.site(organisation, id))
+    }
+
+    async fn site_by_external_id(
+        &self,
+        organisation: OrganisationId,
+        external_id: &Code,
+    ) -> Result<Option<Versioned<Site>>, StoreError> {
+        read!(self.site_by_external_id(organisation, external_id))
+    }
+
+    async fn products(
+        &self,
+        organisation: OrganisationId,
+        ids: &[ProductId],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+        read!(self.products(organisation, ids))
+    }
+
+    async fn products_by_article(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+        read!(self.products_by_article(organisation, articles))
+    }
+
+    async fn supplier(
+        &self,
+        organisation: OrganisationId,
+        id: SupplierId,
+    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
+        read!(self.supplier(organisation, id))
+    }
+
+    async fn levels(
+        &self,
+        organisation: OrganisationId,
+        keys: &[StockKey],
+    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
+        read!(self.levels(organisation, keys))
+    }
+
+    async fn serial_marks(
+        &self,
+        organisation: OrganisationId,
+        serials: &BTreeSet<Code>,
+        products: &BTreeSet<ProductId>,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        read!(self.serial_marks(organisation, serials, products))
+    }
+
+    async fn levels_page(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &LevelFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockLevel>>, StoreError> {
+        read!(self.levels_page(organisation, site, filter, page))
+    }
+
+    async fn articles(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &ArticleFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<ArticleView>, StoreError> {
+        read!(self.articles(organisation, site, filter, sort, page))
+    }
+
+    async fn events_after(
+        &self,
+        organisation: OrganisationId,
+        keys: &[(StockKey, u64)],
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        read!(self.events_after(organisation, keys))
+    }
+
+    async fn events(
+        &self,
+        organisation: OrganisationId,
+        ids: &[StockEventId],
+    ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
+        read!(self.events(organisation, ids))
+    }
+
+    async fn ledger(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        read!(self.ledger(organisation, site, after, limit))
+    }
+
+    async fn stock_take(
+        &self,
+        organisation: OrganisationId,
+        id: StockTakeId,
+    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
+        read!(self.stock_take(organisation, id))
+    }
+
+    async fn stock_takes(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockTakeFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockTake>>, StoreError> {
+        read!(self.stock_takes(organisation, site, filter, page))
+    }
+
+    async fn stock_take_items(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        page: &PageRequest,
+    ) -> Result<Page<StockTakeItemView>, StoreError> {
+        read!(self.stock_take_items(organisation, take, filter, sort, page))
+    }
+
+    async fn stock_take_totals(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+    ) -> Result<StockTakeTotals, StoreError> {
+        read!(self.stock_take_totals(organisation, take, filter))
+    }
+
+    async fn stock_take_item_ids(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        ids: &[StockTakeItemId],
+    ) -> Result<Vec<StockTakeItemId>, StoreError> {
+        read!(self.stock_take_item_ids(organisation, take, ids))
+    }
+
+    async fn counting_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        items: &[StockTakeItemId],
+    ) -> Result<Option<CountingView>, StoreError> {
+        read!(self.counting_view(organisation, take, items))
+    }
+
+    async fn count_entries(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        item: StockTakeItemId,
+    ) -> Result<Vec<CountEntry>, StoreError> {
+        read!(self.count_entries(organisation, take, item))
+    }
+
+    async fn inventory_count(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryCountId,
+    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
+        read!(self.inventory_count(organisation, id))
+    }
+
+    async fn open_count(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
+        read!(self.open_count(organisation, site))
+    }
+
+    async fn inventory_counts(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryCountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
+        read!(self.inventory_counts(organisation, site, filter, page))
+    }
+
+    async fn inventory_count_item(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
+        read!(self.inventory_count_item(organisation, count, item))
+    }
+
+    async fn inventory_count_items(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        filter: &InventoryCountItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
+        read!(self.inventory_count_items(organisation, count, filter, page))
+    }
+
+    async fn inventory_count_totals(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+    ) -> Result<CountTotals, StoreError> {
+        read!(self.inventory_count_totals(organisation, count))
+    }
+
+    async fn inventory_count_entries(
+        &self,
+        organisation: OrganisationId,
+        count: InventoryCountId,
+        item: InventoryCountItemId,
+    ) -> Result<Vec<InventoryCountEntry>, StoreError> {
+        read!(self.inventory_count_entries(organisation, count, item))
+    }
+
+    async fn stock_adjustment(
+        &self,
+        organisation: OrganisationId,
+        id: StockAdjustmentId,
+    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
+        read!(self.stock_adjustment(organisation, id))
+    }
+
+    async fn stock_adjustments(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &StockAdjustmentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
+        read!(self.stock_adjustments(organisation, site, filter, page))
+    }
+
+    async fn inventory_order(
+        &self,
+        organisation: OrganisationId,
+        id: InventoryOrderId,
+    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
+        read!(self.inventory_order(organisation, id))
+    }
+
+    async fn inventory_orders(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        filter: &InventoryOrderFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrder>>, StoreError> {
+        read!(self.inventory_orders(organisation, site, filter, page))
+    }
+
+    async fn inventory_order_item(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        item: InventoryOrderItemId,
+    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
+        read!(self.inventory_order_item(organisation, order, item))
+    }
+
+    async fn inventory_order_items(
+        &self,
+        organisation: OrganisationId,
+        order: InventoryOrderId,
+        filter: &InventoryOrderItemFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
+        read!(self.inventory_order_items(organisation, order, filter, page))
+    }
+
+    async fn stock_import(
+        &self,
+        organisation: OrganisationId,
+        id: StockImportId,
+    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
+        read!(self.stock_import(organisation, id))
+    }
+
+    async fn import_chunk(
+        &self,
+        organisation: OrganisationId,
+        import: StockImportId,
+        number: u32,
+    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
+        read!(self.import_chunk(organisation, import, number))
+    }
+
+    async fn export(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+    ) -> Result<Option<Versioned<Export>>, StoreError> {
+        read!(self.export(organisation, job))
+    }
+
+    async fn export_chunk(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+        number: u32,
+    ) -> Result<Option<ExportChunk>, StoreError> {
+        read!(self.export_chunk(organisation, job, number))
+    }
+
+    async fn command(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+    ) -> Result<Option<Command>, StoreError> {
+        read!(self.command(organisation, id))
+    }
+
+    async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
+        let fault = self.next("commit");
+        self.land_late().await;
+        self.commit_under(fault, changes).await
+    }
+
+    async fn settle(
+        &self,
+        organisation: OrganisationId,
+        id: &CommandId,
+        at: Timestamp,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let fault = self.next("settle");
+        self.land_late().await;
+        let settle = self.inner().settle(organisation, id, at);
+        self.under(fault, "settle", settle).await
+    }
+
+    async fn purge_commands(
+        &self,
+        organisation: OrganisationId,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let fault = self.next("purge_commands");
+        let purge = self.inner().purge_commands(organisation, before);
+        self.under(fault, "purge_commands", purge).await
+    }
+}

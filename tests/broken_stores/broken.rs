@@ -1,0 +1,164 @@
+//! A store with one defect: the in-memory store, wrapped.
+
+use std::fmt::Debug;
+
+use stocktake::conformance::Harness;
+
+use super::prelude::*;
+
+/// Every method of both traits: once as a method of [`Defect`] that the store inside answers, and once as that
+/// of the broken store, which asks its defect.
+macro_rules! methods {
+    (
+        $defect:ident, $broken:ident;
+        $($of:ident { $($method:ident($($argument:ident: $type:ty),*) -> $out:ty;)+ })+
+    ) => {
+        /// What is wrong with a store: the methods that it answers wrongly.
+        #[async_trait]
+        pub(crate) trait $defect: Debug + Send + Sync + 'static {
+            /// The store inside.
+            fn inner(&self) -> &MemoryStore;
+
+            /// Another handle, where it is not like the first.
+            fn second_handle(&self) -> Option<Arc<dyn Defect>> {
+                None
+            }
+
+            /// The store after its process died, where that is not the same store.
+            fn reopened(&self) -> Option<Arc<dyn Defect>> {
+                None
+            }
+
+            $($(
+                async fn $method(&self, $($argument: $type),*) -> $out {
+                    $of::$method(self.inner(), $($argument),*).await
+                }
+            )+)+
+        }
+
+        $(
+            #[async_trait]
+            impl $of for $broken {
+                $(
+                    async fn $method(&self, $($argument: $type),*) -> $out {
+                        self.0.$method($($argument),*).await
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+/// A store with one defect.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokenStore(Arc<dyn Defect>);
+
+/// A kind of broken store, for the suite.
+pub(crate) struct Broken(pub(crate) fn() -> Arc<dyn Defect>);
+
+impl Harness for Broken {
+    type Store = BrokenStore;
+
+    async fn fresh(&self) -> BrokenStore {
+        BrokenStore((self.0)())
+    }
+
+    async fn second_handle(&self, store: &BrokenStore) -> BrokenStore {
+        BrokenStore(store.0.second_handle().unwrap_or_else(|| store.0.clone()))
+    }
+
+    async fn reopen(&self, store: BrokenStore) -> Option<BrokenStore> {
+        Some(BrokenStore(store.0.reopened().unwrap_or(store.0)))
+    }
+}
+
+/// What nothing is wrong with: the reference, as the same wrapper shows it.
+#[derive(Debug, Default)]
+pub(crate) struct Sound(pub(crate) MemoryStore);
+
+impl Defect for Sound {
+    fn inner(&self) -> &MemoryStore {
+        &self.0
+    }
+}
+
+/// Defects: what they keep beside the store inside, and the methods that they answer.
+macro_rules! defects {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($field:ident: $type:ty),* $(,)? } => { $($methods:tt)* }
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $name {
+            store: MemoryStore,
+            $($field: $type,)*
+        }
+
+        #[async_trait]
+        impl Defect for $name {
+            fn inner(&self) -> &MemoryStore {
+                &self.store
+            }
+
+            $($methods)*
+        }
+    )+};
+}
+pub(crate) use defects;
+
+methods! {
+    Defect, BrokenStore;
+    Repository {
+        site(organisation: OrganisationId, id: SiteId) -> Result<Option<Versioned<Site>>, StoreError>;
+        site_by_external_id(organisation: OrganisationId, external_id: &Code) -> Result<Option<Versioned<Site>>, StoreError>;
+        products(organisation: OrganisationId, ids: &[ProductId]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
+        products_by_article(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
+        supplier(organisation: OrganisationId, id: SupplierId) -> Result<Option<Versioned<Supplier>>, StoreError>;
+        levels(organisation: OrganisationId, keys: &[StockKey]) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
+        serial_marks(organisation: OrganisationId, serials: &BTreeSet<Code>, products: &BTreeSet<ProductId>) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
+        levels_page(organisation: OrganisationId, site: SiteId, filter: &LevelFilter, page: &PageRequest) -> Result<Page<Versioned<StockLevel>>, StoreError>;
+        articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<ArticleView>, StoreError>;
+        events_after(organisation: OrganisationId, keys: &[(StockKey, u64)]) -> Result<Vec<StockEvent>, StoreError>;
+        events(organisation: OrganisationId, ids: &[StockEventId]) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
+        ledger(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
+        stock_take(organisation: OrganisationId, id: StockTakeId) -> Result<Option<Versioned<StockTake>>, StoreError>;
+        stock_takes(organisation: OrganisationId, site: SiteId, filter: &StockTakeFilter, page: &PageRequest) -> Result<Page<Versioned<StockTake>>, StoreError>;
+        stock_take_items(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<StockTakeItemView>, StoreError>;
+        stock_take_totals(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Result<StockTakeTotals, StoreError>;
+        stock_take_item_ids(organisation: OrganisationId, take: StockTakeId, ids: &[StockTakeItemId]) -> Result<Vec<StockTakeItemId>, StoreError>;
+        counting_view(organisation: OrganisationId, take: StockTakeId, items: &[StockTakeItemId]) -> Result<Option<CountingView>, StoreError>;
+        count_entries(organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Result<Vec<CountEntry>, StoreError>;
+        inventory_count(organisation: OrganisationId, id: InventoryCountId) -> Result<Option<Versioned<InventoryCount>>, StoreError>;
+        open_count(organisation: OrganisationId, site: SiteId) -> Result<Option<Versioned<OpenCount>>, StoreError>;
+        inventory_counts(organisation: OrganisationId, site: SiteId, filter: &InventoryCountFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryCount>>, StoreError>;
+        inventory_count_item(organisation: OrganisationId, count: InventoryCountId, item: InventoryCountItemId) -> Result<Option<Versioned<InventoryCountItem>>, StoreError>;
+        inventory_count_items(organisation: OrganisationId, count: InventoryCountId, filter: &InventoryCountItemFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryCountItem>>, StoreError>;
+        inventory_count_totals(organisation: OrganisationId, count: InventoryCountId) -> Result<CountTotals, StoreError>;
+        inventory_count_entries(organisation: OrganisationId, count: InventoryCountId, item: InventoryCountItemId) -> Result<Vec<InventoryCountEntry>, StoreError>;
+        stock_adjustment(organisation: OrganisationId, id: StockAdjustmentId) -> Result<Option<Versioned<StockAdjustment>>, StoreError>;
+        stock_adjustments(organisation: OrganisationId, site: SiteId, filter: &StockAdjustmentFilter, page: &PageRequest) -> Result<Page<Versioned<StockAdjustment>>, StoreError>;
+        inventory_order(organisation: OrganisationId, id: InventoryOrderId) -> Result<Option<Versioned<InventoryOrder>>, StoreError>;
+        inventory_orders(organisation: OrganisationId, site: SiteId, filter: &InventoryOrderFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryOrder>>, StoreError>;
+        inventory_order_item(organisation: OrganisationId, order: InventoryOrderId, item: InventoryOrderItemId) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError>;
+        inventory_order_items(organisation: OrganisationId, order: InventoryOrderId, filter: &InventoryOrderItemFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError>;
+        stock_import(organisation: OrganisationId, id: StockImportId) -> Result<Option<Versioned<StockImport>>, StoreError>;
+        import_chunk(organisation: OrganisationId, import: StockImportId, number: u32) -> Result<Option<Versioned<ImportChunk>>, StoreError>;
+        export(organisation: OrganisationId, job: JobId) -> Result<Option<Versioned<Export>>, StoreError>;
+        export_chunk(organisation: OrganisationId, job: JobId, number: u32) -> Result<Option<ExportChunk>, StoreError>;
+        command(organisation: OrganisationId, id: &CommandId) -> Result<Option<Command>, StoreError>;
+        commit(changes: &ChangeSet) -> Result<CommitOutcome, CommitError>;
+        settle(organisation: OrganisationId, id: &CommandId, at: Timestamp) -> Result<Option<Outcome>, StoreError>;
+        purge_commands(organisation: OrganisationId, before: Timestamp) -> Result<u64, StoreError>;
+    }
+    JobQueue {
+        lease(worker: &str, now: Timestamp, until: Timestamp) -> Result<Option<Lease>, StoreError>;
+        extend(token: LeaseToken, until: Timestamp) -> Result<(), LeaseError>;
+        ack(token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
+        fail(token: LeaseToken, error: &str, now: Timestamp, retry_at: Option<Timestamp>) -> Result<(), LeaseError>;
+        job(organisation: OrganisationId, id: JobId) -> Result<Option<Job>, StoreError>;
+        dead_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
+        requeue(organisation: OrganisationId, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
+        enqueue(organisation: OrganisationId, job: &NewJob, now: Timestamp) -> Result<(), StoreError>;
+    }
+}

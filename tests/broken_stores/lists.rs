@@ -1,0 +1,268 @@
+//! Stores whose lists are not right.
+
+use super::prelude::*;
+
+/// What is wrong with every list of a store.
+trait Lists {
+    /// What is asked instead.
+    fn asked(&self, page: &PageRequest) -> PageRequest {
+        page.clone()
+    }
+
+    /// What is answered instead.
+    fn answered<T>(&self, _: &PageRequest, answer: Page<T>) -> Page<T> {
+        answer
+    }
+
+    /// What is asked after a failure.
+    fn asked_again(&self, _: &PageRequest, _: &StoreError) -> Option<PageRequest> {
+        None
+    }
+}
+
+/// Every list of a store, by what is wrong with it.
+macro_rules! lists {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($field:ident: $type:ty),* $(,)? } => { $($hooks:tt)* }
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $name {
+            store: MemoryStore,
+            $($field: $type,)*
+        }
+
+        impl Lists for $name {
+            $($hooks)*
+        }
+
+        lists!(@methods $name {
+            levels_page(organisation: OrganisationId, site: SiteId, filter: &LevelFilter; ) -> Versioned<StockLevel>;
+            articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter; sort: ArticleSort) -> ArticleView;
+            stock_takes(organisation: OrganisationId, site: SiteId, filter: &StockTakeFilter; ) -> Versioned<StockTake>;
+            stock_take_items(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter; sort: ArticleSort) -> StockTakeItemView;
+            inventory_counts(organisation: OrganisationId, site: SiteId, filter: &InventoryCountFilter; ) -> Versioned<InventoryCount>;
+            inventory_count_items(organisation: OrganisationId, count: InventoryCountId, filter: &InventoryCountItemFilter; ) -> Versioned<InventoryCountItem>;
+            stock_adjustments(organisation: OrganisationId, site: SiteId, filter: &StockAdjustmentFilter; ) -> Versioned<StockAdjustment>;
+            inventory_orders(organisation: OrganisationId, site: SiteId, filter: &InventoryOrderFilter; ) -> Versioned<InventoryOrder>;
+            inventory_order_items(organisation: OrganisationId, order: InventoryOrderId, filter: &InventoryOrderItemFilter; ) -> Versioned<InventoryOrderItem>;
+        });
+    )+};
+    (@methods $name:ident { $(
+        $method:ident($($argument:ident: $type:ty),*; $($sort:ident: $by:ty)?) -> $row:ty;
+    )+ }) => {
+        #[async_trait]
+        impl Defect for $name {
+            fn inner(&self) -> &MemoryStore {
+                &self.store
+            }
+
+            $(
+                async fn $method(&self, $($argument: $type,)* $($sort: $by,)? page: &PageRequest) -> Read<Page<$row>> {
+                    let asked = self.asked(page);
+                    let answer = match self.store.$method($($argument,)* $($sort,)? &asked).await {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            let again = self.asked_again(page, &error).ok_or(error)?;
+                            self.store.$method($($argument,)* $($sort,)? &again).await?
+                        }
+                    };
+                    Ok(self.answered(&asked, answer))
+                }
+            )+
+        }
+    };
+}
+
+/// A cursor that is the number of a row.
+fn cursor_of(row: u64) -> Cursor {
+    Cursor::from(row.to_string())
+}
+
+/// The row that a page begins after.
+fn row_of(page: &PageRequest) -> u64 {
+    match &page.start {
+        PageStart::First => 0,
+        PageStart::After(cursor) => cursor.as_str().parse().unwrap_or(u64::MAX),
+        PageStart::Skip(rows) => *rows,
+    }
+}
+
+fn skipping(page: &PageRequest, rows: u64) -> PageRequest {
+    PageRequest {
+        start: PageStart::Skip(rows),
+        ..page.clone()
+    }
+}
+
+fn end_of<T>(asked: &PageRequest, answer: &Page<T>) -> u64 {
+    row_of(asked).saturating_add(u64::try_from(answer.items.len()).unwrap_or(u64::MAX))
+}
+
+lists! {
+    /// M15: rows that were made at the same time come in any order.
+    UnstableSort { reads: AtomicU64 } => {
+        fn answered<T>(&self, _: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            if self.reads.fetch_add(1, Ordering::SeqCst) % 2 == 1 {
+                answer.items.reverse();
+            }
+            answer
+        }
+    }
+
+    /// M16: a cursor is the number of a row.
+    OffsetCursor {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            skipping(page, row_of(page))
+        }
+
+        fn answered<T>(&self, asked: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            let end = end_of(asked, &answer);
+            answer.next = answer.next.map(|_| cursor_of(end));
+            answer
+        }
+    }
+
+    /// M17: the row of a cursor is given again.
+    InclusiveCursor {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            let after = matches!(page.start, PageStart::After(_));
+            skipping(page, row_of(page).saturating_sub(u64::from(after)))
+        }
+
+        fn answered<T>(&self, asked: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            let end = end_of(asked, &answer);
+            answer.next = answer.next.map(|_| cursor_of(end));
+            answer
+        }
+    }
+
+    /// M55: where a page begins and ends is reckoned in too few bits.
+    PageOverflow {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            let PageStart::Skip(rows) = page.start else {
+                return page.clone();
+            };
+            let bits = |number: u64| u32::try_from(number & u64::from(u32::MAX)).unwrap_or(0);
+            let end = bits(rows).wrapping_add(page.limit);
+            skipping(page, u64::from(end.saturating_sub(page.limit)))
+        }
+    }
+
+    /// M56: a cursor of another list begins at the beginning.
+    UnboundCursor {} => {
+        fn asked_again(&self, page: &PageRequest, error: &StoreError) -> Option<PageRequest> {
+            let start = PageStart::First;
+            (error.kind() == StoreErrorKind::InvalidCursor)
+                .then(|| PageRequest { start, ..page.clone() })
+        }
+    }
+
+    /// M84: a page without a row is an error of nobody, and a limit of nothing gives nothing.
+    NoLeastLimit {} => {
+        fn answered<T>(&self, asked: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            if asked.limit == 0 {
+                answer.items.clear();
+            }
+            answer
+        }
+    }
+
+    /// M85: a last page has a cursor too: the page after it is empty.
+    OnePageMore {} => {
+        fn asked_again(&self, page: &PageRequest, _: &StoreError) -> Option<PageRequest> {
+            Some(skipping(page, u64::MAX))
+        }
+
+        fn answered<T>(&self, _: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            if !answer.items.is_empty() {
+                answer.next = answer.next.or_else(|| Some(cursor_of(0)));
+            }
+            answer
+        }
+    }
+
+    /// M86: the total is that of the page.
+    TotalOfPage {} => {
+        fn answered<T>(&self, _: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            let rows = u64::try_from(answer.items.len()).unwrap_or(u64::MAX);
+            answer.total = answer.total.map(|_| rows);
+            answer
+        }
+    }
+}
+
+defects! {
+    /// M18: a text that is searched for is a pattern: `%` is anything.
+    LikeWildcard {} => {
+        async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
+            let is_pattern = |text: &Option<SearchText>| {
+                text.as_ref().is_some_and(|text| format!("{text:?}").contains(['%', '_']))
+            };
+            let mut filter = filter.clone();
+            if is_pattern(&filter.name) {
+                filter.name = None;
+            }
+            if is_pattern(&filter.name_or_barcode) {
+                filter.name_or_barcode = None;
+            }
+            self.store.stock_take_items(organisation, take, &filter, sort, page).await
+        }
+    }
+
+    /// M19: totals do not look at the filter.
+    LeakyTotals {} => {
+        async fn stock_take_totals(&self, organisation: OrganisationId, take: StockTakeId, _: &StockTakeItemFilter) -> Read<StockTakeTotals> {
+            self.store.stock_take_totals(organisation, take, &StockTakeItemFilter::default()).await
+        }
+    }
+
+    /// M87: of several brands only one is looked at.
+    FirstBrand {} => {
+        async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
+            let mut filter = filter.clone();
+            filter.brands = filter.brands.into_iter().take(1).collect();
+            self.store.stock_take_items(organisation, take, &filter, sort, page).await
+        }
+    }
+
+    /// M88: removed takes are listed although nobody asked for them.
+    RemovedListed {} => {
+        async fn stock_takes(&self, organisation: OrganisationId, site: SiteId, filter: &StockTakeFilter, page: &PageRequest) -> Read<Page<Versioned<StockTake>>> {
+            let mut filter = filter.clone();
+            if filter.states.is_empty() {
+                filter.states = StockTakeState::ALL.iter().copied().collect();
+            }
+            self.store.stock_takes(organisation, site, &filter, page).await
+        }
+    }
+
+    /// M89: largest first turns rows that are equal around as well.
+    TurnedTies {} => {
+        async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
+            if sort.descending && page.start == PageStart::First {
+                let up = ArticleSort { descending: false, ..sort };
+                let all = PageRequest { limit: MAX_PAGE, ..page.clone() };
+                let mut all = self.store.stock_take_items(organisation, take, filter, up, &all).await?;
+                let down = self.store.stock_take_items(organisation, take, filter, sort, page).await?;
+                all.items.reverse();
+                all.items.truncate(down.items.len());
+                return Ok(Page { items: all.items, ..down });
+            }
+            self.store.stock_take_items(organisation, take, filter, sort, page).await
+        }
+    }
+
+    /// M90: what is on hand is of the time when the line was added.
+    OldOnHand {} => {
+        async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
+            let mut lines = self.store.stock_take_items(organisation, take, filter, sort, page).await?;
+            for line in &mut lines.items {
+                line.on_hand = None;
+                line.reserved = None;
+            }
+            Ok(lines)
+        }
+    }
+}

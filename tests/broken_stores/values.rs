@@ -1,0 +1,156 @@
+//! Stores that do not give back what they were given.
+
+use super::prelude::*;
+
+/// A quantity that went through a floating-point number.
+fn floated(quantity: Quantity) -> Quantity {
+    let float: f64 = quantity.to_string().parse().unwrap_or(0.0);
+    format!("{float:.6}").parse().unwrap_or(quantity)
+}
+
+fn failure(operation: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, operation)
+}
+
+defects! {
+    /// M38: quantities are kept as floating-point numbers.
+    FloatQuantity {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            for event in &mut draft.events {
+                event.change = floated(event.change);
+                event.before = floated(event.before);
+                event.after = floated(event.after);
+            }
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M39: times are kept in milliseconds.
+    MillisClock {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            for event in &mut draft.events {
+                let beyond = event.occurred_at.micros().rem_euclid(1_000);
+                event.occurred_at = event.occurred_at.later_by(-beyond);
+            }
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M45: forgets one optional field.
+    DropField {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            for record in draft.records() {
+                if let Record::Supplier(supplier) = record {
+                    supplier.email = None;
+                }
+            }
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M79: forgets one optional field of events.
+    DropEventField {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            draft.events.iter_mut().for_each(|event| event.reference = None);
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M46: what is not there is an error.
+    ErrOnMissing {} => {
+        async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {
+            let site = self.store.site(organisation, id).await?;
+            site.map(Some).ok_or_else(|| failure("site"))
+        }
+
+        async fn stock_take(&self, organisation: OrganisationId, id: StockTakeId) -> Read<Option<Versioned<StockTake>>> {
+            let take = self.store.stock_take(organisation, id).await?;
+            take.map(Some).ok_or_else(|| failure("stock_take"))
+        }
+    }
+
+    /// M62: a text is cut at the width of its column. The list's mutant cuts the payload of a job; here a job holds
+    /// ids only, and who asked for it.
+    TruncatedPayload {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            for job in &mut draft.jobs {
+                let end = job.requested_by.user.first_name.floor_char_boundary(16);
+                job.requested_by.user.first_name.truncate(end);
+            }
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M80: leaves out of an answer what is not there, so that answers and questions do not match.
+    CompactAnswers {} => {
+        async fn products(&self, organisation: OrganisationId, ids: &[ProductId]) -> Read<Vec<Option<Versioned<Arc<Product>>>>> {
+            let mut products = self.store.products(organisation, ids).await?;
+            products.retain(Option::is_some);
+            Ok(products)
+        }
+
+        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
+            let mut levels = self.store.levels(organisation, keys).await?;
+            levels.retain(Option::is_some);
+            Ok(levels)
+        }
+    }
+
+    /// M114: the marks of serial numbers come backwards.
+    BackwardMarks {} => {
+        async fn serial_marks(&self, organisation: OrganisationId, serials: &BTreeSet<Code>, products: &BTreeSet<ProductId>) -> Read<Vec<Versioned<SerialMark>>> {
+            let mut marks = self.store.serial_marks(organisation, serials, products).await?;
+            marks.reverse();
+            Ok(marks)
+        }
+    }
+
+    /// M81: acts of counting come newest first.
+    NewestEntriesFirst {} => {
+        async fn count_entries(&self, organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Read<Vec<CountEntry>> {
+            let mut entries = self.store.count_entries(organisation, take, item).await?;
+            entries.reverse();
+            Ok(entries)
+        }
+    }
+
+    /// M82: what comes back after it was deleted begins with the first version again.
+    RecycledVersion { lives: Mutex<BTreeMap<(OrganisationId, SiteId), u64>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            let mut born = Vec::new();
+            for (key, write) in &mut draft.writes {
+                let RecordKey::OpenCount(site) = key else { continue };
+                let place = (changes.organisation(), *site);
+                match write {
+                    Write::Insert(_) => born.push(place),
+                    Write::Update { expected, .. } | Write::Delete { expected } => {
+                        let before = locked(&self.lives).get(&place).copied().unwrap_or(0);
+                        *expected = Version::new(expected.get() + before);
+                    }
+                }
+            }
+            let outcome = self.store.commit(&draft.build()).await?;
+            for place in born {
+                if let Some(open) = self.store.open_count(place.0, place.1).await? {
+                    locked(&self.lives).insert(place, open.version.get() - 1);
+                }
+            }
+            Ok(outcome)
+        }
+
+        async fn open_count(&self, organisation: OrganisationId, site: SiteId) -> Read<Option<Versioned<OpenCount>>> {
+            let open = self.store.open_count(organisation, site).await?;
+            let before = locked(&self.lives).get(&(organisation, site)).copied().unwrap_or(0);
+            Ok(open.map(|open| Versioned {
+                version: Version::new(open.version.get() - before),
+                value: open.value,
+            }))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A small HTTP client: one connection for each request, and nothing hidden.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A request under construction.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    address: SocketAddr,
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) text: String,
+}
+
+impl Request {
+    pub(crate) fn new(address: SocketAddr, method: &'static str, path: &str) -> Self {
+        Self {
+            address,
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a bearer token.
+    pub(crate) fn by(self, token: &str) -> Self {
+        let value = format!("Bearer {token}");
+        self.header("Authorization", &value)
+    }
+
+    /// With an idempotency key.
+    pub(crate) fn once(self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.text(&body.to_string())
+    }
+
+    pub(crate) fn text(self, body: &str) -> Self {
+        self.bytes(body.as_bytes())
+    }
+
+    pub(crate) fn bytes(mut self, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self.header("Content-Type", "application/json")
+    }
+
+    /// Sends it, and reads the whole answer.
+    pub(crate) fn send(&self) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_mins(1)))
+            .unwrap();
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: test\r\n", self.method, self.path);
+        for (name, value) in &self.headers {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        write!(head, "Content-Length: {}\r\n", self.body.len()).unwrap();
+        head.push_str("Connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&self.body).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&bytes)
+    }
+
+    /// Sends it, and wants this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Answer {
+        let answer = self.send();
+        let asked = format!("{} {}", self.method, self.path);
+        assert_eq!(answer.status, status, "{asked}: {}", answer.text);
+        answer
+    }
+
+    /// Sends it, and wants this status and a JSON body.
+    #[track_caller]
+    pub(crate) fn gives(&self, status: u16) -> Value {
+        self.expect(status).json()
+    }
+
+    /// Sends it, and wants this status and this code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
+        let body = self.gives(status);
+        assert_eq!(body["error"]["code"], code, "{body}");
+        assert!(!body["error"]["message"].as_str().unwrap().is_empty());
+        body
+    }
+}
+
+impl Answer {
+    fn of(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
+        let end = end.expect("an answer has a head");
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_lowercase(), value.to_owned())
+        });
+        let answer = Self {
+            status: status.parse().unwrap(),
+            headers: headers.collect(),
+            text: String::from_utf8(bytes[end + 4..].to_vec()).unwrap(),
+        };
+        assert!(!answer.headers.contains_key("transfer-encoding"));
+        answer
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}

@@ -1,0 +1,22 @@
+//! The example `server`, spoken to over HTTP: every row of the five documents. Each test is named by the row it shows,
+//! and runs on every store that is built in.
+
+#[path = "../../examples/server/app/mod.rs"]
+mod app;
+
+mod client;
+mod common_rules;
+mod documents;
+mod s1_items;
+mod s1_takes;
+mod s2_adjustments;
+mod s2_counts;
+mod s3_orders;
+mod s3_receipts;
+mod s4_articles;
+mod s4_lists;
+mod s4_wire;
+mod s5_imports;
+mod shop;
+mod stopping;
+mod who_may_ask;

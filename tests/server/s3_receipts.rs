@@ -1,0 +1,101 @@
+//! Inventory orders: submitting and receiving (S3.5, S3.6).
+
+use serde_json::{Value, json};
+
+use crate::s3_orders::ordered;
+use crate::shop::{COUNTER, MANAGER, NOTHING, VIEWER, each_store};
+
+fn call(order: &str, what: &str) -> String {
+    format!("/inventory/orders/{order}/{what}")
+}
+
+#[test]
+fn s3_05_an_order_is_submitted_and_again_after_an_edit() {
+    each_store(|shop| {
+        let (empty, _) = ordered(shop, &[]);
+        shop.post(&call(&empty, "submit"), &json!({}))
+            .refused(409, "no_lines");
+        let (order, lines) = ordered(shop, &[(1, 10, 200)]);
+        let submit = call(&order, "submit");
+        shop.post_by(COUNTER, &submit, &json!({}))
+            .refused(403, "forbidden");
+        let first = shop.post(&submit, &json!({})).gives(200);
+        assert_eq!(first["status"], "submitted");
+        assert_eq!(first["items"][0]["quantity"], 10);
+        assert_eq!(first["submitted_at"], first["last_submitted_at"]);
+        shop.post(&submit, &json!({})).expect(409);
+        let line = format!("{}/{}", call(&order, "items"), lines[0]);
+        shop.put(&line, &json!({"quantity": 12})).expect(200);
+        let second = shop.post(&submit, &json!({})).gives(200);
+        assert_eq!(second["submitted_at"], first["submitted_at"]);
+        assert_ne!(second["last_submitted_at"], first["last_submitted_at"]);
+        shop.post(&call(NOTHING, "submit"), &json!({}))
+            .refused(404, "not_found");
+    });
+}
+
+#[test]
+fn s3_06_an_order_is_received_whole_in_parts_or_closed_short() {
+    each_store(|shop| {
+        let (order, lines) = ordered(shop, &[(1, 10, 1400), (2, 6, 35)]);
+        let receive = call(&order, "receive");
+        shop.post(&receive, &json!({})).expect(409);
+        shop.post(&call(&order, "submit"), &json!({})).expect(200);
+        shop.post_by(VIEWER, &receive, &json!({}))
+            .refused(403, "forbidden");
+        let part = json!({"items": [{"id": lines[0], "quantity": 4}]});
+        let first = shop
+            .post_by(COUNTER, &receive, &part)
+            .once("receipt-1")
+            .gives(200);
+        assert_eq!(first["status"], "submitted");
+        assert_eq!(first["items"][0]["received_quantity"], 4);
+        // Sent again with its key it comes once.
+        shop.post_by(COUNTER, &receive, &part)
+            .once("receipt-1")
+            .expect(200);
+        assert_eq!(shop.on_hand(1), 44);
+        let events = shop.events(1);
+        let last = events.last().unwrap();
+        let told = (&last["kind"], &last["unit_cost"], &last["value_change"]);
+        assert_eq!(told, (&json!("receipt"), &json!(14), &json!(56)));
+
+        let too_many = json!({"items": [{"id": lines[0], "quantity": 7}]});
+        shop.post(&receive, &too_many).refused(422, "over_receipt");
+        for wrong in [
+            json!({"items": [{"id": lines[0], "quantity": 0}]}),
+            json!({"items": [{"id": lines[0], "quantity": -1}]}),
+            json!({"items": [{"quantity": 1}]}),
+            json!({"items": 7}),
+            json!({"items": [[lines[0], 1]]}),
+            json!([null]),
+            json!({"lines": []}),
+        ] {
+            shop.post(&receive, &wrong).expect(422);
+        }
+        let foreign = json!({"items": [{"id": NOTHING, "quantity": 1}]});
+        shop.post(&receive, &foreign).refused(404, "not_found");
+        let rest = shop.post(&receive, &Value::Null).text("").gives(200);
+        assert_eq!(rest["status"], "received");
+        assert_eq!((shop.on_hand(1), shop.on_hand(2)), (json!(50), json!(106)));
+        shop.post(&receive, &json!({})).expect(409);
+
+        let (order, lines) = ordered(shop, &[(1, 10, 1400)]);
+        shop.post(&call(&order, "close"), &json!({})).expect(409);
+        shop.post(&call(&order, "submit"), &json!({})).expect(200);
+        let part = json!({"items": [{"id": lines[0], "quantity": 2.5}]});
+        shop.post(&call(&order, "receive"), &part).expect(200);
+        shop.post_by(COUNTER, &call(&order, "close"), &json!({}))
+            .refused(403, "forbidden");
+        let closed = shop
+            .post_by(
+                MANAGER,
+                &call(&order, "close"),
+                &json!({"reason": "sold out"}),
+            )
+            .gives(200);
+        assert_eq!(closed["status"], "received");
+        assert_eq!(closed["items"][0]["received_quantity"], 2.5);
+        assert_eq!(shop.on_hand(1), 52.5);
+    });
+}

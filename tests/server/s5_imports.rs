@@ -1,0 +1,217 @@
+//! Stock imports (S5).
+
+use serde_json::{Value, json};
+
+use crate::shop::{COUNTER, SITE, STRANGER, Shop, VIEWER, each_store, product};
+
+const IMPORTS: &str = "/imports/stock";
+
+/// Sends an import, and waits for its job.
+#[track_caller]
+fn imported(shop: &Shop, path: &str, body: &Value) -> Value {
+    let started = shop.post(path, body).gives(200);
+    assert_eq!(started["status"], "OK");
+    shop.job(&started["job_id"])
+}
+
+#[track_caller]
+fn kinds(shop: &Shop, number: u32) -> Vec<Value> {
+    let events = shop.events(number);
+    events.iter().map(|event| event["kind"].clone()).collect()
+}
+
+#[test]
+fn s5_01_absolute_values_become_external_resets() {
+    each_store(|shop| {
+        let body = json!({"store-1": {"SKU-1": 7, "SKU-2": 100, "SKU-3": {"red": 1.5, "blue": 2}}});
+        let job = imported(shop, IMPORTS, &body);
+        assert_eq!(
+            (&job["kind"], &job["status"]),
+            (&json!("import_stock"), &json!("succeeded"))
+        );
+        assert_eq!((shop.on_hand(1), shop.on_hand(2)), (json!(7), json!(100)));
+        // Also when nothing changes.
+        assert_eq!(kinds(shop, 2), ["receipt", "external_reset"]);
+        let levels = shop
+            .get(&format!("/stock-levels?product_id={}", product(3)))
+            .gives(200);
+        let variants: Vec<&Value> = levels["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["variant"])
+            .collect();
+        assert!(variants.contains(&&json!("red")) && variants.contains(&&json!("blue")));
+        shop.post_by(COUNTER, IMPORTS, &body)
+            .refused(403, "forbidden");
+        shop.post_by(VIEWER, IMPORTS, &body)
+            .refused(403, "forbidden");
+        shop.nobody("POST", IMPORTS)
+            .json(&body)
+            .refused(401, "unauthenticated");
+    });
+}
+
+#[test]
+fn s5_02_adjustments_are_changes() {
+    each_store(|shop| {
+        let path = format!("{IMPORTS}?adjustment=true");
+        imported(
+            shop,
+            &path,
+            &json!({"store-1": {"SKU-1": -3, "SKU-2": 0.5}}),
+        );
+        assert_eq!(
+            (shop.on_hand(1), shop.on_hand(2)),
+            (json!(37), json!(100.5))
+        );
+        assert_eq!(kinds(shop, 1).last(), Some(&json!("external_adjustment")));
+        // Below zero nothing of it is applied, and the job says why.
+        let job = imported(shop, &path, &json!({"store-1": {"SKU-2": 1, "SKU-1": -38}}));
+        assert_eq!(job["status"], "failed");
+        let error = job["error"].as_str().unwrap();
+        assert!(
+            error.contains("would_go_negative") && error.contains("SKU-1"),
+            "{error}"
+        );
+        assert_eq!(
+            (shop.on_hand(1), shop.on_hand(2)),
+            (json!(37), json!(100.5))
+        );
+        shop.post(&format!("{IMPORTS}?adjustment=maybe"), &json!({}))
+            .expect(422);
+        imported(
+            shop,
+            &format!("{IMPORTS}?adjustment=false"),
+            &json!({"store-1": {"SKU-1": 3}}),
+        );
+        assert_eq!(shop.on_hand(1), 3);
+    });
+}
+
+#[test]
+fn s5_03_removed_stock_is_delisted() {
+    each_store(|shop| {
+        let body = json!({"store-1": {"SKU-1": 0, "SKU-2": 99}});
+        let started = shop.delete(IMPORTS).json(&body).gives(200);
+        assert_eq!(started["message"], "Import of 2 stock value(s) initiated");
+        assert_eq!(shop.job(&started["job_id"])["status"], "succeeded");
+        assert_eq!((shop.level(1), shop.level(2)), (Value::Null, Value::Null));
+        let last = shop.events(1).pop().unwrap();
+        assert_eq!(
+            (&last["kind"], &last["after"]),
+            (&json!("removed"), &json!(0))
+        );
+        // Zero is something else: it is sold here, and counted.
+        imported(shop, IMPORTS, &json!({"store-1": {"SKU-3": 0}}));
+        assert_eq!(shop.on_hand(3), 0);
+        let take = shop.take();
+        let lines = shop
+            .get(&format!("/inventory/stock-takes/{take}/items"))
+            .gives(200);
+        assert_eq!(lines["meta"]["total"], 6);
+        shop.delete_by(VIEWER, IMPORTS)
+            .json(&body)
+            .refused(403, "forbidden");
+    });
+}
+
+#[test]
+fn s5_04_unknown_products_are_created_unknown_locations_refused() {
+    each_store(|shop| {
+        imported(shop, IMPORTS, &json!({"store-1": {"NEW-1": 3}}));
+        let levels = shop.get("/stock-levels").gives(200);
+        let found = levels["data"].as_array().unwrap().iter();
+        assert_eq!(found.filter(|level| level["quantity"] == 3).count(), 1);
+        let body =
+            json!({"store-1": {"SKU-1": 1}, "store-2": {"SKU-1": 1}, "store-9": {"SKU-1": 1}});
+        let refused = shop.post(IMPORTS, &body).gives(422);
+        let fields: Vec<&str> = refused["error"]["fields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(fields, ["/store-2", "/store-9"]);
+        assert_eq!(shop.on_hand(1), 40);
+        // The same name elsewhere is another place.
+        let job = shop
+            .post_by(STRANGER, IMPORTS, &json!({"store-1": {"SKU-1": 1}}))
+            .gives(200);
+        let job = format!("/jobs/{}", job["job_id"].as_str().unwrap());
+        shop.get(&job).refused(404, "not_found");
+        assert_eq!(shop.on_hand(1), 40);
+    });
+}
+
+#[test]
+fn s5_05_the_answer_counts_the_values() {
+    each_store(|shop| {
+        let body = json!({"store-1": {"SKU-1": 7, "SKU-3": {"red": 1, "blue": 2}}});
+        let started = shop.post(IMPORTS, &body).once("import-1").gives(200);
+        assert_eq!(started["message"], "Import of 3 stock value(s) initiated");
+        assert!(started["job_id"].is_string());
+        let again = shop.post(IMPORTS, &body).once("import-1").gives(200);
+        assert_eq!(again["job_id"], started["job_id"]);
+        let other = json!({"store-1": {"SKU-1": 8}});
+        shop.post(IMPORTS, &other)
+            .once("import-1")
+            .refused(409, "idempotency_key_reused");
+        let empty = shop.post(IMPORTS, &json!({"store-1": {}})).gives(200);
+        assert_eq!(empty["message"], "Import of 0 stock value(s) initiated");
+        assert_eq!(shop.job(&empty["job_id"])["status"], "succeeded");
+    });
+}
+
+#[test]
+fn s5_06_bad_bodies_are_refused_with_the_path() {
+    each_store(|shop| {
+        for (body, field) in [
+            (r#"{"store-1": {"SKU-1": 1, "SKU-1": 2}}"#, "/store-1/SKU-1"),
+            (r#"{"store-1": {"SKU-1": 1}, "store-1": {}}"#, "/store-1"),
+            (r#"{"store-1": {"SKU-1": NaN}}"#, "/store-1/SKU-1"),
+            (r#"{"store-1": {"SKU-1": 1e99}}"#, "/store-1/SKU-1"),
+            (r#"{"store-1": {"SKU-1": 1e-9}}"#, "/store-1/SKU-1"),
+            (r#"{"store-1": {"SKU-1": -1}}"#, "/store-1/SKU-1"),
+            (r#"{"store-1": {"SKU-1": "1"}}"#, "/store-1/SKU-1"),
+            (
+                r#"{"store-1": {"SKU-1": {"red": {"big": 1}}}}"#,
+                "/store-1/SKU-1/red",
+            ),
+            (r#"{"store-1": 7}"#, "/store-1"),
+            (r#"{"store-1": {"": 1}}"#, "/store-1/"),
+            ("[]", ""),
+            ("", ""),
+            ("{", ""),
+        ] {
+            let refused = shop.post(IMPORTS, &json!({})).text(body).expect(422).json();
+            let named = refused["error"]["fields"][0]["field"].as_str().unwrap();
+            assert!(named.starts_with(field), "{body}: {refused}");
+        }
+        let deep = format!(
+            "{{\"store-1\": {{\"SKU-1\": {}1{}}}}}",
+            "[".repeat(5_000),
+            "]".repeat(5_000)
+        );
+        shop.post(IMPORTS, &json!({})).text(&deep).expect(422);
+        shop.post(IMPORTS, &json!({}))
+            .bytes(b"{\"store-1\": {\"\xff\": 1}}")
+            .expect(422);
+        let values: Vec<String> = (0..50_001)
+            .map(|number| format!("\"A{number}\": 1"))
+            .collect();
+        let many = format!("{{\"store-1\": {{{}}}}}", values.join(","));
+        shop.post(IMPORTS, &json!({}))
+            .text(&many)
+            .refused(422, "too_many_values");
+        let long = format!("{{\"store-1\": {{{} }}}}", " ".repeat(8 * 1024 * 1024));
+        shop.post(IMPORTS, &json!({}))
+            .text(&long)
+            .refused(413, "body_too_large");
+        let levels = shop
+            .get(&format!("/stock-levels?site_id={SITE}"))
+            .gives(200);
+        assert_eq!(levels["data"].as_array().unwrap().len(), 8);
+        assert_eq!(shop.events(1).len(), 2);
+    });
+}
