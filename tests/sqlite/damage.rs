@@ -36,6 +36,36 @@ struct Known {
 /// A serial number that is on hand.
 const SERIAL: &str = "sn-1";
 
+/// Receives a unit with a serial number.
+async fn put_serial(shop: &Shop) {
+    let (library, site) = (&shop.stocktake, shop.site.id);
+    let manager = Caller::of(&shop.manager);
+    let serial = stocktake::domain::ProductId::new(uuid::Uuid::from_u128(777));
+    let product = stocktake::domain::Product {
+        id: serial,
+        article_id: "SERIAL".parse().unwrap(),
+        tracking: stocktake::domain::Tracking::Serial,
+        ..shop.products[0].clone()
+    };
+    let catalogue = library.catalogue();
+    catalogue
+        .put_products(&manager, vec![product])
+        .await
+        .unwrap();
+    let mut key = stocktake::domain::StockKey::plain(site, serial);
+    key.serial = Some(SERIAL.parse().unwrap());
+    let receipt = stocktake::service::Movement::Receipt {
+        key,
+        quantity: Quantity::ONE,
+        unit_cost: Some("2.50".parse().unwrap()),
+    };
+    let stock = library.stock();
+    stock
+        .record(&manager, site, &[receipt.into()])
+        .await
+        .unwrap();
+}
+
 /// Puts something into every table.
 async fn fill(shop: &Shop) -> Known {
     shop.open().await.unwrap();
@@ -121,30 +151,7 @@ async fn fill(shop: &Shop) -> Known {
         .begin(&manager, ImportMode::Absolute, body, false)
         .await
         .unwrap();
-    let serial = stocktake::domain::ProductId::new(uuid::Uuid::from_u128(777));
-    let product = stocktake::domain::Product {
-        id: serial,
-        article_id: "SERIAL".parse().unwrap(),
-        tracking: stocktake::domain::Tracking::Serial,
-        ..shop.products[0].clone()
-    };
-    let catalogue = library.catalogue();
-    catalogue
-        .put_products(&manager, vec![product])
-        .await
-        .unwrap();
-    let mut key = stocktake::domain::StockKey::plain(site, serial);
-    key.serial = Some(SERIAL.parse().unwrap());
-    let receipt = stocktake::service::Movement::Receipt {
-        key,
-        quantity: Quantity::ONE,
-        unit_cost: Some("2.50".parse().unwrap()),
-    };
-    let stock = library.stock();
-    stock
-        .record(&manager, site, &[receipt.into()])
-        .await
-        .unwrap();
+    put_serial(shop).await;
     Known {
         takes: ids,
         count,
