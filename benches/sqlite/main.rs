@@ -176,9 +176,7 @@ async fn by_library(path: &std::path::Path, lines: usize) -> Done<Figures> {
             .iter()
             .map(|item| (*item, counted(quantity)))
             .collect();
-        for (item, request) in batch {
-            takes.count(&counter, take, item, request).await?;
-        }
+        takes.count_lines(&counter, take, &batch).await?;
     }
     figures.batch = started.elapsed();
 

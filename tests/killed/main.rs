@@ -30,16 +30,20 @@ use tempfile::TempDir;
 use script::{Phase, Script, Size};
 use state::State;
 
-/// How often a plain `cargo test` kills.
+/// How often a plain `cargo test` kills, at least.
 const KILLS: u64 = 300;
+/// How often whoever makes a file is killed, at least.
+const MADE: u64 = 30;
+/// How many times as often it kills at most, to meet everything that can be met.
+const PATIENCE: u64 = 5;
 /// One file in so many has more lines than a chunk.
 const LARGE: u64 = 12;
 /// How many commands ahead the next kill is at most.
 const AHEAD: u64 = 6;
 /// The shortest and the longest wait between the beginning of a command and the kill, as powers of two of idle
-/// turns.
+/// turns: on a slow disk a command takes millions of them.
 const SHORTEST: u64 = 8;
-const LONGEST: u64 = 22;
+const LONGEST: u64 = 23;
 
 /// The file that a child works on.
 const FILE: &str = "STOCKTAKE_KILLED_FILE";
@@ -123,6 +127,19 @@ struct Met {
     nothing: u64,
     /// Files whose script was worked through.
     finished: u64,
+}
+
+impl Met {
+    /// Whether so many kills were not vacuous: in the middle of everything, some before the commit, some after it and
+    /// before its caller heard, some between the commits of one command.
+    fn enough(&self, kills: u64) -> bool {
+        let during = |phase| self.during.get(&phase).copied().unwrap_or_default();
+        Phase::ALL.into_iter().all(|phase| during(phase) >= kills / 50)
+            && self.unheard >= kills / 30
+            && self.nothing >= kills / 30
+            && self.half_way.values().sum::<u64>() >= kills / 30
+            && self.finished >= kills / 50
+    }
 }
 
 /// A child at work.
@@ -381,6 +398,10 @@ fn whoever_is_killed_has_done_what_was_acknowledged() -> ExitCode {
         [Size::Small, Size::Large].map(|size| (size, Template::of(folder.path(), size)));
     let mut met = Met::default();
     let mut killed = 0;
+    // When a kill comes is chance, and the machine's speed: what was met too rarely is waited for.
+    let is_over = |killed, met: &Met| {
+        killed >= kills && (met.enough(kills) || killed >= kills.saturating_mul(PATIENCE))
+    };
     for number in 0.. {
         let mut random = Random(seed ^ (number << 32));
         let (size, template) = &templates[usize::from(number % LARGE == LARGE - 1)];
@@ -393,7 +414,7 @@ fn whoever_is_killed_has_done_what_was_acknowledged() -> ExitCode {
             next: 0,
             lives: 0,
         };
-        while killed < kills && file.live_and_die(&mut random, &mut met) {
+        while !is_over(killed, &met) && file.live_and_die(&mut random, &mut met) {
             killed += 1;
         }
         if file.next == script::COMMANDS {
@@ -401,21 +422,12 @@ fn whoever_is_killed_has_done_what_was_acknowledged() -> ExitCode {
             met.finished += 1;
         }
         fs::remove_file(&file.path).unwrap();
-        if killed >= kills {
+        if is_over(killed, &met) {
             break;
         }
     }
     println!("{killed} kills from seed {seed}: {met:?}");
-    // Not vacuous: kills in the middle of everything, some before and some after the commit.
-    for phase in Phase::ALL {
-        let during = met.during.get(&phase).copied().unwrap_or_default();
-        assert!(during >= kills / 50, "{phase:?}: {met:?}");
-    }
-    assert!(met.unheard >= kills / 30, "{met:?}");
-    assert!(met.nothing >= kills / 30, "{met:?}");
-    let half_way: u64 = met.half_way.values().sum();
-    assert!(half_way >= kills / 30, "{met:?}");
-    assert!(met.finished >= kills / 50, "{met:?}");
+    assert!(met.enough(kills), "{met:?}");
     ExitCode::SUCCESS
 }
 
@@ -423,8 +435,8 @@ fn whoever_is_killed_has_done_what_was_acknowledged() -> ExitCode {
 fn a_file_whose_maker_was_killed_opens() {
     let folder = TempDir::new().unwrap();
     let mut random = Random(1);
-    let mut without_tables = 0;
-    for number in 0..30 {
+    let (mut with_tables, mut without_tables) = (0, 0);
+    for number in 0..MADE * PATIENCE {
         let path = folder.path().join(format!("{number}.db"));
         let mut worker = Worker::start(&path, Size::Small, script::COMMANDS, 0);
         assert_eq!(worker.next(), Some(Said::Opens));
@@ -435,9 +447,16 @@ fn a_file_whose_maker_was_killed_opens() {
                 file.query_row("SELECT count(*) FROM stk_schema", [], |row| row.get(0))
             })
             .unwrap_or(0_i64);
-        without_tables += u32::from(is_made == 0);
+        if is_made == 0 {
+            without_tables += 1;
+        } else {
+            with_tables += 1;
+        }
         drop(SqliteStore::open(&path).unwrap());
         assert_intact(&path);
+        if number >= MADE && with_tables > 0 && without_tables > 0 {
+            return;
+        }
     }
-    assert!((1..30).contains(&without_tables), "{without_tables} of 30");
+    panic!("{with_tables} with tables, {without_tables} without");
 }
