@@ -134,7 +134,9 @@ impl Met {
     /// before its caller heard, some between the commits of one command.
     fn enough(&self, kills: u64) -> bool {
         let during = |phase| self.during.get(&phase).copied().unwrap_or_default();
-        Phase::ALL.into_iter().all(|phase| during(phase) >= kills / 50)
+        Phase::ALL
+            .into_iter()
+            .all(|phase| during(phase) >= kills / 50)
             && self.unheard >= kills / 30
             && self.nothing >= kills / 30
             && self.half_way.values().sum::<u64>() >= kills / 30
