@@ -4,6 +4,8 @@
 //! also those that are private and those that are added one day. It tells numbers from texts by the names of the
 //! fields.
 
+use std::str::FromStr;
+
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
@@ -16,7 +18,7 @@ use super::edges::{
 };
 use super::samples::ORGANISATION;
 use super::seed::Seed;
-use crate::domain::{Code, StockKey};
+use crate::domain::{Code, DecimalError, Quantity, StockKey, Value};
 
 /// How much is filled, and with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +193,10 @@ impl<'f> Source<'_, 'f> {
     }
 }
 
+fn read<T: FromStr<Err = DecimalError>>(decimal: &str) -> Result<T, Error> {
+    decimal.parse().map_err(Error::custom)
+}
+
 /// Forwards what is the same for numbers of several widths.
 macro_rules! numbers {
     ($($method:ident $visit:ident: $type:ty, $edges:expr, $near:expr;)+) => {$(
@@ -294,12 +300,24 @@ impl<'de> Deserializer<'de> for Source<'_, '_> {
         visitor.visit_unit()
     }
 
+    /// Decimals are whole numbers under the names of their types.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+        let field = self.field();
+        match name {
+            "Quantity" | "UnitCost" => {
+                let number: Quantity = read(self.sampler.text(field))?;
+                visitor.visit_newtype_struct(number.micros().into_deserializer())
+            }
+            "Value" => {
+                let value: Value = read(self.sampler.text(field))?;
+                visitor.visit_newtype_struct(value.units().into_deserializer())
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {

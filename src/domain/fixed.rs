@@ -119,6 +119,27 @@ pub(super) fn divide_rounded(numerator: i128, denominator: i128) -> Option<i128>
     quotient.checked_add(away)
 }
 
+/// Reads the number inside a decimal, where it is not written as text.
+pub(super) struct Inner<T>(std::marker::PhantomData<T>);
+
+impl<T> Inner<T> {
+    pub(super) const fn new() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::de::Visitor<'de> for Inner<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a decimal as a whole number of its smallest units")
+    }
+
+    fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, number: D) -> Result<T, D::Error> {
+        T::deserialize(number)
+    }
+}
+
 /// Implements what a bounded decimal of millionths shares with the other one.
 macro_rules! fixed_decimal {
     ($name:ident, $lowest:expr) => {
@@ -191,14 +212,25 @@ macro_rules! fixed_decimal {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    serializer.serialize_newtype_struct(stringify!($name), &self.0)
+                }
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                if deserializer.is_human_readable() {
+                    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                    text.parse().map_err(serde::de::Error::custom)
+                } else {
+                    let inner = crate::domain::fixed::Inner::new();
+                    let micros =
+                        deserializer.deserialize_newtype_struct(stringify!($name), inner)?;
+                    Self::from_micros(micros).map_err(serde::de::Error::custom)
+                }
             }
         }
     };

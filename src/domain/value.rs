@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use super::fixed::{SCALE, divide_rounded};
+use super::fixed::{Inner, SCALE, divide_rounded};
 use super::{Currency, DecimalError, Money, Quantity, UnitCost};
 
 /// An exact amount in a site's currency (major units), with more digits than money has.
@@ -37,6 +37,12 @@ const EXTRA_DIGITS: u32 = 6;
 impl Value {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+
+    /// How many units of 10^-10.
+    #[cfg(feature = "conformance")]
+    pub(crate) const fn units(self) -> i128 {
+        self.0
+    }
 
     fn bounded(units: i128) -> Result<Self, DecimalError> {
         if (-MAX..=MAX).contains(&units) {
@@ -234,13 +240,22 @@ impl FromStr for Value {
 
 impl serde::Serialize for Value {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_newtype_struct("Value", &self.0)
+        }
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Value {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        if deserializer.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            let units = deserializer.deserialize_newtype_struct("Value", Inner::new())?;
+            Self::bounded(units).map_err(serde::de::Error::custom)
+        }
     }
 }

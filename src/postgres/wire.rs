@@ -130,9 +130,11 @@ impl Bound<'_> {
             Parameter::One(Cell::Int(_)) => Type::INT8,
             Parameter::One(Cell::Text(_)) => Type::TEXT,
             Parameter::One(Cell::Uuid(_)) => Type::UUID,
+            Parameter::One(Cell::Bytes(_)) => Type::BYTEA,
             Parameter::Many(Kind::Int, _) => Type::INT8_ARRAY,
             Parameter::Many(Kind::Text, _) => Type::TEXT_ARRAY,
             Parameter::Many(Kind::Uuid, _) => Type::UUID_ARRAY,
+            Parameter::Many(Kind::Bytes, _) => Type::BYTEA_ARRAY,
         }
     }
 }
@@ -166,6 +168,7 @@ impl ToSql for Cell {
             }
             Self::Text(value) => value.to_sql(kind, out),
             Self::Uuid(value) => value.to_sql(kind, out),
+            Self::Bytes(value) => value.to_sql(kind, out),
         }
     }
 
@@ -187,6 +190,7 @@ pub(super) fn row(row: &tokio_postgres::Row) -> Option<Row> {
                 value.map(i64::from).into()
             }
             Type::TEXT => row.try_get::<_, Option<String>>(nth).ok()?.into(),
+            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(nth).ok()?.into(),
             Type::UUID => row.try_get::<_, Option<uuid::Uuid>>(nth).ok()?.into(),
             _ => return None,
         });

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::encoding::{Unpackable, unpack};
 use crate::store::{StoreError, StoreErrorKind, Version};
 
 /// A value in a row or a parameter of a query. There is no floating point.
@@ -10,9 +11,11 @@ pub(crate) enum Cell {
     Null,
     /// A number, a flag (0 or 1), a quantity in millionths, or a time in microseconds.
     Int(i64),
-    /// A text, a decimal that is wider than 64 bits, or JSON.
+    /// A text, or a decimal that is wider than 64 bits.
     Text(String),
     Uuid(Uuid),
+    /// A whole record, or what is left of it beside its columns.
+    Bytes(Vec<u8>),
 }
 
 /// The type of a column.
@@ -21,6 +24,7 @@ pub(crate) enum Kind {
     Int,
     Text,
     Uuid,
+    Bytes,
 }
 
 impl From<i64> for Cell {
@@ -72,6 +76,12 @@ impl From<&str> for Cell {
     }
 }
 
+impl From<Vec<u8>> for Cell {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
 impl From<Uuid> for Cell {
     fn from(value: Uuid) -> Self {
         Self::Uuid(value)
@@ -95,8 +105,8 @@ pub(crate) enum Unreadable {
     Type,
     #[error("a value is out of its range")]
     Range,
-    #[error("a document can't be read")]
-    Json(#[source] serde_json::Error),
+    #[error("a record can't be read")]
+    Body(#[source] Unpackable),
 }
 
 impl Unreadable {
@@ -105,9 +115,9 @@ impl Unreadable {
     }
 }
 
-impl From<serde_json::Error> for Unreadable {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
+impl From<Unpackable> for Unreadable {
+    fn from(error: Unpackable) -> Self {
+        Self::Body(error)
     }
 }
 
@@ -125,7 +135,7 @@ impl Row {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Int(value) => Ok(Some(value)),
-            Cell::Text(_) | Cell::Uuid(_) => Err(Unreadable::Type),
+            Cell::Text(_) | Cell::Uuid(_) | Cell::Bytes(_) => Err(Unreadable::Type),
         }
     }
 
@@ -147,7 +157,7 @@ impl Row {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Text(value) => Ok(Some(value)),
-            Cell::Int(_) | Cell::Uuid(_) => Err(Unreadable::Type),
+            Cell::Int(_) | Cell::Uuid(_) | Cell::Bytes(_) => Err(Unreadable::Type),
         }
     }
 
@@ -159,7 +169,7 @@ impl Row {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Uuid(value) => Ok(Some(value)),
-            Cell::Int(_) | Cell::Text(_) => Err(Unreadable::Type),
+            Cell::Int(_) | Cell::Text(_) | Cell::Bytes(_) => Err(Unreadable::Type),
         }
     }
 
@@ -168,8 +178,21 @@ impl Row {
         self.optional_uuid()?.map(T::from).ok_or(Unreadable::Type)
     }
 
-    /// The next text as JSON.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Unreadable> {
-        Ok(serde_json::from_str(&self.text()?)?)
+    /// The next record, if there is one.
+    pub(crate) fn optional_body<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<T>, Unreadable> {
+        Ok(match self.cell()? {
+            Cell::Null => None,
+            Cell::Bytes(bytes) => Some(unpack(&bytes)?),
+            // SQLite does not tell sixteen bytes from an id.
+            Cell::Uuid(bytes) => Some(unpack(bytes.as_bytes())?),
+            Cell::Int(_) | Cell::Text(_) => return Err(Unreadable::Type),
+        })
+    }
+
+    /// The next record.
+    pub(crate) fn body<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Unreadable> {
+        self.optional_body()?.ok_or(Unreadable::Type)
     }
 }

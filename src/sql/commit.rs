@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row};
+use super::encoding::{Unwritable, body};
+use super::jobs;
 use super::known::{Care, Known, name_cells};
 use super::query::{Held, Query, Transaction, all, blocks, first};
-use super::table::{Snapshots, Table, cells, json, key_cells, stock_key_cells};
+use super::table::{Snapshots, Table, cells, key_cells, stock_key_cells};
 use super::totals::Changes;
-use super::{encoding, jobs};
 use crate::domain::{OrganisationId, StockEvent, Timestamp};
 use crate::store::{
     ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, DeletableKey,
@@ -111,7 +112,7 @@ fn remembering<T: Transaction>(
     organisation: OrganisationId,
     command: &Command,
 ) -> Result<Query, StoreError> {
-    let outcome = encoding::outcome(&command.outcome);
+    let outcome = body(&command.outcome);
     let applied = [
         command.digest.as_uuid().into(),
         unwritable(t.operation(), outcome)?,
@@ -144,7 +145,7 @@ async fn remembered<T: Transaction>(
     query.push(" AND id = ").bind(id.as_str());
     first(t, &query, |row| match row.optional_uuid()? {
         Some(digest) => {
-            let outcome = encoding::read_outcome(&row.text()?)?;
+            let outcome = row.body()?;
             Ok(Remembered::Applied(Digest::from_uuid(digest), outcome))
         }
         None => Ok(Remembered::Void),
@@ -232,10 +233,7 @@ fn part(id: &CommandId, parts: u8) -> i64 {
 }
 
 /// A value that can't be written is a mistake of the library's, not of the database's.
-fn unwritable<V>(
-    operation: &'static str,
-    value: Result<V, serde_json::Error>,
-) -> Result<V, StoreError> {
+fn unwritable<V>(operation: &'static str, value: Result<V, Unwritable>) -> Result<V, StoreError> {
     value.map_err(|cause| StoreError::new(StoreErrorKind::Corrupt, operation).because(cause))
 }
 
@@ -443,7 +441,7 @@ async fn write_snapshots<T: Transaction>(
 fn order(row: &[Cell]) -> Option<Uuid> {
     match row.first() {
         Some(Cell::Uuid(id)) => Some(*id),
-        Some(Cell::Null | Cell::Int(_) | Cell::Text(_)) | None => None,
+        Some(Cell::Null | Cell::Int(_) | Cell::Text(_) | Cell::Bytes(_)) | None => None,
     }
 }
 
@@ -456,6 +454,8 @@ fn retired_key(key: &RecordKey) -> String {
             Cell::Int(value) => value.to_string(),
             Cell::Text(value) => format!("{}:{value}", value.len()),
             Cell::Uuid(value) => value.simple().to_string(),
+            // No key has bytes.
+            Cell::Bytes(_) => continue,
         };
         text.push_str(&part);
         text.push('/');
@@ -577,10 +577,10 @@ fn entry_rows(
     for entry in entries {
         let (document, item, id, body) = match entry {
             Entry::StockTake(it) if of_takes => {
-                (it.take.as_uuid(), it.item.as_uuid(), it.id, json(it))
+                (it.take.as_uuid(), it.item.as_uuid(), it.id, body(it))
             }
             Entry::InventoryCount(it) if !of_takes => {
-                (it.count.as_uuid(), it.item.as_uuid(), it.id, json(it))
+                (it.count.as_uuid(), it.item.as_uuid(), it.id, body(it))
             }
             Entry::StockTake(_) | Entry::InventoryCount(_) => continue,
         };
@@ -633,7 +633,7 @@ async fn write_events<T: Transaction>(
         row.push(event.change.micros().into());
         row.push(event.after.micros().into());
         row.push(event.recorded_at.micros().into());
-        row.push(unwritable(t.operation(), encoding::event(event))?);
+        row.push(unwritable(t.operation(), body(event))?);
         rows.push(row);
     }
     let insert = Insert {

@@ -1,9 +1,10 @@
 //! The queue of jobs.
 
 use super::cell::{Cell, Kind, Row, Unreadable};
+use super::encoding::body;
 use super::known::live_lease;
 use super::query::{Query, Snapshot, Transaction, blocks, first};
-use super::table::{json, timestamp};
+use super::table::timestamp;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
     Job, JobAck, JobProgress, JobState, Lease, LeaseError, LeaseToken, List, NewJob, Page,
@@ -24,8 +25,8 @@ fn read(row: &mut Row) -> Result<Job, Unreadable> {
     let organisation = row.id()?;
     let id = row.id()?;
     let site = row.id()?;
-    let task = row.json()?;
-    let requested_by = row.json()?;
+    let task = row.body()?;
+    let requested_by = row.body()?;
     let state = row.text()?;
     let worker = row.optional_text()?;
     let until = optional_timestamp(row)?;
@@ -99,8 +100,8 @@ async fn add<T: Transaction>(
         rows.push(vec![
             Cell::Uuid(id.as_uuid()),
             site.as_uuid().into(),
-            json(task).map_err(unwritable)?,
-            json(requested_by).map_err(unwritable)?,
+            body(task).map_err(unwritable)?,
+            body(requested_by).map_err(unwritable)?,
             run_at.micros().into(),
             run_at.micros().into(),
             (*max_attempts).into(),

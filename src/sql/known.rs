@@ -350,7 +350,7 @@ impl Found {
     pub(super) fn number(&self, nth: usize) -> Option<i64> {
         match self.facts.get(nth) {
             Some(Cell::Int(value)) => Some(*value),
-            Some(Cell::Null | Cell::Text(_) | Cell::Uuid(_)) | None => None,
+            Some(Cell::Null | Cell::Text(_) | Cell::Uuid(_) | Cell::Bytes(_)) | None => None,
         }
     }
 }

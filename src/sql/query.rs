@@ -77,6 +77,7 @@ impl Query {
             (Dialect::Postgres, Cell::Int(_)) => "::bigint",
             (Dialect::Postgres, Cell::Text(_)) => "::text",
             (Dialect::Postgres, Cell::Uuid(_)) => "::uuid",
+            (Dialect::Postgres, Cell::Bytes(_)) => "::bytea",
         };
         self.parameter(Parameter::One(value));
         self.push(cast)
@@ -125,6 +126,7 @@ impl Query {
                         Kind::Int => "::bigint[]",
                         Kind::Text => "::text[]",
                         Kind::Uuid => "::uuid[]",
+                        Kind::Bytes => "::bytea[]",
                     });
                 }
                 self.push(") AS w(");

@@ -20,8 +20,6 @@ use crate::store::{
     PageRequest, Ranked, RecordKey, SerialMark, StoreError, Versioned,
 };
 
-use super::encoding;
-
 /// A record by its key.
 pub(crate) async fn record<S: Snapshot, T: DeserializeOwned + Send>(
     s: &mut S,
@@ -235,7 +233,7 @@ pub(crate) async fn articles<S: Snapshot>(
         place: key_place,
         read: &|row: &mut Row| {
             let level: Versioned<Arc<StockLevel>> = versioned(row)?;
-            let product: Arc<Product> = row.json()?;
+            let product: Arc<Product> = row.body()?;
             Ok((level.key().clone(), ArticleView { level, product }))
         },
     };
@@ -411,7 +409,7 @@ pub(crate) async fn entries<S: Snapshot, T: DeserializeOwned + Send>(
     query.push(" AND document = ").bind(document);
     query.push(" AND item = ").bind(item);
     query.push(" ORDER BY number");
-    all(s, &query, Row::json).await
+    all(s, &query, Row::body).await
 }
 
 /// The events of some keys, each after a sequence, by key and sequence.
@@ -447,7 +445,7 @@ pub(crate) async fn events_after<S: Snapshot>(
              AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
              AND e.sequence > w.column8 ORDER BY w.column1, e.sequence",
         );
-        events.append(&mut all(s, &query, Row::json).await?);
+        events.append(&mut all(s, &query, Row::body).await?);
     }
     Ok(events)
 }
@@ -455,7 +453,7 @@ pub(crate) async fn events_after<S: Snapshot>(
 fn ledger_entry(row: &mut Row) -> Result<LedgerEntry, Unreadable> {
     Ok(LedgerEntry {
         position: row.int()?,
-        event: row.json()?,
+        event: row.body()?,
     })
 }
 
@@ -500,7 +498,7 @@ pub(crate) async fn command<S: Snapshot>(
     query.push(" AND digest IS NOT NULL");
     first(s, &query, |row| {
         let digest = Digest::from_uuid(row.id()?);
-        let outcome = encoding::read_outcome(&row.text()?)?;
+        let outcome = row.body()?;
         Ok(Command {
             id: id.clone(),
             digest,

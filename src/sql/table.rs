@@ -2,7 +2,7 @@
 //!
 //! Every table begins with the organisation and the record's key, then its version. What lists are narrowed
 //! and ordered by, what totals are made of, and what a commit checks has columns of its own (quantities in
-//! millionths, times in microseconds); the whole record is in `body`, as JSON. The lines of takes, of which
+//! millionths, times in microseconds); the whole record is in `body`, as bytes. The lines of takes, of which
 //! there are millions, have no body before they are counted, and share what they show of their products in
 //! `product_snapshot`.
 
@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
+use super::encoding::{Unwritable, body, pack};
 use crate::domain::{
     Code, Count, LinePosting, Product, ProductId, StockKey, StockTakeItem, Timestamp,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Table {
     pub(crate) facts: &'static [&'static str],
 }
 
-const BODY: Column = ("body", Kind::Text);
+const BODY: Column = ("body", Kind::Bytes);
 const KEY: [Column; 6] = [
     ("site", Kind::Uuid),
     ("product", Kind::Uuid),
@@ -296,18 +296,18 @@ fn key_code(row: &mut Row) -> Result<Option<Code>, Unreadable> {
 pub(crate) struct Snapshots {
     ids: HashMap<usize, Uuid>,
     /// What is to be kept.
-    pub(crate) bodies: HashMap<Uuid, String>,
+    pub(crate) bodies: HashMap<Uuid, Vec<u8>>,
 }
 
 impl Snapshots {
     /// The snapshot of a product. The product must outlive this: it is known by where it stands.
-    fn id(&mut self, product: &Arc<Product>) -> Result<Uuid, serde_json::Error> {
+    fn id(&mut self, product: &Arc<Product>) -> Result<Uuid, Unwritable> {
         let place = Arc::as_ptr(product).addr();
         if let Some(id) = self.ids.get(&place) {
             return Ok(*id);
         }
-        let body = serde_json::to_string(product)?;
-        let id = Uuid::new_v5(&product.organisation.as_uuid(), body.as_bytes());
+        let body = pack(product)?;
+        let id = Uuid::new_v5(&product.organisation.as_uuid(), &body);
         self.ids.insert(place, id);
         self.bodies.insert(id, body);
         Ok(id)
@@ -315,20 +315,17 @@ impl Snapshots {
 }
 
 /// The cells of a record after its key and version.
-pub(crate) fn cells(
-    record: &Record,
-    snapshots: &mut Snapshots,
-) -> Result<Vec<Cell>, serde_json::Error> {
+pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Cell>, Unwritable> {
     Ok(match record {
-        Record::Site(it) => vec![json(it)?],
-        Record::Product(it) => vec![json(it)?],
-        Record::Supplier(it) => vec![json(it)?],
+        Record::Site(it) => vec![body(it)?],
+        Record::Product(it) => vec![body(it)?],
+        Record::Supplier(it) => vec![body(it)?],
         Record::StockTake(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
             it.epoch().into(),
-            json(it)?,
+            body(it)?,
         ],
         Record::StockTakeItem(it) => line_cells(it, snapshots)?,
         Record::InventoryCount(it) => vec![
@@ -336,64 +333,50 @@ pub(crate) fn cells(
             it.state().as_str().into(),
             it.started_at().micros().into(),
             it.epoch().into(),
-            json(it)?,
+            body(it)?,
         ],
-        Record::OpenCount(it) => vec![json(it)?],
+        Record::OpenCount(it) => vec![body(it)?],
         Record::InventoryCountItem(it) => vec![
             it.created_at.micros().into(),
             it.variance.is_discrepancy().into(),
             it.significant.into(),
             it.variance.missing_minor().into(),
             it.variance.excess_minor().into(),
-            json(it)?,
+            body(it)?,
         ],
         Record::StockAdjustment(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
             it.key().product.as_uuid().into(),
-            json(it)?,
+            body(it)?,
         ],
         Record::InventoryOrder(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
-            json(it)?,
+            body(it)?,
         ],
-        Record::InventoryOrderItem(it) => vec![it.line().into(), json(it)?],
-        Record::StockImport(it) => vec![json(it)?],
-        Record::ImportChunk(it) => vec![json(it)?],
-        Record::Export(it) => vec![json(it)?],
-        Record::ExportChunk(it) => vec![json(it)?],
-        Record::SerialMark(it) => vec![json(it)?],
+        Record::InventoryOrderItem(it) => vec![it.line().into(), body(it)?],
+        Record::StockImport(it) => vec![body(it)?],
+        Record::ImportChunk(it) => vec![body(it)?],
+        Record::Export(it) => vec![body(it)?],
+        Record::ExportChunk(it) => vec![body(it)?],
+        Record::SerialMark(it) => vec![body(it)?],
         Record::StockLevel(it) => vec![
             it.quantity().micros().into(),
             it.reserved().micros().into(),
             it.is_stocked().into(),
             it.updated_at().micros().into(),
-            json(it)?,
+            body(it)?,
         ],
     })
 }
 
-/// A value as JSON.
-pub(crate) fn json(value: &impl Serialize) -> Result<Cell, serde_json::Error> {
-    serde_json::to_string(value).map(Cell::Text)
-}
-
 /// What a line has only once it was counted or posted.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct LineBody {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<Count>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    posting: Option<LinePosting>,
-}
+type LineBody = (Option<Count>, Option<LinePosting>);
 
-fn line_cells(
-    item: &StockTakeItem,
-    snapshots: &mut Snapshots,
-) -> Result<Vec<Cell>, serde_json::Error> {
+fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cell>, Unwritable> {
     let StockTakeItem {
         id: _,
         take: _,
@@ -407,10 +390,7 @@ fn line_cells(
     let body = if count.is_none() && posting.is_none() {
         Cell::Null
     } else {
-        json(&LineBody {
-            count: count.clone(),
-            posting: posting.clone(),
-        })?
+        body(&(count, posting))?
     };
     let mut cells = Vec::with_capacity(16);
     cells.push((*line).into());
@@ -449,10 +429,7 @@ pub(crate) fn line(
     let line = row.int()?;
     let key = stock_key(row)?;
     let updated_at = timestamp(row)?;
-    let body: LineBody = match row.optional_text()? {
-        Some(body) => serde_json::from_str(&body)?,
-        None => LineBody::default(),
-    };
+    let (count, posting): LineBody = row.optional_body()?.unwrap_or_default();
     let snapshot: Uuid = row.id()?;
     let mut shown = shown
         .lock()
@@ -461,7 +438,7 @@ pub(crate) fn line(
         row.cell()?;
         Arc::clone(product)
     } else {
-        let product: Arc<Product> = row.json()?;
+        let product: Arc<Product> = row.body()?;
         shown.insert(snapshot, Arc::clone(&product));
         product
     };
@@ -471,8 +448,8 @@ pub(crate) fn line(
         line,
         key,
         product,
-        count: body.count,
-        posting: body.posting,
+        count,
+        posting,
         updated_at,
     };
     Ok(Versioned {
@@ -489,6 +466,6 @@ pub(crate) fn timestamp(row: &mut Row) -> Result<Timestamp, Unreadable> {
 /// Reads a version and a body.
 pub(crate) fn versioned<T: DeserializeOwned>(row: &mut Row) -> Result<Versioned<T>, Unreadable> {
     let version: Version = row.version()?;
-    let value = row.json()?;
+    let value = row.body()?;
     Ok(Versioned { version, value })
 }

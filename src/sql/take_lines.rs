@@ -301,16 +301,11 @@ type LineOfTake = (Option<Versioned<Arc<StockTake>>>, Option<CountedLine>);
 
 fn counted_line(row: &mut Row, shown: &Shown) -> Result<LineOfTake, Unreadable> {
     let version = row.version()?;
-    let take = row.optional_text()?.map(|body| serde_json::from_str(&body));
-    let take = take.transpose()?;
+    let take = row.optional_body()?;
     let take = take.map(|value| Versioned { version, value });
     let version = row.optional_int()?.map(u64::try_from).transpose();
     let version = version.map_err(|_| Unreadable::Range)?.map(Version::new);
-    let level: Option<String> = row.optional_text()?;
-    let level: Option<Arc<StockLevel>> = match level {
-        Some(body) => serde_json::from_str(&body)?,
-        None => None,
-    };
+    let level: Option<Arc<StockLevel>> = row.optional_body()?;
     let level = version
         .zip(level)
         .map(|(version, value)| Versioned { version, value });

@@ -1,18 +1,18 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), ids are 16 bytes. A part of a
--- key that a stock key does not have is an empty text. What begins with "body" is JSON.
+-- key that a stock key does not have is an empty text. A body is a record as MessagePack.
 
 CREATE TABLE stk_site (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_product (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_supplier (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -26,21 +26,21 @@ CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisatio
 CREATE TABLE stk_stock_level (
     organisation BLOB NOT NULL, site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL,
     batch TEXT NOT NULL, serial TEXT NOT NULL, version INTEGER NOT NULL, quantity INTEGER NOT NULL,
-    reserved INTEGER NOT NULL, stocked INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT NOT NULL,
+    reserved INTEGER NOT NULL, stocked INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
 ) STRICT, WITHOUT ROWID;
 
 -- Where a serial number is on hand: of a product (of_product 1), or of all products (0, under no product).
 CREATE TABLE stk_serial_mark (
     organisation BLOB NOT NULL, serial TEXT NOT NULL, of_product INTEGER NOT NULL, product BLOB NOT NULL,
-    version INTEGER NOT NULL, body TEXT NOT NULL,
+    version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, serial, of_product, product)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_stock_event (
     organisation BLOB NOT NULL, site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL,
     batch TEXT NOT NULL, serial TEXT NOT NULL, position INTEGER NOT NULL, id BLOB NOT NULL, sequence INTEGER NOT NULL,
-    change INTEGER NOT NULL, on_hand INTEGER NOT NULL, recorded_at INTEGER NOT NULL, body TEXT NOT NULL,
+    change INTEGER NOT NULL, on_hand INTEGER NOT NULL, recorded_at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, site, position)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_event_id ON stk_stock_event (organisation, id);
@@ -59,14 +59,14 @@ CREATE TABLE stk_ledger (
 
 CREATE TABLE stk_stock_take (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, site BLOB NOT NULL, state TEXT NOT NULL,
-    began_at INTEGER NOT NULL, epoch INTEGER NOT NULL, body TEXT NOT NULL,
+    began_at INTEGER NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at, id);
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -74,7 +74,7 @@ CREATE TABLE stk_stock_take_item (
     organisation BLOB NOT NULL, take BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, line INTEGER NOT NULL,
     site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL, batch TEXT NOT NULL,
     serial TEXT NOT NULL, snapshot BLOB NOT NULL, article TEXT NOT NULL, brand BLOB, category BLOB, counted INTEGER,
-    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT,
+    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB,
     PRIMARY KEY (organisation, take, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
@@ -89,26 +89,26 @@ CREATE TABLE stk_stock_take_total (
 
 CREATE TABLE stk_count_entry (
     organisation BLOB NOT NULL, document BLOB NOT NULL, item BLOB NOT NULL, number INTEGER NOT NULL, id BLOB NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (organisation, document, item, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_inventory_count (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, site BLOB NOT NULL, state TEXT NOT NULL,
-    began_at INTEGER NOT NULL, epoch INTEGER NOT NULL, body TEXT NOT NULL,
+    began_at INTEGER NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stk_inventory_count_age ON stk_inventory_count (organisation, site, began_at, id);
 
 CREATE TABLE stk_open_count (
-    organisation BLOB NOT NULL, site BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, site BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, site)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_inventory_count_item (
     organisation BLOB NOT NULL, inventory_count BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL,
     created_at INTEGER NOT NULL, discrepancy INTEGER NOT NULL, significant INTEGER NOT NULL,
-    missing_minor INTEGER NOT NULL, excess_minor INTEGER NOT NULL, body TEXT NOT NULL,
+    missing_minor INTEGER NOT NULL, excess_minor INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, inventory_count, created_at, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_inventory_count_item_id ON stk_inventory_count_item (organisation, inventory_count, id);
@@ -122,13 +122,13 @@ CREATE TABLE stk_inventory_count_total (
 
 CREATE TABLE stk_inventory_count_entry (
     organisation BLOB NOT NULL, document BLOB NOT NULL, item BLOB NOT NULL, number INTEGER NOT NULL, id BLOB NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (organisation, document, item, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_stock_adjustment (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, site BLOB NOT NULL, state TEXT NOT NULL,
-    began_at INTEGER NOT NULL, product BLOB NOT NULL, body TEXT NOT NULL,
+    began_at INTEGER NOT NULL, product BLOB NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stk_stock_adjustment_age ON stk_stock_adjustment (organisation, site, began_at, id);
@@ -136,37 +136,37 @@ CREATE INDEX stk_stock_adjustment_product ON stk_stock_adjustment (organisation,
 
 CREATE TABLE stk_inventory_order (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, site BLOB NOT NULL, state TEXT NOT NULL,
-    began_at INTEGER NOT NULL, body TEXT NOT NULL,
+    began_at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stk_inventory_order_age ON stk_inventory_order (organisation, site, began_at, id);
 
 CREATE TABLE stk_inventory_order_item (
     organisation BLOB NOT NULL, inventory_order BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL,
-    line INTEGER NOT NULL, body TEXT NOT NULL,
+    line INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, inventory_order, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_inventory_order_item_id ON stk_inventory_order_item (organisation, inventory_order, id);
 
 CREATE TABLE stk_stock_import (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_import_chunk (
     organisation BLOB NOT NULL, stock_import BLOB NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (organisation, stock_import, number)
 ) STRICT;
 
 CREATE TABLE stk_export (
-    organisation BLOB NOT NULL, job BLOB NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL,
+    organisation BLOB NOT NULL, job BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, job)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_export_chunk (
     organisation BLOB NOT NULL, job BLOB NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (organisation, job, number)
 ) STRICT;
 
@@ -178,13 +178,13 @@ CREATE TABLE stk_retired (
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
-    organisation BLOB NOT NULL, id TEXT NOT NULL, digest BLOB, outcome TEXT, at INTEGER NOT NULL,
+    organisation BLOB NOT NULL, id TEXT NOT NULL, digest BLOB, outcome BLOB, at INTEGER NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stk_command_at ON stk_command (organisation, at);
 
 CREATE TABLE stk_job (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, site BLOB NOT NULL, task TEXT NOT NULL, requested_by TEXT NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, site BLOB NOT NULL, task BLOB NOT NULL, requested_by BLOB NOT NULL,
     state TEXT NOT NULL, worker TEXT, leased_until INTEGER, due_at INTEGER, attempts INTEGER NOT NULL,
     max_attempts INTEGER NOT NULL, leases INTEGER NOT NULL, run_at INTEGER NOT NULL, progress_done INTEGER NOT NULL,
     progress_total INTEGER NOT NULL, last_error TEXT, created_at INTEGER NOT NULL, finished_at INTEGER,

@@ -95,6 +95,7 @@ impl ToSql for Bound<'_> {
             Cell::Int(value) => ValueRef::Integer(*value),
             Cell::Text(value) => ValueRef::Text(value.as_bytes()),
             Cell::Uuid(value) => ValueRef::Blob(value.as_bytes()),
+            Cell::Bytes(value) => ValueRef::Blob(value),
         }))
     }
 }
@@ -106,7 +107,9 @@ fn cell(value: ValueRef<'_>) -> Option<Cell> {
         ValueRef::Integer(value) => Some(Cell::Int(value)),
         ValueRef::Real(_) => None,
         ValueRef::Text(value) => Some(Cell::Text(std::str::from_utf8(value).ok()?.to_owned())),
-        ValueRef::Blob(value) => Uuid::from_slice(value).ok().map(Cell::Uuid),
+        ValueRef::Blob(value) => {
+            Some(Uuid::from_slice(value).map_or_else(|_| Cell::Bytes(value.to_owned()), Cell::Uuid))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use futures_channel::oneshot;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::commit_in::applied;
@@ -185,6 +186,8 @@ fn connect(path: &PathBuf, options: &SqliteOptions) -> Result<Connection, StoreE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(options.busy_timeout)?;
+        // Plans don't hang on the values of parameters: otherwise statements are compiled again for each.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let synchronous = match options.durability {
             Durability::Full => "FULL",

@@ -32,6 +32,9 @@ fn with_at_most(path: &Path, max_bytes: u64) -> SqliteStore {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_fit_is_refused_whole_and_done_once_there_is_space() {
     let (folder, template) = nowhere();
+    // Small pages, so that everything needs new ones.
+    let small = "PRAGMA page_size = 512; CREATE TABLE sized (x); DROP TABLE sized";
+    raw(&template).execute_batch(small).unwrap();
     let script = Script::on(Arc::new(open(&template)), Size::Small, 0);
     script.prepare().await;
     drop(script);
