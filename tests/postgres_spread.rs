@@ -26,8 +26,8 @@ fn outline(schema: &str) -> BTreeSet<String> {
                 !["COLLATE", "\"C\"", "STRICT,", "STRICT", "WITHOUT", "ROWID"].contains(word)
             })
             .map(|word| match word {
-                "BLOB" => "UUID",
-                "BLOB," => "UUID,",
+                "BLOB" | "BYTEA" => "UUID",
+                "BLOB," | "BYTEA," => "UUID,",
                 "INTEGER" => "BIGINT",
                 "INTEGER," => "BIGINT,",
                 word => word,
@@ -95,6 +95,8 @@ fn arguments(text: &str) -> String {
                 "bigint[]" => "ARRAY[1]::bigint[]".to_owned(),
                 "text" => "'x'".to_owned(),
                 "text[]" => "ARRAY['x']".to_owned(),
+                "bytea" => "'x'".to_owned(),
+                "bytea[]" => "ARRAY['x'::bytea]".to_owned(),
                 "" => "NULL".to_owned(),
                 cast => panic!("a parameter is cast to {cast}"),
             }

@@ -1,20 +1,20 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), flags are 0 or 1. Texts are
--- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What is bytea and no id is a record,
+-- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What is BYTEA is a record,
 -- as MessagePack. Every key and index begins with the organisation, so that tables can be spread by it; only the index by which
 -- jobs are leased goes across.
 
 CREATE TABLE stk_site (
-    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 
 CREATE TABLE stk_product (
-    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 
 CREATE TABLE stk_supplier (
-    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 
@@ -29,14 +29,14 @@ CREATE TABLE stk_stock_level (
     organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
     place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL, quantity BIGINT NOT NULL, reserved BIGINT NOT NULL, stocked BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL, body bytea NOT NULL,
+    updated_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
 );
 
 -- Where a serial number is on hand: of a product (of_product 1), or of all products (0, under no product).
 CREATE TABLE stk_serial_mark (
     organisation UUID NOT NULL, serial TEXT COLLATE "C" NOT NULL, of_product BIGINT NOT NULL, product UUID NOT NULL,
-    version BIGINT NOT NULL, body bytea NOT NULL,
+    version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, serial, of_product, product)
 );
 
@@ -44,7 +44,7 @@ CREATE TABLE stk_stock_event (
     organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
     place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
     position BIGINT NOT NULL, id UUID NOT NULL, sequence BIGINT NOT NULL, change BIGINT NOT NULL,
-    on_hand BIGINT NOT NULL, recorded_at BIGINT NOT NULL, body bytea NOT NULL,
+    on_hand BIGINT NOT NULL, recorded_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, site, position)
 );
 CREATE UNIQUE INDEX stk_stock_event_id ON stk_stock_event (organisation, id);
@@ -59,15 +59,15 @@ CREATE TABLE stk_ledger (
 
 CREATE TABLE stk_stock_take (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
-    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body bytea NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at, id);
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
-    organisation UUID NOT NULL, id UUID NOT NULL, body bytea NOT NULL,
-    PRIMARY KEY (organisation, id)
+    organisation UUID NOT NULL, product UUID NOT NULL, id UUID NOT NULL, body BYTEA NOT NULL,
+    PRIMARY KEY (organisation, product, id)
 );
 
 CREATE TABLE stk_stock_take_item (
@@ -75,7 +75,7 @@ CREATE TABLE stk_stock_take_item (
     site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL, place TEXT COLLATE "C" NOT NULL,
     batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL, snapshot UUID NOT NULL,
     article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
-    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body bytea,
+    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA,
     PRIMARY KEY (organisation, take, line, id)
 );
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
@@ -89,26 +89,26 @@ CREATE TABLE stk_stock_take_total (
 
 CREATE TABLE stk_count_entry (
     organisation UUID NOT NULL, document UUID NOT NULL, item UUID NOT NULL, number BIGINT NOT NULL, id UUID NOT NULL,
-    body bytea NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (organisation, document, item, number)
 );
 
 CREATE TABLE stk_inventory_count (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
-    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body bytea NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 CREATE INDEX stk_inventory_count_age ON stk_inventory_count (organisation, site, began_at, id);
 
 CREATE TABLE stk_open_count (
-    organisation UUID NOT NULL, site UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, site UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, site)
 );
 
 CREATE TABLE stk_inventory_count_item (
     organisation UUID NOT NULL, inventory_count UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL,
     created_at BIGINT NOT NULL, discrepancy BIGINT NOT NULL, significant BIGINT NOT NULL, missing_minor BIGINT NOT NULL,
-    excess_minor BIGINT NOT NULL, body bytea NOT NULL,
+    excess_minor BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, inventory_count, created_at, id)
 );
 CREATE UNIQUE INDEX stk_inventory_count_item_id ON stk_inventory_count_item (organisation, inventory_count, id);
@@ -122,13 +122,13 @@ CREATE TABLE stk_inventory_count_total (
 
 CREATE TABLE stk_inventory_count_entry (
     organisation UUID NOT NULL, document UUID NOT NULL, item UUID NOT NULL, number BIGINT NOT NULL, id UUID NOT NULL,
-    body bytea NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (organisation, document, item, number)
 );
 
 CREATE TABLE stk_stock_adjustment (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
-    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, product UUID NOT NULL, body bytea NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, product UUID NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 CREATE INDEX stk_stock_adjustment_age ON stk_stock_adjustment (organisation, site, began_at, id);
@@ -136,36 +136,36 @@ CREATE INDEX stk_stock_adjustment_product ON stk_stock_adjustment (organisation,
 
 CREATE TABLE stk_inventory_order (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
-    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, body bytea NOT NULL,
+    state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 CREATE INDEX stk_inventory_order_age ON stk_inventory_order (organisation, site, began_at, id);
 
 CREATE TABLE stk_inventory_order_item (
     organisation UUID NOT NULL, inventory_order UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL,
-    line BIGINT NOT NULL, body bytea NOT NULL,
+    line BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, inventory_order, line, id)
 );
 CREATE UNIQUE INDEX stk_inventory_order_item_id ON stk_inventory_order_item (organisation, inventory_order, id);
 
 CREATE TABLE stk_stock_import (
-    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 
 CREATE TABLE stk_import_chunk (
     organisation UUID NOT NULL, stock_import UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL,
-    body bytea NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (organisation, stock_import, number)
 );
 
 CREATE TABLE stk_export (
-    organisation UUID NOT NULL, job UUID NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, job UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, job)
 );
 
 CREATE TABLE stk_export_chunk (
-    organisation UUID NOT NULL, job UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL, body bytea NOT NULL,
+    organisation UUID NOT NULL, job UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, job, number)
 );
 
@@ -177,13 +177,13 @@ CREATE TABLE stk_retired (
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
-    organisation UUID NOT NULL, id TEXT COLLATE "C" NOT NULL, digest UUID, outcome bytea, at BIGINT NOT NULL,
+    organisation UUID NOT NULL, id TEXT COLLATE "C" NOT NULL, digest UUID, outcome BYTEA, at BIGINT NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 CREATE INDEX stk_command_at ON stk_command (organisation, at);
 
 CREATE TABLE stk_job (
-    organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, task bytea NOT NULL, requested_by bytea NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, task BYTEA NOT NULL, requested_by BYTEA NOT NULL,
     state TEXT COLLATE "C" NOT NULL, worker TEXT, leased_until BIGINT, due_at BIGINT,
     attempts BIGINT NOT NULL, max_attempts BIGINT NOT NULL, leases BIGINT NOT NULL, run_at BIGINT NOT NULL,
     progress_done BIGINT NOT NULL, progress_total BIGINT NOT NULL, last_error TEXT, created_at BIGINT NOT NULL,

@@ -242,6 +242,7 @@ impl<W: Wire> Snapshot for Session<W> {
 impl<W: Wire> Transaction for Session<W> {
     const LOCK: &'static str = " FOR UPDATE OF t";
     const SKIP_LOCKED: &'static str = " FOR UPDATE OF t SKIP LOCKED";
+    const REWRITES_INDEXES: bool = false;
     const PARTS: u8 = 16;
 
     async fn run(&mut self, query: &Query) -> Result<u64, StoreError> {

@@ -119,8 +119,8 @@ async fn add<T: Transaction>(
         let kinds = [
             Kind::Uuid,
             Kind::Uuid,
-            Kind::Text,
-            Kind::Text,
+            Kind::Bytes,
+            Kind::Bytes,
             Kind::Int,
             Kind::Int,
             Kind::Int,

@@ -61,12 +61,13 @@ impl Query {
 
     fn parameter(&mut self, parameter: Parameter) {
         self.parameters.push(parameter);
-        let sign = match self.dialect {
-            Dialect::Sqlite => '?',
-            Dialect::Postgres => '$',
-        };
-        let written = write!(self.text, "{sign}{}", self.parameters.len());
-        debug_assert!(written.is_ok(), "writing to a string does not fail");
+        match self.dialect {
+            Dialect::Sqlite => self.text.push('?'),
+            Dialect::Postgres => {
+                let written = write!(self.text, "${}", self.parameters.len());
+                debug_assert!(written.is_ok(), "writing to a string does not fail");
+            }
+        }
     }
 
     /// Adds a parameter.
@@ -98,13 +99,17 @@ impl Query {
     pub(crate) fn table(&mut self, kinds: &[Kind], rows: Vec<Vec<Cell>>) -> &mut Self {
         match self.dialect {
             Dialect::Sqlite => {
-                self.push("(VALUES ");
-                for (nth, row) in rows.into_iter().enumerate() {
-                    self.push(if nth > 0 { ", (" } else { "(" });
-                    self.bind_all(row);
-                    self.push(")");
-                }
+                let mut one = String::from(",(?");
+                one.extend(kinds.iter().skip(1).map(|_| ",?"));
+                one.push(')');
+                let all = one.repeat(rows.len());
+                self.push("(VALUES ").push(all.get(1..).unwrap_or_default());
                 self.push(") AS w");
+                self.parameters
+                    .reserve(rows.len().saturating_mul(kinds.len()));
+                for row in rows {
+                    self.parameters.extend(row.into_iter().map(Parameter::One));
+                }
             }
             Dialect::Postgres => {
                 let mut columns: Vec<Vec<Cell>> = kinds
@@ -207,6 +212,9 @@ pub(crate) trait Transaction: Snapshot {
 
     /// What a query ends with that takes rows which nobody else holds.
     const SKIP_LOCKED: &'static str;
+
+    /// Whether a column that is set to what it was already costs its indexes.
+    const REWRITES_INDEXES: bool;
 
     /// In how many parts totals are kept.
     const PARTS: u8;

@@ -6,7 +6,7 @@
 //! there are millions, have no body before they are counted, and share what they show of their products in
 //! `product_snapshot`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -30,6 +30,9 @@ pub(crate) struct Table {
     pub(crate) key: &'static [Column],
     /// What else it has, after its version.
     pub(crate) columns: &'static [Column],
+    /// How many of these columns, the first ones, hardly ever change: an update tries to leave them, and the indexes that
+    /// they are in, alone.
+    pub(crate) settled: usize,
     /// What a commit must know of what is there, beside its version.
     pub(crate) facts: &'static [&'static str],
 }
@@ -60,24 +63,28 @@ pub(crate) mod tables {
         name: "stk_site",
         key: ID,
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static PRODUCT: Table = Table {
         name: "stk_product",
         key: ID,
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static SUPPLIER: Table = Table {
         name: "stk_supplier",
         key: ID,
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static STOCK_TAKE: Table = Table {
         name: "stk_stock_take",
         key: ID,
         columns: &[LISTED[0], LISTED[1], LISTED[2], ("epoch", Kind::Int), BODY],
+        settled: 0,
         facts: &["epoch"],
     };
     pub(crate) static STOCK_TAKE_ITEM: Table = Table {
@@ -101,18 +108,21 @@ pub(crate) mod tables {
             ("updated_at", Kind::Int),
             BODY,
         ],
+        settled: 7,
         facts: &["counted", "adjustment_minor", "snapshot"],
     };
     pub(crate) static INVENTORY_COUNT: Table = Table {
         name: "stk_inventory_count",
         key: ID,
         columns: &[LISTED[0], LISTED[1], LISTED[2], ("epoch", Kind::Int), BODY],
+        settled: 0,
         facts: &["epoch"],
     };
     pub(crate) static OPEN_COUNT: Table = Table {
         name: "stk_open_count",
         key: &[("site", Kind::Uuid)],
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static INVENTORY_COUNT_ITEM: Table = Table {
@@ -126,6 +136,7 @@ pub(crate) mod tables {
             ("excess_minor", Kind::Int),
             BODY,
         ],
+        settled: 0,
         facts: &["discrepancy", "missing_minor", "excess_minor"],
     };
     pub(crate) static STOCK_ADJUSTMENT: Table = Table {
@@ -138,42 +149,49 @@ pub(crate) mod tables {
             ("product", Kind::Uuid),
             BODY,
         ],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static INVENTORY_ORDER: Table = Table {
         name: "stk_inventory_order",
         key: ID,
         columns: &[LISTED[0], LISTED[1], LISTED[2], BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static INVENTORY_ORDER_ITEM: Table = Table {
         name: "stk_inventory_order_item",
         key: &[("inventory_order", Kind::Uuid), ("id", Kind::Uuid)],
         columns: &[("line", Kind::Int), BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static STOCK_IMPORT: Table = Table {
         name: "stk_stock_import",
         key: ID,
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static IMPORT_CHUNK: Table = Table {
         name: "stk_import_chunk",
         key: &[("stock_import", Kind::Uuid), ("number", Kind::Int)],
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static EXPORT: Table = Table {
         name: "stk_export",
         key: &[("job", Kind::Uuid)],
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static EXPORT_CHUNK: Table = Table {
         name: "stk_export_chunk",
         key: &[("job", Kind::Uuid), ("number", Kind::Int)],
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static SERIAL_MARK: Table = Table {
@@ -185,6 +203,7 @@ pub(crate) mod tables {
             ("product", Kind::Uuid),
         ],
         columns: &[BODY],
+        settled: 0,
         facts: &[],
     };
     pub(crate) static STOCK_LEVEL: Table = Table {
@@ -197,6 +216,7 @@ pub(crate) mod tables {
             ("updated_at", Kind::Int),
             BODY,
         ],
+        settled: 0,
         facts: &[],
     };
 }
@@ -294,22 +314,22 @@ fn key_code(row: &mut Row) -> Result<Option<Code>, Unreadable> {
 /// What lines show of their products: each once, under an id that follows from what it says.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
-    ids: HashMap<usize, Uuid>,
-    /// What is to be kept.
-    pub(crate) bodies: HashMap<Uuid, Vec<u8>>,
+    ids: HashMap<(usize, ProductId), Uuid>,
+    /// What is to be kept, by product: lines are mostly added in the order of their products.
+    pub(crate) bodies: BTreeMap<(Uuid, Uuid), Vec<u8>>,
 }
 
 impl Snapshots {
-    /// The snapshot of a product. The product must outlive this: it is known by where it stands.
-    fn id(&mut self, product: &Arc<Product>) -> Result<Uuid, Unwritable> {
-        let place = Arc::as_ptr(product).addr();
+    /// The snapshot of the product that lines of a key show. It must outlive this: it is known by where it stands.
+    fn id(&mut self, of: ProductId, product: &Arc<Product>) -> Result<Uuid, Unwritable> {
+        let place = (Arc::as_ptr(product).addr(), of);
         if let Some(id) = self.ids.get(&place) {
             return Ok(*id);
         }
         let body = pack(product)?;
         let id = Uuid::new_v5(&product.organisation.as_uuid(), &body);
         self.ids.insert(place, id);
-        self.bodies.insert(id, body);
+        self.bodies.insert((of.as_uuid(), id), body);
         Ok(id)
     }
 }
@@ -395,7 +415,7 @@ fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cel
     let mut cells = Vec::with_capacity(16);
     cells.push((*line).into());
     cells.append(&mut stock_key_cells(key));
-    cells.push(snapshots.id(product)?.into());
+    cells.push(snapshots.id(key.product, product)?.into());
     cells.push(product.article_id.as_str().into());
     cells.push(product.brand.as_ref().map(|it| it.id.as_uuid()).into());
     cells.push(product.category.as_ref().map(|it| it.id.as_uuid()).into());
@@ -413,7 +433,7 @@ pub(crate) const LINE: &str = "i.version, i.id, i.take, i.line, i.site, i.produc
 
 /// What [`LINE`] is selected from.
 pub(crate) const LINES: &str = "stk_stock_take_item AS i JOIN stk_product_snapshot AS s \
-     ON s.organisation = i.organisation AND s.id = i.snapshot";
+     ON s.organisation = i.organisation AND s.product = i.product AND s.id = i.snapshot";
 
 /// Products that were read from snapshots, so that lines share them.
 pub(crate) type Shown = std::sync::Mutex<HashMap<Uuid, Arc<Product>>>;

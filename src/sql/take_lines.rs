@@ -277,7 +277,7 @@ pub(crate) async fn counting_view<S: Snapshot>(
             .push(" LEFT JOIN stk_stock_take_item AS i ON i.organisation = h.organisation")
             .push(" AND i.take = h.id AND i.id = w.column2")
             .push(" LEFT JOIN stk_product_snapshot AS s ON s.organisation = i.organisation")
-            .push(" AND s.id = i.snapshot")
+            .push(" AND s.product = i.product AND s.id = i.snapshot")
             .push(ON_HAND.trim_end_matches(" AND l.stocked = 1"));
         query
             .push(" WHERE h.organisation = ")

@@ -89,15 +89,12 @@ pub(super) fn applied<C: std::borrow::Borrow<Connection>>(
 ) -> Result<CommitOutcome, CommitError> {
     session.operation = "commit";
     let mut attempt = |care| -> Result<_, CommitError> {
-        session.say("SAVEPOINT changes")?;
+        session.begin_part()?;
         let result = finished("commit", commit(session, changes, care));
-        let is_lost = session.connection.borrow().is_autocommit();
-        if result.is_err() && !is_lost {
-            session.say("ROLLBACK TO changes")?;
+        if result.is_err() {
+            session.undo_part()?;
         }
-        if !is_lost {
-            session.say("RELEASE changes")?;
-        }
+        session.end_part()?;
         Ok(result)
     };
     match attempt(Care::Hopeful)? {

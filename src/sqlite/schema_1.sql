@@ -66,8 +66,8 @@ CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at,
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (organisation, id)
+    organisation BLOB NOT NULL, product BLOB NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (organisation, product, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_stock_take_item (

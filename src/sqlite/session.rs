@@ -18,6 +18,9 @@ use crate::store::{StoreError, StoreErrorKind};
 pub(crate) struct Session<C> {
     pub(super) connection: C,
     pub(super) operation: &'static str,
+    /// Whether the whole transaction is of one piece of work: then it needs no savepoint, for which SQLite would copy
+    /// every page that it changes.
+    pub(super) is_alone: bool,
 }
 
 impl<C: Borrow<Connection>> Session<C> {
@@ -25,6 +28,39 @@ impl<C: Borrow<Connection>> Session<C> {
         Self {
             connection,
             operation: "open",
+            is_alone: false,
+        }
+    }
+
+    /// Begins something that is undone by [`undo_part`](Self::undo_part), and otherwise ended by
+    /// [`end_part`](Self::end_part).
+    pub(super) fn begin_part(&self) -> Result<(), StoreError> {
+        if self.is_alone {
+            Ok(())
+        } else {
+            self.say("SAVEPOINT part")
+        }
+    }
+
+    /// Undoes what was begun last; it is begun anew then. Nothing is left to undo when SQLite has undone everything by
+    /// itself, as it does when the disk is full.
+    pub(super) fn undo_part(&self) -> Result<(), StoreError> {
+        if self.connection.borrow().is_autocommit() {
+            return Ok(());
+        }
+        if self.is_alone {
+            self.say("ROLLBACK")?;
+            self.say("BEGIN IMMEDIATE")
+        } else {
+            self.say("ROLLBACK TO part")
+        }
+    }
+
+    pub(super) fn end_part(&self) -> Result<(), StoreError> {
+        if self.is_alone || self.connection.borrow().is_autocommit() {
+            Ok(())
+        } else {
+            self.say("RELEASE part")
         }
     }
 
@@ -129,6 +165,7 @@ impl<C: Borrow<Connection>> Snapshot for Session<C> {
 impl<C: Borrow<Connection>> Transaction for Session<C> {
     const LOCK: &'static str = "";
     const SKIP_LOCKED: &'static str = "";
+    const REWRITES_INDEXES: bool = true;
     const PARTS: u8 = 1;
 
     fn run(&mut self, query: &Query) -> impl Future<Output = Result<u64, StoreError>> + Send {

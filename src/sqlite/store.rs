@@ -197,6 +197,8 @@ fn connect(path: &PathBuf, options: &SqliteOptions) -> Result<Connection, StoreE
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
+        // What undoes a statement that fails half way is kept in memory, not in a file.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(
             None,
             "cache_size",

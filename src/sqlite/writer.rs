@@ -82,12 +82,13 @@ fn one_by_one(session: &mut Session<Connection>, group: Vec<Box<dyn Task>>, erro
     }
 }
 
-/// Writes a group in one transaction: each task on a savepoint of its own.
+/// Writes a group in one transaction: each task so that it can be undone without the others.
 fn write_group(
     session: &mut Session<Connection>,
     mut group: Vec<Box<dyn Task>>,
 ) -> Result<(), (Vec<Box<dyn Task>>, Failure)> {
     session.operation = "commit";
+    session.is_alone = group.len() == 1;
     let mut write = || {
         session.say("BEGIN IMMEDIATE").map_err(Failure::Nothing)?;
         for task in &mut group {
@@ -120,7 +121,7 @@ fn write_group(
 }
 
 fn run_one(session: &mut Session<Connection>, task: &mut dyn Task) -> Result<(), StoreError> {
-    session.say("SAVEPOINT task")?;
+    session.begin_part()?;
     let keep = task.run(session);
     session.operation = "commit";
     if session.connection.is_autocommit() {
@@ -128,9 +129,9 @@ fn run_one(session: &mut Session<Connection>, task: &mut dyn Task) -> Result<(),
         return Err(StoreError::new(StoreErrorKind::Unavailable, "commit"));
     }
     if !keep {
-        session.say("ROLLBACK TO task")?;
+        session.undo_part()?;
     }
-    session.say("RELEASE task")
+    session.end_part()
 }
 
 /// Undoes the transaction, if SQLite has not already.
