@@ -1,20 +1,32 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::app::{Options, StoreChoice};
 
 /// How the program is called.
 pub(crate) const USAGE: &str = "\
-usage: server [--seed FILE] [--db PATH | --postgres URL] [--listen ADDRESS] [--limit NUMBER]
+usage: server [--seed FILE] [--db PATH | --postgres URL] [--listen ADDRESS] [--limit NUMBER] [--lease SECONDS]
 
   --seed FILE       a JSON file with sites, users, products and stock, loaded once
   --db PATH         keep everything in this SQLite file
   --postgres URL    keep everything in this PostgreSQL database
   --listen ADDRESS  where to listen, 127.0.0.1:8080 unless told; port 0 is a free one
   --limit NUMBER    requests a minute and store to the stocktake lists, 200 unless told
+  --lease SECONDS   how long a job waits when the process that does it dies, 5 unless told
 
 Without --db and --postgres everything is kept in memory.";
+
+/// What takes a value.
+const NAMES: [&str; 6] = [
+    "--seed",
+    "--db",
+    "--postgres",
+    "--listen",
+    "--limit",
+    "--lease",
+];
 
 /// What the command line says.
 #[derive(Debug)]
@@ -45,7 +57,7 @@ impl Arguments {
                 parsed.help = true;
                 continue;
             }
-            if !["--seed", "--db", "--postgres", "--listen", "--limit"].contains(&name.as_str()) {
+            if !NAMES.contains(&name.as_str()) {
                 return Err(format!("unknown argument {name}"));
             }
             let value = value
@@ -59,6 +71,11 @@ impl Arguments {
                     let number = value.parse().ok().filter(|number| *number > 0);
                     options.requests_per_minute =
                         number.ok_or("--limit needs a number of one or more")?;
+                }
+                "--lease" => {
+                    let seconds = value.parse().ok().filter(|seconds| *seconds > 0);
+                    let seconds = seconds.ok_or("--lease needs a number of one or more")?;
+                    options.lease = Duration::from_secs(seconds);
                 }
                 _ if options.store != StoreChoice::Memory => {
                     return Err("one of --db and --postgres, once".to_owned());

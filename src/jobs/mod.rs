@@ -1,6 +1,11 @@
 //! Doing queued work. The host owns the loop: it calls [`Worker::run_once`] from a thread, a task or a cron
 //! job, from as many processes as it likes.
 //!
+//! A job is leased for a while, and the lease is extended while the work goes on; when a process dies, the next worker
+//! has to wait until the lease has run out, and continues where the last commit was. [`Worker::with_lease`] says how
+//! long that is, [`Worker::with_timer`] keeps short leases alive during long steps, and [`Worker::stop`] hands the job
+//! back before a process ends by itself.
+//!
 //! ```no_run
 //! # async fn example(stocktake: stocktake::service::Stocktake, pause: impl AsyncFn()) {
 //! use stocktake::jobs::{Ran, Worker};
@@ -15,6 +20,8 @@
 //! # }
 //! ```
 
+mod timer;
 mod worker;
 
+pub use timer::Timer;
 pub use worker::{Courier, Ran, Worker};

@@ -1,16 +1,25 @@
 //! One worker.
 
 use std::fmt::Debug;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
+
+use super::Timer;
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
 use crate::service::{Error, OrderLetter, Stocktake};
 use crate::store::{Job, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
 
-/// How long a lease lasts; a running job keeps extending it.
-const LEASE_MICROS: i64 = 60 * 1_000_000;
+/// How long a lease lasts, unless told otherwise.
+const LEASE: Duration = Duration::from_mins(1);
+/// How often a lease is extended while it lasts: two extensions may fail before it is lost.
+const BEATS: u32 = 3;
 /// The longest wait between two attempts.
 const MAX_BACKOFF_SECONDS: i64 = 60 * 60;
 
@@ -20,6 +29,9 @@ pub struct Worker {
     stocktake: Stocktake,
     name: String,
     courier: Option<Arc<dyn Courier>>,
+    lease: Duration,
+    timer: Option<Arc<dyn Timer>>,
+    stopped: Arc<AtomicBool>,
 }
 
 /// Brings orders to suppliers: the host's mail, or whatever it uses (S3.5).
@@ -49,6 +61,8 @@ pub enum Ran {
     Dead(JobId),
     /// Somebody else has the job by now.
     Lost(JobId),
+    /// The worker was told to stop: the job is queued again, as far as it came, for whoever comes next.
+    HandedBack(JobId),
 }
 
 impl Worker {
@@ -58,6 +72,9 @@ impl Worker {
             stocktake: stocktake.clone(),
             name: name.into(),
             courier: None,
+            lease: LEASE,
+            timer: None,
+            stopped: Arc::default(),
         }
     }
 
@@ -69,6 +86,29 @@ impl Worker {
         self
     }
 
+    /// The same worker with leases of another length: a minute, unless told; not more than a day. It is how
+    /// long a job waits for another worker when this one dies. The lease is extended after each step of a job; where
+    /// a step may take longer than a lease, give the worker a [timer](Self::with_timer) as well.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease.clamp(Duration::from_millis(1), Duration::from_hours(24));
+        self
+    }
+
+    /// The same worker with a timer: it extends its lease also in the middle of a step, and gives a step up
+    /// whose lease is lost. Leases can be short then, however long a step or a courier takes.
+    #[must_use]
+    pub fn with_timer(mut self, timer: Arc<dyn Timer>) -> Self {
+        self.timer = Some(timer);
+        self
+    }
+
+    /// Tells the worker and its clones to stop, for good: the job under way is handed back after its step, so that
+    /// it waits for nobody's lease, and no other one is begun. A job that is handed back has used up an attempt.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
     /// Does the job that is due longest, if there is one. A job that is refused by its state or its object
     /// ends at once: trying again would not help. Other failures are tried again, later each time.
     ///
@@ -76,19 +116,49 @@ impl Worker {
     ///
     /// Failures of the store while leasing.
     pub async fn run_once(&self) -> Result<Ran, StoreError> {
+        if self.is_stopped() {
+            return Ok(Ran::Nothing);
+        }
         let now = self.stocktake.clock.now();
         let lease = self
             .stocktake
             .queue
-            .lease(&self.name, now, now.later_by(LEASE_MICROS))
+            .lease(&self.name, now, self.lease_from(now))
             .await?;
         match lease {
             None => Ok(Ran::Nothing),
             Some(lease) => {
-                let result = self.run(&lease).await;
+                let result = self.run_kept(&lease).await;
                 self.end(&lease, result).await
             }
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn lease_from(&self, now: Timestamp) -> Timestamp {
+        now.later_by(i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Does a job, and keeps its lease meanwhile.
+    async fn run_kept(&self, lease: &Lease) -> Result<(), Interrupted> {
+        let Some(timer) = &self.timer else {
+            return self.run(lease).await;
+        };
+        let pause = self.lease.checked_div(BEATS).unwrap_or(self.lease);
+        let keeping = async {
+            loop {
+                timer.wait(pause).await;
+                // A store that fails now may not at the next beat; and if it does, the work itself tells.
+                if let Err(LeaseError::Lost) = self.extend(lease).await {
+                    break;
+                }
+            }
+            Err(Interrupted::Lost)
+        };
+        first_of(self.run(lease), keeping).await
     }
 
     /// Does jobs until none is due.
@@ -186,15 +256,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Keeps the lease while the work goes on.
+    /// Keeps the lease after a step, unless the work is to stop there.
     async fn keep(&self, lease: &Lease) -> Result<(), Interrupted> {
-        let until = self.stocktake.clock.now().later_by(LEASE_MICROS);
-        match self.stocktake.queue.extend(lease.token, until).await {
+        if self.is_stopped() {
+            return Err(Interrupted::Stopped);
+        }
+        match self.extend(lease).await {
             Ok(()) => Ok(()),
             // The last commit of the work ended the job, or somebody else has it: the next step tells.
             Err(LeaseError::Lost) => Err(Interrupted::Lost),
             Err(LeaseError::Store(error)) => Err(Interrupted::Failed(Error::Store(error))),
         }
+    }
+
+    async fn extend(&self, lease: &Lease) -> Result<(), LeaseError> {
+        let until = self.lease_from(self.stocktake.clock.now());
+        self.stocktake.queue.extend(lease.token, until).await
     }
 
     async fn end(&self, lease: &Lease, result: Result<(), Interrupted>) -> Result<Ran, StoreError> {
@@ -204,7 +281,17 @@ impl Worker {
                 self.stocktake.queue.ack(lease.token, now).await,
                 Ran::Done(id),
             ),
-            Err(Interrupted::Lost) => (Err(LeaseError::Lost), Ran::Done(id)),
+            Err(Interrupted::Lost) => (Err(LeaseError::Lost), Ran::Lost(id)),
+            Err(Interrupted::Stopped) => {
+                let queue = &self.stocktake.queue;
+                let why = "the worker was told to stop";
+                let ran = if lease.job.attempts < lease.job.max_attempts {
+                    Ran::HandedBack(id)
+                } else {
+                    Ran::Dead(id)
+                };
+                (queue.fail(lease.token, why, now, Some(now)).await, ran)
+            }
             Err(Interrupted::Failed(error)) => {
                 let retry_at = retry_at(&lease.job, &error, now);
                 let ran = if retry_at.is_some() {
@@ -244,9 +331,20 @@ impl Worker {
     }
 }
 
+/// Runs two futures until one of them is over; the other one is dropped. What is begun first goes first.
+async fn first_of<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(result),
+        Poll::Pending => other.as_mut().poll(context),
+    })
+    .await
+}
+
 /// Why work stopped.
 enum Interrupted {
     Lost,
+    Stopped,
     Failed(Error),
 }
 

@@ -421,7 +421,7 @@ impl Script {
             loop {
                 match worker.run_once().await? {
                     Ran::Nothing => break,
-                    Ran::Done(_) | Ran::Lost(_) => {}
+                    Ran::Done(_) | Ran::Lost(_) | Ran::HandedBack(_) => {}
                     Ran::Failed(_) | Ran::Dead(_) => {
                         let kind = StoreErrorKind::Unavailable;
                         return Err(StoreError::new(kind, "the job failed").into());

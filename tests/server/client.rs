@@ -68,21 +68,29 @@ impl Request {
 
     /// Sends it, and reads the whole answer.
     pub(crate) fn send(&self) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_mins(1)))
-            .unwrap();
+        Answer::of(&self.exchanged().unwrap())
+    }
+
+    /// Sends it, and does not mind when the server dies over it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn send_in_vain(&self) {
+        drop(self.exchanged());
+    }
+
+    fn exchanged(&self) -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let mut head = format!("{} {} HTTP/1.1\r\nHost: test\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
         write!(head, "Content-Length: {}\r\n", self.body.len()).unwrap();
         head.push_str("Connection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&self.body).unwrap();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&self.body)?;
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Answer::of(&bytes)
+        stream.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Sends it, and wants this status.

@@ -7,6 +7,9 @@ mod app;
 mod client;
 mod common_rules;
 mod documents;
+mod program;
+#[cfg(feature = "sqlite")]
+mod restarts;
 mod s1_items;
 mod s1_takes;
 mod s2_adjustments;

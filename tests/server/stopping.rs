@@ -1,12 +1,11 @@
 //! Starting and stopping the program itself.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::json;
 
 use crate::client::Request;
+use crate::program::{Program, program};
 use crate::shop::{MANAGER, Shop, seed, stores};
 
 #[test]
@@ -20,42 +19,12 @@ fn a_server_that_is_told_to_stop_answers_what_it_was_asked() {
     }
 }
 
-/// The program, next to the test that runs.
-fn program() -> std::path::PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let program = profile.join("examples").join("server");
-    assert!(program.exists(), "cargo build --example server");
-    program
-}
-
-/// Starts the program, and reads where it listens.
-fn start(arguments: &[&std::ffi::OsStr]) -> (Child, SocketAddr) {
-    let mut server = Command::new(program())
-        .args(["--listen", "127.0.0.1:0", "--seed"])
-        .arg(seed())
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap();
-    (server, address.parse().unwrap())
-}
-
 #[test]
 fn the_program_prints_where_it_listens_and_stops_on_sigterm() {
-    let (mut server, address) = start(&[]);
-    let health = Request::new(address, "GET", "/healthz").by(MANAGER);
+    let server = Program::start(&seed(), &[]);
+    let health = Request::new(server.address, "GET", "/healthz").by(MANAGER);
     assert_eq!(health.gives(200), json!({"status": "ok"}));
-    let told = Command::new("kill")
-        .args(["-TERM", &server.id().to_string()])
-        .status();
-    assert!(told.unwrap().success());
-    assert!(server.wait().unwrap().success());
+    assert!(server.terminate().success());
 }
 
 #[test]
@@ -66,6 +35,8 @@ fn the_program_says_what_is_wrong_with_its_arguments() {
         (vec!["--what"], "unknown argument"),
         (vec!["--seed", "no such file"], "no such file"),
         (vec!["--db", "a", "--postgres", "b"], "once"),
+        (vec!["--lease", "0"], "one or more"),
+        (vec!["--limit=no"], "one or more"),
     ] {
         let output = Command::new(program()).args(&arguments).output().unwrap();
         assert!(!output.status.success());

@@ -16,7 +16,7 @@ use super::open_store::{StoreChoice, open_store};
 use super::people::People;
 use super::request_limit::{self, RequestLimit};
 use super::seed::Seed;
-use super::worker::{self, PrintingCourier};
+use super::worker::{self, PrintingCourier, TokioTimer};
 use super::{App, Shared, description, rendering, request_size};
 
 /// How long requests under way may take once the server is told to stop.
@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Two, so that a long posting does not keep exports waiting.
 const WORKERS: [&str; 2] = ["server-1", "server-2"];
+
+/// How long a job of a process that died waits for the next one, unless told.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) listen: String,
     /// How often each store may be asked in a minute (S4.14).
     pub(crate) requests_per_minute: usize,
+    /// How long a job is leased; the lease is extended while the work goes on.
+    pub(crate) lease: Duration,
 }
 
 impl Default for Options {
@@ -45,6 +50,7 @@ impl Default for Options {
             store: StoreChoice::default(),
             listen: "127.0.0.1:8080".to_owned(),
             requests_per_minute: request_limit::MOST,
+            lease: LEASE,
         }
     }
 }
@@ -54,6 +60,7 @@ impl Default for Options {
 pub(crate) struct Server {
     listener: TcpListener,
     app: Shared,
+    lease: Duration,
 }
 
 impl Server {
@@ -81,6 +88,7 @@ impl Server {
         Ok(Self {
             listener,
             app: Arc::new(app),
+            lease: options.lease,
         })
     }
 
@@ -93,16 +101,21 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until it is told to stop; requests under way are answered, and the job under way ends its step.
+    /// Serves until it is told to stop; requests under way are answered, and jobs under way handed back after the
+    /// step that they are in.
     ///
     /// # Errors
     ///
     /// Those of the operating system.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
         let (stopping, stopped) = watch::channel(false);
-        let courier = Arc::new(PrintingCourier);
         let workers = WORKERS.map(|name| {
-            let worker = Worker::new(&self.app.stocktake, name).with_courier(courier.clone());
+            Worker::new(&self.app.stocktake, name)
+                .with_courier(Arc::new(PrintingCourier))
+                .with_lease(self.lease)
+                .with_timer(Arc::new(TokioTimer))
+        });
+        let working = workers.clone().map(|worker| {
             tokio::spawn(worker::work(worker, Arc::clone(&self.app), stopped.clone()))
         });
         let until_told = has_become(stopped.clone());
@@ -113,6 +126,7 @@ impl Server {
         stop.await;
         // Nobody may have ended before being told to.
         let _ = stopping.send(true);
+        workers.iter().for_each(Worker::stop);
         self.app.work.notify_waiters();
         let served = match tokio::time::timeout(GRACE, &mut serving).await {
             Ok(Ok(served)) => served,
@@ -122,7 +136,7 @@ impl Server {
                 Ok(())
             }
         };
-        for worker in workers {
+        for worker in working {
             let _ = tokio::time::timeout(GRACE, worker).await;
         }
         served

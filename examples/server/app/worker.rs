@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use stocktake::jobs::{Courier, Ran, Worker};
+use stocktake::jobs::{Courier, Ran, Timer, Worker};
 use stocktake::service::OrderLetter;
 use tokio::sync::watch;
 
@@ -16,12 +16,12 @@ use super::Shared;
 /// How long it rests when nothing is due and nobody rings.
 const REST: Duration = Duration::from_millis(500);
 
-/// Does jobs until it is told to stop.
+/// Does jobs until the server is told to stop.
 pub(super) async fn work(worker: Worker, app: Shared, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         match worker.run_once().await {
             Ok(Ran::Nothing) => rest(&app).await,
-            Ok(Ran::Done(_) | Ran::Failed(_) | Ran::Lost(_)) => (),
+            Ok(Ran::Done(_) | Ran::Failed(_) | Ran::Lost(_) | Ran::HandedBack(_)) => (),
             Ok(Ran::Dead(job)) => eprintln!("job {job} failed for good"),
             Err(error) => {
                 eprintln!("the queue failed: {error}");
@@ -44,6 +44,17 @@ pub(super) async fn ring(State(app): State<Shared>, request: Request, next: Next
         app.work.notify_one();
     }
     response
+}
+
+/// Keeps the leases of long work.
+#[derive(Debug)]
+pub(super) struct TokioTimer;
+
+#[async_trait]
+impl Timer for TokioTimer {
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
 }
 
 /// Stands where an application's mail is: it says what it would send.
