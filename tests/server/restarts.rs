@@ -150,8 +150,8 @@ impl Prepared {
             std::fs::copy(self.path("prepared.db"), &file).unwrap();
             let program = self.start(&file, lease);
             begin(&program, self.take);
-            let began = (0..MOST_QUESTIONS).any(|_| has_begun(&program));
-            assert!(began, "the posting does not begin");
+            let is_under_way = (0..MOST_QUESTIONS).any(|_| has_begun(&program));
+            assert!(is_under_way, "the posting does not begin");
             end(program);
             if self.is_in_the_middle(&file) {
                 return file;
