@@ -66,9 +66,12 @@ impl Request {
         self.header("Content-Type", "application/json")
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it, and reads the whole answer, which must be one that is described.
+    #[track_caller]
     pub(crate) fn send(&self) -> Answer {
-        Answer::of(&self.exchanged().unwrap())
+        let answer = Answer::of(&self.exchanged().unwrap());
+        crate::described::check(self.address, self.method, &self.path, &answer);
+        answer
     }
 
     /// Sends it, and does not mind when the server dies over it.

@@ -122,6 +122,8 @@ fn the_description_holds_together() {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(api.pointer(pointer).is_some(), "{reference}");
         }
+        assert_eq!(api["openapi"], "3.1.0");
+        assert!(api["info"]["title"].is_string() && api["info"]["version"].is_string());
         let mut ids = BTreeSet::new();
         for (path, item) in api["paths"].as_object().unwrap() {
             for (method, call) in item.as_object().unwrap() {

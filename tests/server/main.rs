@@ -6,6 +6,7 @@ mod app;
 
 mod client;
 mod common_rules;
+mod described;
 mod documents;
 mod program;
 #[cfg(feature = "sqlite")]
