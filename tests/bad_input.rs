@@ -563,6 +563,7 @@ async fn what_does_not_exist_is_not_found() {
         article: code("SKU-99"),
         batch: None,
         serial: None,
+        place: None,
         amount: q("1"),
         add_to_existing: true,
     };
@@ -682,6 +683,7 @@ async fn refused_by_state(world: &World, allowed: &[&str]) {
         article: code("SKU-0"),
         batch: None,
         serial: None,
+        place: None,
         amount: q("1"),
         add_to_existing: true,
     };
@@ -911,6 +913,7 @@ async fn articles_are_known_and_stocked() {
         article: code("SKU-1"),
         batch: None,
         serial: None,
+        place: None,
         amount: q("1"),
         add_to_existing: false,
     };
@@ -1933,6 +1936,7 @@ async fn the_role_is_asked_before_the_request() {
         article: code("SKU-1"),
         batch: None,
         serial: None,
+        place: None,
         amount: q("1"),
         add_to_existing: true,
     };
@@ -2067,7 +2071,8 @@ fn operations() -> Vec<Row> {
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
         CountItem Counted Site "count_lines" |w, c, n| async { w.shop.stocktake.stock_takes().count_lines(c, n.take, &[(n.item, CountRequest::set(q("1")))]).await };
         CountItem Counted Site "inventory" |w, c, n| w.shop.stocktake.stock_takes().inventory(c, n.take, InventoryRequest {
-            article: code("SKU-0"), batch: None, serial: None, amount: q("1"), add_to_existing: true,
+            article: code("SKU-0"), batch: None, serial: None, place: None, amount: q("1"),
+            add_to_existing: true,
         });
         Read Counted Site "count_entries" |w, c, n| w.shop.stocktake.stock_takes().count_entries(c, n.take, n.item);
         DeleteStockTakeItem Counted Site "delete_item" |w, c, n| w.shop.stocktake.stock_takes().delete_item(c, n.take, n.item);

@@ -1,7 +1,8 @@
 //! Stocktake lists through the service, row by row of S4. Each test is named by the row it shows.
 
 use stocktake::domain::{
-    LineOutcome, MovementPolicy, PostingOptions, Quantity, SearchText, StockTake, StockTakeState,
+    LineOutcome, MovementPolicy, PostingOptions, Quantity, SearchText, StockKey, StockTake,
+    StockTakeState,
 };
 use stocktake::service::{
     Caller, CountRequest, InventoryRequest, Movement, NewMovement, NewStockTakeList,
@@ -68,6 +69,7 @@ fn inventory(article: &str, amount: &str) -> InventoryRequest {
         article: article.parse().unwrap(),
         batch: None,
         serial: None,
+        place: None,
         amount: q(amount),
         add_to_existing: true,
     }
@@ -420,6 +422,49 @@ async fn s4_7_an_article_is_counted_by_batch_and_serial_and_adds_by_default() {
             .unwrap();
         assert_eq!(line.count.unwrap().quantity, q(expected));
     }
+}
+
+#[tokio::test]
+async fn s4_7_an_article_at_several_stock_places_is_counted_at_the_one_that_is_named() {
+    let shop = opened().await;
+    let takes = shop.stocktake.stock_takes();
+    let at = |place: &str| StockKey {
+        place: Some(place.parse().unwrap()),
+        ..shop.key(0)
+    };
+    let receipts = ["A-01", "B-01"].map(|place| {
+        Movement::Receipt {
+            key: at(place),
+            quantity: q("7"),
+            unit_cost: None,
+        }
+        .into()
+    });
+    move_stock(&shop, &receipts).await;
+    let take = started(&shop, &["SKU-0"]).await;
+    let request = |place: Option<&str>| InventoryRequest {
+        place: place.map(|place| place.parse().unwrap()),
+        ..inventory("SKU-0", "6")
+    };
+    let ambiguous = takes
+        .inventory(&manager(&shop), take.id(), request(None))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        ambiguous.to_string(),
+        "the request is not valid: article: one of: no stock place; stock place A-01; stock place B-01"
+    );
+    let line = takes
+        .inventory(&manager(&shop), take.id(), request(Some("B-01")))
+        .await
+        .unwrap();
+    assert_eq!(line.key, at("B-01"));
+    assert_eq!(line.count.unwrap().quantity, q("6"));
+    let nowhere = takes
+        .inventory(&manager(&shop), take.id(), request(Some("C-01")))
+        .await
+        .unwrap_err();
+    assert_eq!(nowhere.code(), "not_found");
 }
 
 #[tokio::test]

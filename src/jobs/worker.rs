@@ -144,8 +144,10 @@ impl Worker {
 
     /// Does a job, and keeps its lease meanwhile.
     async fn run_kept(&self, lease: &Lease) -> Result<(), Interrupted> {
+        // On the heap: a future that holds every kind of work is large, and this one would hold it twice.
+        let work = Box::pin(self.run(lease));
         let Some(timer) = &self.timer else {
-            return self.run(lease).await;
+            return work.await;
         };
         let pause = self.lease.checked_div(BEATS).unwrap_or(self.lease);
         let keeping = async {
@@ -158,7 +160,7 @@ impl Worker {
             }
             Err(Interrupted::Lost)
         };
-        first_of(self.run(lease), keeping).await
+        first_of(work, keeping).await
     }
 
     /// Does jobs until none is due.

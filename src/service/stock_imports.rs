@@ -239,10 +239,12 @@ fn job_of(import: &StockImport, site: SiteId, stamp: &Stamp) -> NewJob {
     }
 }
 
-/// The parsed body, whatever its white space.
+/// The parsed body, whatever its white space and the order of its keys: it is the same request.
 fn digest(mode: ImportMode, skip_bad: bool, body: &ImportBody) -> crate::store::DigestBuilder {
     let request = Digest::of("import_stock").field(mode).field(skip_bad);
-    body.values.iter().fold(request, |digest, value| {
+    let mut values: Vec<_> = body.values.iter().collect();
+    values.sort_unstable_by_key(|value| (&value.location, &value.product, &value.variant));
+    values.into_iter().fold(request, |digest, value| {
         digest
             .field(&value.location)
             .field(&value.product)

@@ -175,7 +175,7 @@ pub(super) fn checked(key: StockKey, product: &Product) -> Result<StockKey, Uncl
 }
 
 /// What tells a key from the others of its product.
-fn described(key: &StockKey) -> String {
+pub(super) fn described(key: &StockKey) -> String {
     let parts = [
         ("variant", &key.variant),
         ("stock place", &key.place),

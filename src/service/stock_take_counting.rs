@@ -13,6 +13,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Step, require};
+use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
 use super::{Caller, Error};
 
@@ -66,6 +67,8 @@ pub struct InventoryRequest {
     pub batch: Option<Code>,
     /// The serial number.
     pub serial: Option<Code>,
+    /// The stock place, where the article is at several.
+    pub place: Option<Code>,
     /// How many.
     pub amount: Quantity,
     /// Whether they are added to what is counted already (the document's default), or replace it.
@@ -163,11 +166,12 @@ impl StockTakes<'_> {
         }
     }
 
-    /// Counts an article (S4.7): the one line of the take with this article id, batch and serial number.
+    /// Counts an article (S4.7): the one line of the take with this article id, batch, serial number and stock place,
+    /// as far as they are named.
     ///
     /// # Errors
     ///
-    /// As [`count`](Self::count), and [`Error::Invalid`] naming the stock places when the article is at
+    /// As [`count`](Self::count), and [`Error::Invalid`] naming what tells the lines apart when there are
     /// several.
     pub async fn inventory(
         &self,
@@ -182,6 +186,7 @@ impl StockTakes<'_> {
             article: Some(request.article),
             batch: request.batch,
             serial: request.serial,
+            place: request.place,
             ..StockTakeItemFilter::default()
         };
         let (organisation, sort, page) = (
@@ -200,12 +205,12 @@ impl StockTakes<'_> {
             several => {
                 let keys: Vec<String> = several
                     .iter()
-                    .map(|line| line.item.value.key.to_string())
+                    .map(|line| described(&line.item.value.key))
                     .collect();
                 return Err(Error::invalid(
                     "article",
                     "ambiguous_article",
-                    format!("one of: {}", keys.join(", ")),
+                    format!("one of: {}", keys.join("; ")),
                 ));
             }
         };

@@ -53,6 +53,13 @@ impl Request {
         self.header("Idempotency-Key", key)
     }
 
+    /// Its method and the path that it is described under.
+    pub(crate) fn call(&self) -> String {
+        let path = self.path.split('?').next().unwrap();
+        let template = crate::described::template(self.address, path);
+        format!("{} {}", self.method.to_lowercase(), template.unwrap())
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.text(&body.to_string())
     }

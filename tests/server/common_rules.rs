@@ -3,86 +3,13 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::{Options, Server, StoreChoice};
 use crate::s4_lists::{listed, one};
-use crate::shop::{ANN, NOTHING, SITE, VIEWER, each_store, id, product, seed};
+use crate::shop::{NOTHING, each_store, seed};
 
 const TAKES: &str = "/inventory/stock-takes";
-
-#[test]
-fn an_idempotency_key_is_good_for_one_request() {
-    each_store(|shop| {
-        let new = |text: &str| json!({ "description": text });
-        let create = |body: &Value| shop.post(TAKES, body).once("key-1");
-        let first = create(&new("a")).gives(201);
-        assert_eq!(create(&new("a")).gives(201), first);
-        create(&new("b")).refused(409, "idempotency_key_reused");
-        shop.post_by(ANN, TAKES, &new("a"))
-            .once("key-1")
-            .refused(409, "idempotency_key_reused");
-        let list = shop.get(&format!("{TAKES}?site_id={SITE}")).gives(200);
-        assert_eq!(list["meta"]["total"], 1);
-        // What was refused keeps no key.
-        shop.post_by(VIEWER, TAKES, &new("c"))
-            .once("key-2")
-            .refused(403, "forbidden");
-        shop.post(TAKES, &json!({})).once("key-2").expect(422);
-        shop.post(TAKES, &new("c")).once("key-2").expect(201);
-        for wrong in ["two words", "ü", &"x".repeat(256)] {
-            let refused = shop
-                .post(TAKES, &new("a"))
-                .once(wrong)
-                .refused(422, "invalid_idempotency_key");
-            assert_eq!(refused["error"]["fields"][0]["field"], "Idempotency-Key");
-        }
-    });
-}
-
-#[test]
-fn idempotency_keys_are_honoured_by_every_document() {
-    each_store(|shop| {
-        let twice = |request: &dyn Fn() -> crate::client::Request, status: u16| {
-            let first = request().gives(status);
-            assert_eq!(request().gives(status), first);
-        };
-        let damage =
-            json!({"productId": product(1), "type": "DAMAGE", "quantityChange": -1, "reason": "a"});
-        twice(
-            &|| shop.post("/stock-adjustments", &damage).once("damage"),
-            201,
-        );
-        assert_eq!(shop.on_hand(1), 39);
-        let count = json!({"name": "January", "type": "FULL"});
-        twice(
-            &|| shop.post("/inventory-counts", &count).once("count"),
-            201,
-        );
-        let order = crate::s3_orders::new(&Value::Null);
-        twice(
-            &|| shop.post("/inventory/orders", &order).once("order"),
-            201,
-        );
-        let list = json!({"name": "Spring"});
-        twice(&|| shop.list("POST", "").json(&list).once("list"), 201);
-        let take = shop.take();
-        let line = id(&shop.line(&take, "SKU-1"));
-        let path = format!("{TAKES}/{take}/items/{line}");
-        let counted = json!({"counted_quantity": 38});
-        twice(&|| shop.put(&path, &counted).once("line"), 200);
-        // The first answer, whatever was counted since.
-        shop.put(&path, &json!({"counted_quantity": 7})).expect(200);
-        let again = shop.put(&path, &counted).once("line").gives(200);
-        assert_eq!(again["counted_quantity"], 38);
-        assert_eq!(shop.line(&take, "SKU-1")["counted_quantity"], 7);
-        let post = format!("{TAKES}/{take}/post");
-        let first = shop.post(&post, &json!({})).once("post").gives(200);
-        shop.job(&first["job"]["id"]);
-        let again = shop.post(&post, &json!({})).once("post").gives(200);
-        assert_eq!(again["job"]["id"], first["job"]["id"]);
-    });
-}
 
 #[test]
 fn what_is_too_large_is_told_and_not_cut_off() {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::client::{Answer, Request};
 
@@ -22,18 +22,11 @@ pub(crate) fn check(address: SocketAddr, method: &str, target: &str, answer: &An
         "/v1/stocktake/" => "/v1/stocktake",
         path => path,
     };
-    let description = DESCRIPTION.get_or_init(|| {
-        let request = Request::new(address, "GET", "/openapi.json");
-        request.send().json()
-    });
-    let paths = description["paths"].as_object().unwrap();
-    // What is spelled out goes before what may be anything.
-    let fitting = paths.keys().filter(|template| fits(template, path));
-    let Some(template) = fitting.min_by_key(|template| template.matches('{').count()) else {
+    let Some(template) = template(address, path) else {
         assert_eq!(answer.status, 404, "{method} {target}: no such path");
         return;
     };
-    let call = &paths[template][method.to_lowercase()];
+    let call = &paths(address)[template][method.to_lowercase()];
     let described = &call["responses"][answer.status.to_string()];
     if call.is_null() {
         assert_eq!(answer.status, 405, "{method} {target}: no such method");
@@ -57,6 +50,23 @@ pub(crate) fn check(address: SocketAddr, method: &str, target: &str, answer: &An
         "{method} {template} answers {} without a body",
         answer.status
     );
+}
+
+fn paths(address: SocketAddr) -> &'static Map<String, Value> {
+    let description = DESCRIPTION.get_or_init(|| {
+        let request = Request::new(address, "GET", "/openapi.json");
+        request.send().json()
+    });
+    description["paths"].as_object().unwrap()
+}
+
+/// The path of the description that a path is one of. What is spelled out goes before what may be anything.
+pub(crate) fn template(address: SocketAddr, path: &str) -> Option<&'static str> {
+    let fitting = paths(address)
+        .keys()
+        .filter(|template| fits(template, path));
+    let closest = fitting.min_by_key(|template| template.matches('{').count());
+    closest.map(String::as_str)
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -8,6 +8,9 @@ mod client;
 mod common_rules;
 mod described;
 mod documents;
+mod idempotency;
+#[cfg(feature = "postgres")]
+mod on_postgres;
 mod program;
 #[cfg(feature = "sqlite")]
 mod restarts;

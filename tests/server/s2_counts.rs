@@ -274,6 +274,15 @@ fn s2_07_completed_counts_are_summed_up() {
         );
         assert_eq!(summary("to=2020-01-01")["counts"], 0);
         assert_eq!(summary("from=2999-01-01T00:00:00")["counts"], 0);
+        // A time without a zone is in UTC, with or without seconds.
+        for from in [
+            "2026-01-01T10:00",
+            "2026-01-01T10:00:00",
+            "2026-01-01T10:00:00.5",
+        ] {
+            let path = format!("{COUNTS}/summary?from={from}");
+            assert_eq!(shop.get(&path).gives(200)["counts"], 2, "{from}");
+        }
         shop.get(&format!("{COUNTS}/summary?from=yesterday"))
             .refused(422, "invalid_date");
     });

@@ -89,6 +89,12 @@ fn s4_07_an_article_is_counted_by_adding_or_setting() {
             amount(json!({"articleId": "SKU-5", "serialNr": "SN-1", "addedAmount": 1})),
             1
         );
+        let at_b = json!({"articleId": "SKU-6", "stockPlace": "B-01", "addedAmount": 5});
+        let there = put(at_b).gives(200);
+        assert_eq!(
+            (&there["stockPlace"], &there["inventoryAmount"]),
+            (&json!("B-01"), &json!(5))
+        );
         // Sent again with its key, it is added once.
         let more = json!({"articleId": "SKU-1", "addedAmount": 1});
         assert_eq!(
@@ -141,6 +147,13 @@ fn s4_07_an_article_is_counted_by_adding_or_setting() {
             let refused = put(body).gives(status);
             assert_eq!(refused["errorCode"], code, "{refused}");
         }
+        let several = put(json!({"articleId": "SKU-6", "addedAmount": 1})).gives(422);
+        assert_eq!(several["errorField"], "articleId");
+        let field = &several["errorData"]["fields"][0];
+        assert_eq!(
+            field["message"],
+            "one of: stock place A-01; stock place B-01"
+        );
         let new = listed(shop, &["SKU-1"]);
         let early = json!({"articleId": "SKU-1", "addedAmount": 1});
         let refused = shop

@@ -153,6 +153,11 @@ fn s4_13_every_failure_has_the_document_s_number_and_the_library_s_code() {
             assert!(refused["errorMessage"].is_string());
             assert!(refused.get("errorField").is_some());
         }
+        // What is wrong with no field names none.
+        for body in ["[]", "{\"name\": \"a\"", ""] {
+            let refused = shop.list("POST", "").text(body).gives(422);
+            assert_eq!(refused["errorField"], json!(null), "{refused}");
+        }
     });
 }
 

@@ -153,6 +153,10 @@ fn s5_05_the_answer_counts_the_values() {
         assert!(started["job_id"].is_string());
         let again = shop.post(IMPORTS, &body).once("import-1").gives(200);
         assert_eq!(again["job_id"], started["job_id"]);
+        // In another order it says the same.
+        let reordered = r#"{"store-1": {"SKU-3": {"blue": 2, "red": 1}, "SKU-1": 7.0}}"#;
+        let again = shop.post(IMPORTS, &body).text(reordered).once("import-1");
+        assert_eq!(again.gives(200)["job_id"], started["job_id"]);
         let other = json!({"store-1": {"SKU-1": 8}});
         shop.post(IMPORTS, &other)
             .once("import-1")

@@ -96,7 +96,9 @@ impl Failure {
 
     /// 422, for what can't be read; a field that is missing, unknown or there twice is named.
     pub(super) fn unreadable(path: &str, code: &'static str, problem: &str) -> Self {
+        // The whole body, or a place that nothing could be read at.
         let path = if path == "." { "" } else { path };
+        let path = path.trim_end_matches('?').trim_end_matches('.');
         let named = ["missing field", "unknown field", "duplicate field"]
             .iter()
             .find_map(|begun| problem.strip_prefix(begun)?.split('`').nth(1))

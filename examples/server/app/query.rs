@@ -303,7 +303,11 @@ fn moment(
         Some(day.and_time(NaiveTime::MIN).and_utc())
     };
     let instant = text.parse::<DateTime<Utc>>().ok();
-    let local = || text.parse::<NaiveDateTime>().ok().map(|it| it.and_utc());
+    let minutes = || NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M").ok();
+    let local = || {
+        let local = text.parse::<NaiveDateTime>().ok().or_else(minutes)?;
+        Some(local.and_utc())
+    };
     instant
         .or_else(local)
         .or_else(day)

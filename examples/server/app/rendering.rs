@@ -187,7 +187,11 @@ impl Asked {
         DocumentError {
             number,
             message: failure.message,
-            field: failure.fields.first().map(|it| it.field.clone()),
+            field: failure
+                .fields
+                .first()
+                .map(|it| it.field.clone())
+                .filter(|field| !field.is_empty()),
             data: ErrorData {
                 code: failure.code.to_owned(),
                 fields: failure.fields,

@@ -265,6 +265,7 @@ impl Case {
             article: self.products[&key.product].article_id.clone(),
             batch: key.batch.filter(|_| self.random.percent(80)),
             serial: key.serial.filter(|_| self.random.percent(80)),
+            place: None,
             amount: self.amount(serial),
             add_to_existing: self.random.percent(50),
         }

@@ -73,6 +73,9 @@ struct KeyQuery {
     batch_id: Option<String>,
     #[param(max_length = 128)]
     serial_nr: Option<String>,
+    /// Where it is at several.
+    #[param(max_length = 128)]
+    stock_place: Option<String>,
 }
 
 /// The document's `ArticleIds`.
@@ -93,6 +96,9 @@ struct StocktakeArticleRequest {
     batch_id: Option<String>,
     #[schema(value_type = Option<String>, max_length = 128)]
     serial_nr: Option<String>,
+    /// Not in the document, whose articles have one place: which of several.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<String>,
     added_amount: Given,
     /// Whether it is added to what is counted already; it is, unless told. The document writes it as a text.
     #[schema(value_type = Option<bool>)]
@@ -292,14 +298,16 @@ async fn article(
     At((id, article)): At<(StockTakeId, String)>,
     Parameters(key): Parameters<KeyQuery>,
 ) -> Reply {
-    let (batch, serial) = (
+    let (batch, serial, place) = (
         code("batch_id", key.batch_id)?,
         code("serial_nr", key.serial_nr)?,
+        code("stock_place", key.stock_place)?,
     );
     let takes = app.stocktake.stock_takes();
-    let lines = takes
+    let mut lines = takes
         .article(&here.caller, id, named(&article)?, batch, serial)
         .await?;
+    lines.retain(|line| place.is_none() || line.item.value.key.place == place);
     shown(&app, &here, &only(lines)?).await
 }
 
@@ -360,6 +368,7 @@ async fn inventory(
         article: body.article_id,
         batch: code("batchId", body.batch_id)?,
         serial: code("serialNr", body.serial_nr)?,
+        place: code("stockPlace", body.stock_place)?,
         amount: body.added_amount.0,
         add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
     };
