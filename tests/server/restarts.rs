@@ -147,7 +147,10 @@ impl Prepared {
     ) -> PathBuf {
         for number in 0..MOST_TRIES {
             let file = self.path(&format!("{number}.db"));
-            std::fs::copy(self.path("prepared.db"), &file).unwrap();
+            // Whoever had it open may still be closing it: a copy that SQLite makes is whole.
+            let prepared = rusqlite::Connection::open(self.path("prepared.db")).unwrap();
+            let copy = "VACUUM INTO ?1";
+            prepared.execute(copy, [file.to_str().unwrap()]).unwrap();
             let program = self.start(&file, lease);
             begin(&program, self.take);
             let is_under_way = (0..MOST_QUESTIONS).any(|_| has_begun(&program));

@@ -22,6 +22,9 @@ use super::{App, Shared, description, rendering, request_size};
 /// How long requests under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long jobs under way may take to end their step, so that they are handed back.
+const HAND_BACK: Duration = Duration::from_secs(30);
+
 /// Two, so that a long posting does not keep exports waiting.
 const WORKERS: [&str; 2] = ["server-1", "server-2"];
 
@@ -137,7 +140,7 @@ impl Server {
             }
         };
         for worker in working {
-            let _ = tokio::time::timeout(GRACE, worker).await;
+            let _ = tokio::time::timeout(HAND_BACK, worker).await;
         }
         served
     }
