@@ -43,8 +43,13 @@ pub struct ReceiptLine {
     pub quantity: Option<Quantity>,
     /// Where they went; without it, to the only key at the site where the product (the variant, if the line has one) is
     /// stocked, or to the plain one ([`StockChoice::Named`](super::StockChoice)). What is tracked by batch or serial
-    /// number needs it: new goods are of a batch, or have numbers, of their own.
+    /// number needs it, or [`batch`](Self::batch) or [`serial`](Self::serial): new goods are of a batch, or have numbers,
+    /// of their own.
     pub key: Option<StockKey>,
+    /// Their batch, where no key is named.
+    pub batch: Option<Code>,
+    /// Their serial number, where no key is named.
+    pub serial: Option<Code>,
 }
 
 impl ReceiveRequest {
@@ -69,6 +74,8 @@ impl ReceiptLine {
             item,
             quantity: Some(quantity),
             key: None,
+            batch: None,
+            serial: None,
         }
     }
 
@@ -85,7 +92,16 @@ struct Coming {
     version: Version,
     receipt: Receipt,
     /// How many go where.
-    parts: Vec<(Quantity, Option<StockKey>)>,
+    parts: Vec<Part>,
+}
+
+/// So many of a line, and what is named of where they go.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    quantity: Quantity,
+    key: Option<StockKey>,
+    batch: Option<Code>,
+    serial: Option<Code>,
 }
 
 /// What a receipt writes, beside levels and events.
@@ -191,7 +207,7 @@ impl InventoryOrders<'_> {
         let organisation = stamp.actor.organisation;
         let ids: BTreeSet<ProductId> = coming
             .iter()
-            .filter(|line| line.parts.iter().any(|(_, key)| key.is_none()))
+            .filter(|line| line.parts.iter().any(|part| part.key.is_none()))
             .map(|line| line.receipt.before().product().id)
             .collect();
         let products: Vec<ProductId> = ids.iter().copied().collect();
@@ -204,8 +220,8 @@ impl InventoryOrders<'_> {
         let unnamed: Vec<(SiteId, StockName)> = coming
             .iter()
             .flat_map(|line| {
-                let unnamed = line.parts.iter().filter(|(_, key)| key.is_none());
-                unnamed.map(|_| (site.id, name_of(line.receipt.before())))
+                let unnamed = line.parts.iter().filter(|part| part.key.is_none());
+                unnamed.map(|part| (site.id, name_of(line.receipt.before(), part)))
             })
             .collect();
         let meant = library.resolve_keys(organisation, &unnamed).await?;
@@ -214,8 +230,8 @@ impl InventoryOrders<'_> {
         let mut ambiguous: Vec<FieldError> = Vec::new();
         for line in coming {
             let item = line.receipt.before();
-            for (number, (quantity, key)) in line.parts.iter().enumerate() {
-                let key = if let Some(key) = key {
+            for (number, part) in line.parts.iter().enumerate() {
+                let key = if let Some(key) = &part.key {
                     named_key(key, item, site)?
                 } else {
                     let product = products.get(&item.product().id);
@@ -241,7 +257,7 @@ impl InventoryOrders<'_> {
                 let change = Change {
                     id: event_id(item.id(), line.version, number),
                     kind: StockEventKind::Receipt,
-                    quantity: *quantity,
+                    quantity: part.quantity,
                     cost: IncomingCost::PerUnit(line.receipt.unit_cost()),
                     pick: Pick::Oldest,
                     occurred_at: request.occurred_at,
@@ -350,20 +366,29 @@ fn total(parts: &[&ReceiptLine]) -> Result<Option<Quantity>, Error> {
 }
 
 /// How many go where.
-fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<(Quantity, Option<StockKey>)> {
+fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<Part> {
     if parts.is_empty() {
-        return vec![(all, None)];
+        let whole = Part {
+            quantity: all,
+            ..Part::default()
+        };
+        return vec![whole];
     }
-    parts
-        .iter()
-        .map(|part| (part.quantity.unwrap_or(all), part.key.clone()))
-        .collect()
+    let part = |line: &&ReceiptLine| Part {
+        quantity: line.quantity.unwrap_or(all),
+        key: line.key.clone(),
+        batch: line.batch.clone(),
+        serial: line.serial.clone(),
+    };
+    parts.iter().map(part).collect()
 }
 
-/// What a line names of its stock.
-fn name_of(item: &InventoryOrderItem) -> StockName {
+/// What a line and its part name of their stock.
+fn name_of(item: &InventoryOrderItem, part: &Part) -> StockName {
     StockName {
         variant: item.variant().cloned(),
+        batch: part.batch.clone(),
+        serial: part.serial.clone(),
         ..StockName::of(item.product().id)
     }
 }

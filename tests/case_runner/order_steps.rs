@@ -211,6 +211,8 @@ impl World {
                     item,
                     quantity,
                     key: Some(key),
+                    batch: None,
+                    serial: None,
                 });
             }
         } else {
@@ -225,6 +227,8 @@ impl World {
                         item: item.id(),
                         quantity: None,
                         key: Some(key),
+                        batch: None,
+                        serial: None,
                     });
                 }
             }

@@ -337,6 +337,8 @@ async fn s3_6_goods_go_to_the_only_key_or_the_one_that_is_named() {
             item,
             quantity: None,
             key: None,
+            batch: None,
+            serial: None,
         };
         ReceiveRequest::of(vec![all(items[0]), all(items[1]).to(key), all(items[2])])
     };
@@ -355,6 +357,44 @@ async fn s3_6_goods_go_to_the_only_key_or_the_one_that_is_named() {
         (place(1, "B"), "11"),
         (shop.key(2), "10"),
     ] {
+        assert_eq!(shop.on_hand(&key).await.unwrap(), q(on_hand), "{key}");
+    }
+    assert_sound(&shop).await;
+}
+
+#[tokio::test]
+async fn s3_6_a_part_may_name_only_its_batch_or_its_serial_number() {
+    let mut shop = shop();
+    shop.products[0].tracking = Tracking::Batch;
+    shop.products[1].tracking = Tracking::Serial;
+    shop.open_empty().await.unwrap();
+    let (order, items) = ordered(&shop, &[("10", 200), ("1", 900)]).await;
+    let orders = shop.stocktake.inventory_orders();
+    let code = |text: &str| Some(text.parse().unwrap());
+    let line = ReceiptLine::of;
+    let lines = vec![
+        ReceiptLine {
+            batch: code("B-1"),
+            ..line(items[0], q("4"))
+        },
+        ReceiptLine {
+            batch: code("B-2"),
+            ..line(items[0], q("6"))
+        },
+        ReceiptLine {
+            serial: code("SN-1"),
+            ..line(items[1], q("1"))
+        },
+    ];
+    let request = ReceiveRequest::of(lines);
+    let received = orders.receive(&manager(&shop), order, request).await;
+    assert_eq!(received.unwrap().state(), InventoryOrderState::Received);
+    let batch = |text: &str| shop.key(0).in_batch(text.parse().unwrap());
+    let serial = StockKey {
+        serial: code("SN-1"),
+        ..shop.key(1)
+    };
+    for (key, on_hand) in [(batch("B-1"), "4"), (batch("B-2"), "6"), (serial, "1")] {
         assert_eq!(shop.on_hand(&key).await.unwrap(), q(on_hand), "{key}");
     }
     assert_sound(&shop).await;

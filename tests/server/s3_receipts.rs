@@ -99,3 +99,31 @@ fn s3_06_an_order_is_received_whole_in_parts_or_closed_short() {
         assert_eq!(shop.on_hand(1), 52.5);
     });
 }
+
+#[test]
+fn s3_06_what_is_tracked_by_batch_comes_in_a_batch_that_is_named() {
+    each_store(|shop| {
+        let (order, lines) = ordered(shop, &[(4, 10, 2900)]);
+        let receive = call(&order, "receive");
+        shop.post(&call(&order, "submit"), &json!({})).expect(200);
+        let refused = shop
+            .post(&receive, &json!({}))
+            .refused(422, "batch_required");
+        assert_eq!(refused["error"]["fields"][0]["field"], "batch_id");
+        let parts = json!({"items": [{"id": lines[0], "quantity": 6, "batch_id": "LOT-8"},
+            {"id": lines[0], "quantity": 4, "batch_id": "LOT-7", "serial_nr": null}]});
+        let received = shop.post(&receive, &parts).gives(200);
+        assert_eq!(received["status"], "received");
+        let path = format!("/stock-levels?product_id={}", crate::shop::product(4));
+        let levels = shop.get(&path).gives(200);
+        let mut found: Vec<(&str, &Value)> = levels["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|level| (level["batch_id"].as_str().unwrap(), &level["quantity"]))
+            .collect();
+        found.sort_by_key(|(batch, _)| *batch);
+        // The known batch goes to its shelf.
+        assert_eq!(found, [("LOT-7", &json!(12)), ("LOT-8", &json!(6))]);
+    });
+}

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use stocktake::domain::TextError;
+use stocktake::domain::{KeyError, TextError};
 use stocktake::service::{Error, ErrorKind};
 use utoipa::ToSchema;
 
@@ -189,6 +189,14 @@ fn fields_of(error: &Error) -> Vec<FieldProblem> {
             .collect(),
         Error::Taken { what } => vec![problem((*what).to_owned(), error.to_string())],
         Error::Count(count) => vec![problem("quantity".to_owned(), count.to_string())],
+        Error::Key { problem: wrong, .. } => {
+            let field = match wrong {
+                KeyError::BatchRequired => "batch",
+                KeyError::SerialRequired => "serial",
+                _ => "product",
+            };
+            vec![problem(field.to_owned(), wrong.to_string())]
+        }
         _ => Vec::new(),
     }
 }

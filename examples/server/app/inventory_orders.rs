@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use stocktake::domain::{
-    BrandId, CategoryId, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
+    BrandId, CategoryId, Code, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
     InventoryOrderItemId, Label, Note, Ordered, ProductId, PurchaseOrderNumber, SiteId, SupplierId,
 };
 use stocktake::service::{
@@ -136,6 +136,14 @@ struct ReceivedLine {
     id: InventoryOrderItemId,
     /// Without it, all that is outstanding of the line.
     quantity: Option<Given>,
+    /// The batch of what came; a product that is tracked by batch needs one.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    batch_id: Option<Code>,
+    /// The serial number of what came; a product that is tracked by serial number needs one.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<Code>,
 }
 
 /// Why the rest will not come.
@@ -277,6 +285,8 @@ async fn receive(
         item: it.id,
         quantity: it.quantity.map(|Given(quantity)| quantity),
         key: None,
+        batch: it.batch_id,
+        serial: it.serial_nr,
     };
     let request = ReceiveRequest {
         lines: body

@@ -24,15 +24,25 @@ const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
             ("supplier", "supplier_id"),
             ("unit_price_minor", "unit_price"),
             ("lines", "items"),
+            ("batch", "batch_id"),
+            ("serial", "serial_nr"),
         ],
     ),
     (
         "/inventory-counts",
-        &[("product", "productId"), ("quantity", "countedQuantity")],
+        &[
+            ("product", "productId"),
+            ("quantity", "countedQuantity"),
+            ("batch", "batchId"),
+        ],
     ),
     (
         "/stock-adjustments",
-        &[("product", "productId"), ("change", "quantityChange")],
+        &[
+            ("product", "productId"),
+            ("change", "quantityChange"),
+            ("batch", "batchId"),
+        ],
     ),
     (
         LISTS,
