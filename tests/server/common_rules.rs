@@ -1,5 +1,6 @@
 //! What holds for all documents: who asks, idempotency keys, bodies, paths.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use crate::app::{Options, Server, StoreChoice};
 use crate::s4_lists::{listed, one};
-use crate::shop::{NOTHING, each_store, seed};
+use crate::shop::{NOTHING, each_store, product, seed};
 
 const TAKES: &str = "/inventory/stock-takes";
 
@@ -24,6 +25,43 @@ fn what_is_too_large_is_told_and_not_cut_off() {
             .refused(413, "body_too_large");
         let list = shop.list("POST", "").text(&large).gives(413);
         assert_eq!(list["errorCode"], 900_101);
+    });
+}
+
+/// Sends a request from several clients at the same instant; how many were answered with each status.
+fn at_once(request: &crate::client::Request) -> BTreeMap<u16, usize> {
+    const CLIENTS: usize = 8;
+    let together = std::sync::Barrier::new(CLIENTS);
+    let ask = || {
+        together.wait();
+        request.send().status
+    };
+    let mut answered = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+        for client in clients {
+            *answered.entry(client.join().unwrap()).or_default() += 1;
+        }
+    });
+    answered
+}
+
+#[test]
+fn what_may_happen_once_happens_once_when_many_ask_at_the_same_instant() {
+    each_store(|shop| {
+        let count = shop.post("/inventory-counts", &json!({"name": "a", "type": "SPOT"}));
+        assert_eq!(at_once(&count), BTreeMap::from([(201, 1), (409, 7)]));
+        let take = shop.take();
+        shop.count(&take, "SKU-1", &json!(38));
+        let submit = shop.post(&format!("{TAKES}/{take}/submit"), &json!({}));
+        assert_eq!(at_once(&submit), BTreeMap::from([(200, 1), (409, 7)]));
+        assert_eq!(shop.events(1).len(), 3);
+        // With one key they are one request.
+        let damage =
+            json!({"productId": product(3), "type": "DAMAGE", "quantityChange": -1, "reason": "a"});
+        let damage = shop.post("/stock-adjustments", &damage).once("once");
+        assert_eq!(at_once(&damage), BTreeMap::from([(201, 8)]));
+        assert_eq!(shop.on_hand(3), 24);
     });
 }
 
