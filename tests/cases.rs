@@ -13,7 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use case_runner::Report;
-use stores::Kind;
+use stores::{Kind, Stores};
 
 /// The folder of the cases.
 fn folder() -> PathBuf {
@@ -39,7 +39,7 @@ async fn every_case_holds() -> io::Result<()> {
     let named = env::var("STOCKTAKE_CASES_BACKEND").ok();
     let mut is_good = true;
     for kind in kinds(named.as_deref()).map_err(io::Error::other)? {
-        let report = Report::of(&folder(), kind).await?;
+        let report = Report::of(&folder(), &Stores::of(kind)).await?;
         // Not by `println!`, whose output is only shown when a test fails.
         writeln!(io::stdout(), "{report} on {}", kind.name())?;
         is_good &= report.is_good();

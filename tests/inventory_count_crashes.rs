@@ -15,7 +15,7 @@ use stocktake::store::{PageRequest, StockAdjustmentFilter};
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 use uuid::Uuid;
 
-use stores::{Kind, Store};
+use stores::{Kind, Store, Stores};
 
 /// A clock on which whoever looks at the wrong moment dies: the library looks at it before every chunk.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ struct Fixture {
 }
 
 /// A count of many products, of each of which one is missing.
-async fn counted(kind: Kind, products: u32) -> Fixture {
-    let store = kind.fresh();
+async fn counted(stores: &Stores, products: u32) -> Fixture {
+    let store = stores.fresh().await;
     let clock = Arc::new(ManualClock::default());
     let deadly = Arc::new(DeadlyClock {
         clock: clock.clone(),
@@ -164,14 +164,14 @@ impl Fixture {
 #[tokio::test]
 async fn s2_5_whoever_dies_while_completing_the_job_goes_on() {
     for kind in Kind::ALL {
-        the_job_goes_on(*kind).await;
+        the_job_goes_on(&Stores::of(*kind)).await;
     }
 }
 
-async fn the_job_goes_on(kind: Kind) {
+async fn the_job_goes_on(stores: &Stores) {
     let mut deaths = 0;
     for looks in 0.. {
-        let fixture = counted(kind, 3).await;
+        let fixture = counted(stores, 3).await;
         fixture.deadly.looks_left.store(looks, Ordering::SeqCst);
         let (shop, count) = (fixture.shop.clone(), fixture.count);
         let completing = tokio::spawn(async move {
@@ -204,12 +204,12 @@ async fn the_job_goes_on(kind: Kind) {
 #[tokio::test]
 async fn s6_4_a_worker_that_dies_between_chunks_is_followed_by_another() {
     for kind in Kind::ALL {
-        another_follows(*kind).await;
+        another_follows(&Stores::of(*kind)).await;
     }
 }
 
-async fn another_follows(kind: Kind) {
-    let fixture = counted(kind, PRODUCTS).await;
+async fn another_follows(stores: &Stores) {
+    let fixture = counted(stores, PRODUCTS).await;
     let counts = fixture.shop.stocktake.inventory_counts();
     let manager = Caller::of(&fixture.shop.manager);
     let job = counts

@@ -13,7 +13,7 @@ use super::steps::is_op;
 use super::trouble::Trouble;
 use super::words::Words;
 use super::world::{Layout, World, is_policy};
-use crate::stores::Kind;
+use crate::stores::Stores;
 
 /// Features that cases may require, of those that the library has.
 const FEATURES: &[&str] = &[
@@ -182,25 +182,25 @@ impl Case {
     }
 
     /// Plays the case.
-    pub(crate) async fn play(&self, kind: Kind) -> Verdict {
+    pub(crate) async fn play(&self, stores: &Stores) -> Verdict {
         let unknown = self.unknown_words();
         if !unknown.is_empty() {
             return Verdict::Unsupported(unknown);
         }
-        match self.play_all(kind).await {
+        match self.play_all(stores).await {
             Ok(verdict) => verdict,
             Err(Trouble::Unsupported(word)) => Verdict::Unsupported(vec![word]),
             Err(other) => Verdict::Failed(vec![other.to_string()]),
         }
     }
 
-    async fn play_all(&self, kind: Kind) -> Result<Verdict, Trouble> {
+    async fn play_all(&self, stores: &Stores) -> Result<Verdict, Trouble> {
         let checks = all_checks(&self.expect);
         let documents = checks.iter().any(|check| {
             let name = check.get("check").and_then(Value::as_str);
             name.is_some_and(|name| OF_DOCUMENTS.contains(&name))
         });
-        let mut world = World::open(kind, &self.currency(), self.layout(), documents).await?;
+        let mut world = World::open(stores, &self.currency(), self.layout(), documents).await?;
         let given: Result<Vec<Words>, Trouble> = self.given.iter().map(Words::of).collect();
         world
             .set_up(&given?)
@@ -320,11 +320,12 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Case, Kind, Verdict};
+    use super::{Case, Stores, Verdict};
+    use crate::stores::Kind;
 
     async fn verdict(case: Value) -> Verdict {
         let case = Case::parse("a test", &case.to_string()).unwrap();
-        case.play(Kind::Memory).await
+        case.play(&Stores::of(Kind::Memory)).await
     }
 
     fn case(steps: &Value, expect: &Value) -> Value {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::case::{Case, Verdict};
-use crate::stores::Kind;
+use crate::stores::Stores;
 
 /// What the cases came to.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 impl Report {
     /// Plays every case of a folder.
-    pub(crate) async fn of(folder: &Path, kind: Kind) -> io::Result<Self> {
+    pub(crate) async fn of(folder: &Path, stores: &Stores) -> io::Result<Self> {
         let mut report = Self::default();
         for path in files(folder)? {
             let case = match Case::read(&path) {
@@ -50,7 +50,7 @@ impl Report {
                 }
             };
             let name = format!("{} ({})", case.id, case.applicability);
-            match case.play(kind).await {
+            match case.play(stores).await {
                 Verdict::Passed => report.passed += 1,
                 Verdict::Failed(why) => report.failed.push((name, why)),
                 Verdict::Unsupported(words) if case.applicability == "core" => {

@@ -23,7 +23,7 @@ use super::count_steps::CountedAs;
 use super::order_steps::OrderAs;
 use super::trouble::{Refusal, Tried, Trouble};
 use super::words::Words;
-use crate::stores::{Kind, Store};
+use crate::stores::{Store, Stores};
 
 /// More levels or events than any case has.
 const ALL: u32 = 10_000;
@@ -149,12 +149,12 @@ fn role_of(actor: &str) -> Option<Role> {
 
 impl World {
     pub(crate) async fn open(
-        kind: Kind,
+        stores: &Stores,
         currency: &str,
         layout: Layout,
         counts_are_documents: bool,
     ) -> Tried<Self> {
-        let store = kind.fresh();
+        let store = stores.fresh().await;
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
         let currency = currency

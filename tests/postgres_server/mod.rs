@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use stocktake::conformance::Harness;
 use stocktake::postgres::deadpool_postgres::{Manager, Pool};
-use stocktake::postgres::tokio_postgres::{Config, NoTls};
+use stocktake::postgres::tokio_postgres::{Config, Error, NoTls};
 use stocktake::postgres::{Listener, PostgresOptions, PostgresStore};
 use uuid::Uuid;
 
@@ -95,24 +95,33 @@ pub(crate) async fn empty(pool: &Pool, schema: &str) {
 impl Drop for Schemas {
     fn drop(&mut self) {
         let made = std::mem::take(&mut *self.made.lock().unwrap());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let dropped = runtime.unwrap().block_on(async {
-            let (client, connection) = config().connect(NoTls).await?;
-            tokio::spawn(connection);
-            for (schema, _) in made {
-                client
-                    .batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))
-                    .await?;
-            }
-            Ok::<(), stocktake::postgres::tokio_postgres::Error>(())
-        });
+        if made.is_empty() {
+            return;
+        }
+        let schemas = made.into_iter().map(|(schema, _)| schema).collect();
+        // On a thread of its own: the test may be on a runtime, which must not begin another one.
+        let dropped = std::thread::spawn(|| drop_all(schemas)).join();
         // A test that failed for want of a server has nothing to drop.
         if !std::thread::panicking() {
-            dropped.expect("a schema is dropped");
+            dropped.unwrap().expect("a schema is dropped");
         }
     }
+}
+
+fn drop_all(schemas: Vec<String>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let (client, connection) = config().connect(NoTls).await?;
+        tokio::spawn(connection);
+        for schema in schemas {
+            client
+                .batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))
+                .await?;
+        }
+        Ok(())
+    })
 }
 
 impl Harness for Schemas {

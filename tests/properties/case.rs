@@ -16,7 +16,7 @@ use crate::operation::{Answer, OfTake, Operation};
 use crate::random::Random;
 use crate::shop::Premises;
 use crate::stock::{Codes, Feed, Key, Knower, Known, Policy, Products, Stock};
-use crate::stores::Kind;
+use crate::stores::Stores;
 use crate::takes::{Counted, Elsewhere, Line, Outcome, Posted, Take, Verdict};
 
 mod choosing;
@@ -66,9 +66,9 @@ enum Expected {
 const LOOK_AT_ALL: u64 = 200;
 
 impl Case {
-    pub(crate) async fn begin(kind: Kind, seed: u64) -> Result<Self, String> {
+    pub(crate) async fn begin(stores: &Stores, seed: u64) -> Result<Self, String> {
         let mut random = Random::of(seed);
-        let premises = Premises::open(kind, &mut random).await.map_err(told)?;
+        let premises = Premises::open(stores, &mut random).await.map_err(told)?;
         let products = premises
             .products
             .iter()

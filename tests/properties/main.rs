@@ -44,13 +44,16 @@ mod stores;
 mod takes;
 
 use case::Case;
-use stores::Kind;
+use stores::{Kind, Stores};
 
 /// How many steps a plain `cargo test` does in all, in memory.
 const OPERATIONS: u64 = 20_000;
 /// A store in a file does so many times fewer.
 #[cfg(feature = "sqlite")]
 const FEWER_IN_A_FILE: u64 = 5;
+/// A store on a server does so many times fewer.
+#[cfg(feature = "postgres")]
+const FEWER_ON_A_SERVER: u64 = 10;
 /// How many steps a case has.
 const STEPS: u64 = 1_000;
 
@@ -65,12 +68,19 @@ fn what_always_holds_in_a_file() {
     hold_on(Kind::Sqlite, FEWER_IN_A_FILE);
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn what_always_holds_on_a_server() {
+    hold_on(Kind::Postgres, FEWER_ON_A_SERVER);
+}
+
 fn hold_on(kind: Kind, fewer: u64) {
     let operations = number_from("STOCKTAKE_TEST_OPERATIONS").unwrap_or(OPERATIONS) / fewer;
     let (first, end) = match number_from("STOCKTAKE_SEED") {
         Some(seed) => (seed, seed + 1),
         None => (0, operations.div_ceil(STEPS)),
     };
+    let stores = Stores::of(kind);
     let next = AtomicU64::new(first);
     let stop = AtomicBool::new(false);
     let failed = Mutex::new(Vec::new());
@@ -83,7 +93,7 @@ fn hold_on(kind: Kind, fewer: u64) {
                     if seed >= end {
                         break;
                     }
-                    if let Err(problem) = play(kind, seed) {
+                    if let Err(problem) = play(&stores, seed) {
                         stop.store(true, Ordering::Relaxed);
                         failed.lock().unwrap().push((seed, problem));
                     }
@@ -98,11 +108,13 @@ fn hold_on(kind: Kind, fewer: u64) {
 }
 
 /// Plays a case.
-fn play(kind: Kind, seed: u64) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+fn play(stores: &Stores, seed: u64) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut case = Case::begin(kind, seed).await?;
+        let mut case = Case::begin(stores, seed).await?;
         for _ in 0..STEPS {
             case.step().await?;
         }

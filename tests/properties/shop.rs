@@ -13,7 +13,7 @@ use stocktake::testing::{ManualClock, SequentialIds, Shop, shop};
 use uuid::Uuid;
 
 use crate::random::Random;
-use crate::stores::{Kind, Store};
+use crate::stores::{Store, Stores};
 
 pub(crate) struct Premises {
     pub(crate) library: Stocktake,
@@ -49,8 +49,8 @@ const WITHOUT_COST: usize = 4;
 const PRODUCTS: usize = 8;
 
 impl Premises {
-    pub(crate) async fn open(kind: Kind, random: &mut Random) -> Result<Self, Error> {
-        let store = kind.fresh();
+    pub(crate) async fn open(stores: &Stores, random: &mut Random) -> Result<Self, Error> {
+        let store = stores.fresh().await;
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::default());
         let (repository, queue) = (store.repository.clone(), store.queue.clone());

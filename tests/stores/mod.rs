@@ -4,13 +4,22 @@
     reason = "compiled into each test, and each uses its own part"
 )]
 
+#[cfg(feature = "postgres")]
+#[path = "../postgres_server/mod.rs"]
+mod postgres_server;
+
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use stocktake::conformance::Harness as _;
 use stocktake::memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 use stocktake::sqlite::{Durability, SqliteOptions, SqliteStore};
 use stocktake::store::{JobQueue, Repository};
 use tempfile::TempDir;
+
+#[cfg(feature = "postgres")]
+use postgres_server::Schemas;
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +27,8 @@ pub(crate) enum Kind {
     Memory,
     #[cfg(feature = "sqlite")]
     Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Kind {
@@ -26,6 +37,8 @@ impl Kind {
         Self::Memory,
         #[cfg(feature = "sqlite")]
         Self::Sqlite,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -33,15 +46,37 @@ impl Kind {
             Self::Memory => "memory",
             #[cfg(feature = "sqlite")]
             Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// Where a test gets its stores of one kind. What they leave on a server goes with it.
+pub(crate) struct Stores {
+    kind: Kind,
+    #[cfg(feature = "postgres")]
+    schemas: Schemas,
+}
+
+impl Stores {
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            #[cfg(feature = "postgres")]
+            schemas: Schemas::new(),
         }
     }
 
-    /// A fresh store of this kind.
-    pub(crate) fn fresh(self) -> Store {
-        match self {
-            Self::Memory => Store::of(MemoryStore::fresh()),
+    /// A fresh store, on the runtime of whoever asks. One on a server is in a schema that no other store is in as long
+    /// as any handle of it is held.
+    pub(crate) async fn fresh(&self) -> Store {
+        match self.kind {
+            Kind::Memory => Store::of(MemoryStore::fresh()),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite => Store::of(SqliteStore::fresh()),
+            Kind::Sqlite => Store::of(SqliteStore::fresh()),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres => Store::of((self.schemas.fresh().await, None)),
         }
     }
 }
