@@ -147,6 +147,29 @@ impl Query {
     }
 }
 
+/// A table joined row by row, by all of a key that ends with what the rows before it tell, in two pieces: what goes
+/// before the condition, and what goes after it.
+///
+/// PostgreSQL, while it does not know what a table holds, takes two columns that are given for the whole key: it would
+/// read all lines of a take to find one. It looks for each row by itself what stands before `OFFSET 0`.
+pub(crate) fn row_by_row(
+    dialect: Dialect,
+    kind: &str,
+    table: &str,
+    alias: &str,
+) -> (String, String) {
+    match dialect {
+        Dialect::Sqlite => (
+            format!(" {kind} JOIN {table} AS {alias} ON "),
+            String::new(),
+        ),
+        Dialect::Postgres => (
+            format!(" {kind} JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE "),
+            format!(" OFFSET 0) AS {alias} ON true"),
+        ),
+    }
+}
+
 /// Rows in blocks of the sizes that a dialect takes at a time.
 pub(crate) fn blocks<T>(dialect: Dialect, rows: Vec<T>) -> Vec<Vec<T>> {
     let sizes: &[usize] = match dialect {

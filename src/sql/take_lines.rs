@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Snapshot, all, blocks};
+use super::query::{Snapshot, all, blocks, row_by_row};
 use super::reads;
 use super::table::{LINE, LINES, Shown, line};
 use super::totals;
@@ -25,6 +25,16 @@ type Place = (u64, StockTakeItemId);
 const ON_HAND: &str = " LEFT JOIN stk_stock_level AS l ON l.organisation = i.organisation \
      AND l.site = i.site AND l.product = i.product AND l.variant = i.variant AND l.place = i.place \
      AND l.batch = i.batch AND l.serial = i.serial AND l.stocked = 1";
+
+/// The line that counting looks for, of the take `h`.
+const LINE_OF_TAKE: &str = "i.take = h.id AND i.id = w.column2";
+
+/// The level behind it, whether it is stocked or not.
+/// What a line shows of its product.
+const SNAPSHOT_OF_LINE: &str = "s.product = i.product AND s.id = i.snapshot";
+
+const LEVEL_OF_LINE: &str = "l.site = i.site AND l.product = i.product AND l.variant = i.variant \
+     AND l.place = i.place AND l.batch = i.batch AND l.serial = i.serial";
 
 fn quantity(row: &mut Row) -> Result<Option<Quantity>, Unreadable> {
     let micros = row.optional_int()?;
@@ -241,10 +251,12 @@ pub(crate) async fn ids<S: Snapshot>(
     for block in blocks(S::DIALECT, rows.collect()) {
         let mut query = s.query("SELECT i.id FROM ");
         query.table(&[Kind::Int, Kind::Uuid], block);
-        query.push(" CROSS JOIN stk_stock_take_item AS i WHERE i.organisation = ");
+        let (before, after) = row_by_row(S::DIALECT, "", "stk_stock_take_item", "i");
+        query.push(&before).push("i.organisation = ");
         query.bind(organisation.as_uuid());
         query.push(" AND i.take = ").bind(take.as_uuid());
-        query.push(" AND i.id = w.column2 ORDER BY w.column1");
+        query.push(" AND i.id = w.column2").push(&after);
+        query.push(" ORDER BY w.column1");
         found.append(&mut all(s, &query, Row::id).await?);
     }
     Ok(found)
@@ -273,12 +285,16 @@ pub(crate) async fn counting_view<S: Snapshot>(
         query.push("l.version, l.body, i.id, ").push(LINE);
         query.push(" FROM stk_stock_take AS h CROSS JOIN ");
         query.table(&[Kind::Int, Kind::Uuid], block.collect());
-        query
-            .push(" LEFT JOIN stk_stock_take_item AS i ON i.organisation = h.organisation")
-            .push(" AND i.take = h.id AND i.id = w.column2")
-            .push(" LEFT JOIN stk_product_snapshot AS s ON s.organisation = i.organisation")
-            .push(" AND s.product = i.product AND s.id = i.snapshot")
-            .push(ON_HAND.trim_end_matches(" AND l.stocked = 1"));
+        for (table, alias, key) in [
+            ("stk_stock_take_item", "i", LINE_OF_TAKE),
+            ("stk_product_snapshot", "s", SNAPSHOT_OF_LINE),
+            ("stk_stock_level", "l", LEVEL_OF_LINE),
+        ] {
+            let (before, after) = row_by_row(S::DIALECT, "LEFT", table, alias);
+            query.push(&before).push(alias).push(".organisation = ");
+            query.bind(organisation.as_uuid());
+            query.push(" AND ").push(key).push(&after);
+        }
         query
             .push(" WHERE h.organisation = ")
             .bind(organisation.as_uuid());
