@@ -11,8 +11,9 @@
 //!   also when the first one's client is long gone, and so does [`settle`](crate::store::Repository::settle).
 //! - Guards are held by locks ([`Locks`]): shared by whoever counts, alone by whoever changes the document.
 //! - Rows that are changed are locked in the order of their keys, and judged as they stand then. What is to be new is
-//!   inserted unless it is there; when something is, the commit is done again with everything looked up. The position
-//!   counter of a site comes last.
+//!   inserted; when something of it is there, the unique key tells, and the commit is done again with everything looked
+//!   up. The position counter of a site comes last, and the last writes are sent together with `COMMIT`: others wait for
+//!   the counter no longer than the server needs.
 //! - What failed because others were in the way (`40001`, `40P01`) is done again, five times at most, and then is
 //!   [`Busy`](crate::store::StoreErrorKind::Busy). A connection that is lost before `COMMIT` was sent has written nothing
 //!   ([`Unavailable`](crate::store::StoreErrorKind::Unavailable)); one that is lost after it makes the commit

@@ -47,6 +47,13 @@ enum Queued {
     Run(Query, Option<u64>),
 }
 
+/// What comes after everything that is sent at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Commit,
+}
+
 /// A transaction on a connection.
 pub(crate) struct Session<W: Wire> {
     wire: W,
@@ -55,6 +62,8 @@ pub(crate) struct Session<W: Wire> {
     queued: Vec<Queued>,
     /// Whether a transaction was begun here that has to be ended here.
     is_open: bool,
+    /// Whether a commit was asked for.
+    is_ending: bool,
     /// What the last failure meant.
     pub(super) meaning: Option<Meaning>,
 }
@@ -67,6 +76,7 @@ impl<W: Wire> Session<W> {
             operation,
             queued: Vec::new(),
             is_open: false,
+            is_ending: false,
             meaning: None,
         }
     }
@@ -104,7 +114,16 @@ impl<W: Wire> Session<W> {
     /// What was to touch so many rows and did not is a surprise.
     async fn flush(&mut self, last: Option<(&Query, Wanted)>) -> Result<Answer, StoreError> {
         let queued = std::mem::take(&mut self.queued);
-        match self.send_all(&queued, last).await {
+        self.sent(&queued, last, Then::GoOn).await
+    }
+
+    async fn sent(
+        &mut self,
+        queued: &[Queued],
+        last: Option<(&Query, Wanted)>,
+        then: Then,
+    ) -> Result<Answer, StoreError> {
+        match self.send_all(queued, last, then).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => {
                 self.meaning = Some(Meaning::Surprise);
@@ -126,6 +145,7 @@ impl<W: Wire> Session<W> {
         &mut self,
         queued: &[Queued],
         last: Option<(&Query, Wanted)>,
+        then: Then,
     ) -> Result<Option<Answer>, tokio_postgres::Error> {
         let mut ready = Vec::new();
         let queued_queries = queued.iter().map(|it| match it {
@@ -164,6 +184,14 @@ impl<W: Wire> Session<W> {
                     *wanted,
                 )),
             });
+        }
+        if then == Then::Commit {
+            asked.push(Box::pin(async move {
+                client.batch_execute("COMMIT").await?;
+                Ok(Answer::default())
+            }));
+            self.is_open = false;
+            self.is_ending = true;
         }
         let mut answer = Answer::default();
         let mut is_expected = true;
@@ -205,14 +233,24 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Commits, once everything is [finished](Self::finish). When the failure means that the connection is lost, nobody
-    /// knows whether it was.
+    /// Commits, with what was put off, in one round trip: when one of those fails, the server rolls back instead.
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
-        if !std::mem::take(&mut self.is_open) {
+        // It would not fail for what touches another number of rows than it should.
+        let is_counted = |it: &Queued| matches!(it, Queued::Run(_, Some(_)));
+        if self.queued.iter().any(is_counted) {
+            self.finish().await?;
+        }
+        if !self.is_open && self.queued.is_empty() {
             return Ok(());
         }
-        let said = self.wire.client().batch_execute("COMMIT").await;
-        said.map_err(|error| self.wrong(&error))
+        let queued = std::mem::take(&mut self.queued);
+        self.sent(&queued, None, Then::Commit).await.map(drop)
+    }
+
+    /// Whether the transaction may have been committed although nobody said so: the connection was lost after that was
+    /// asked for.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.is_ending && self.meaning == Some(Meaning::Lost)
     }
 }
 
@@ -250,7 +288,15 @@ impl<W: Wire> Transaction for Session<W> {
         Ok(answer.touched)
     }
 
-    async fn expect(&mut self, query: Query, rows: Option<u64>) -> Result<bool, StoreError> {
+    async fn expect(&mut self, mut query: Query, rows: Option<u64>) -> Result<bool, StoreError> {
+        // What must be new may as well fail when it is not: then nothing has to be counted before the commit.
+        if rows.is_some()
+            && let Some(plain) = query.text.strip_suffix(" ON CONFLICT DO NOTHING")
+        {
+            query.text.truncate(plain.len());
+            self.queued.push(Queued::Run(query, None));
+            return Ok(true);
+        }
         self.queued.push(Queued::Run(query, rows));
         Ok(true)
     }

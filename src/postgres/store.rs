@@ -95,16 +95,10 @@ impl PostgresStore {
             let mut session = self.session(operation).await?;
             session.begin_writing();
             let error = match work(&mut session).await {
-                Ok(value) => {
-                    let mut ended = session.finish().await;
-                    if ended.is_ok() {
-                        ended = session.commit().await;
-                    }
-                    match ended {
-                        Ok(()) => return Ok(value),
-                        Err(error) => error.into(),
-                    }
-                }
+                Ok(value) => match session.commit().await {
+                    Ok(()) => return Ok(value),
+                    Err(error) => error.into(),
+                },
                 Err(error) => error,
             };
             session.undo().await;
@@ -120,14 +114,14 @@ impl PostgresStore {
         loop {
             let mut session = self.session("commit").await?;
             session.begin_writing();
-            let refused = match finished(&mut session, changes, care).await {
+            let refused = match commit(&mut session, changes, care).await {
                 Ok(CommitOutcome::AlreadyApplied(outcome)) => {
                     session.undo().await;
                     return Ok(CommitOutcome::AlreadyApplied(outcome));
                 }
                 Ok(CommitOutcome::Applied) => match session.commit().await {
                     Ok(()) => return Ok(CommitOutcome::Applied),
-                    Err(error) if session.meaning == Some(Meaning::Lost) => {
+                    Err(error) if session.is_in_doubt() => {
                         return Err(CommitError::OutcomeUnknown(error));
                     }
                     Err(error) => Refused::For(error.into()),
@@ -145,7 +139,7 @@ impl PostgresStore {
     }
 }
 
-/// Applies a change set, up to the end of the transaction.
+/// Applies a change set in a transaction that somebody else ends.
 pub(super) async fn finished<W: Wire>(
     session: &mut Session<W>,
     changes: &ChangeSet,
