@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use stocktake::sqlite::rusqlite;
 use uuid::Uuid;
 
-pub(crate) type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use super::beside::Done;
 
 const SCHEMA: &str = "
 CREATE TABLE product (organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, article TEXT NOT NULL,

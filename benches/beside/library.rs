@@ -1,0 +1,195 @@
+//! The library's part.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use stocktake::domain::{
+    ImportMode, MovementPolicy, PostingOptions, Product, ProductId, Quantity, StockKey,
+    StockTakeId, StockTakeItemId, StockTakeState, UnitCost,
+};
+use stocktake::jobs::Worker;
+use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake};
+use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
+use stocktake::testing::Shop;
+use uuid::Uuid;
+
+use super::{CROWD, Done, Figures, SAMPLES, median, spread};
+
+/// What an import takes at most.
+pub(crate) const MOST_IMPORTED: usize = 50_000;
+
+/// A take of so many lines, counted in batches of so many, in a shop that nothing is in yet. What has become large since
+/// the database last looked at its tables, it looks at when it is told to.
+pub(crate) async fn by_library(
+    shop: Arc<Shop>,
+    (lines, batch): (usize, usize),
+    look: impl AsyncFn() -> Done<()>,
+) -> Done<Figures> {
+    shop.open_empty().await?;
+    let manager = Caller::of(&shop.manager);
+    stock_up(&shop, &manager, lines).await?;
+    look().await?;
+    let takes = shop.stocktake.stock_takes();
+    let mut figures = Figures::default();
+    let started = Instant::now();
+    let take = take_of(&shop).await?;
+    figures.populate = started.elapsed();
+    look().await?;
+
+    let items = all_items(&shop, &manager, take).await?;
+    assert_eq!(items.len(), lines);
+    let counter = Caller::of(&shop.counter);
+    let mut samples = Vec::new();
+    for item in spread(&items) {
+        let started = Instant::now();
+        takes.count(&counter, take, item, counted(39)).await?;
+        samples.push(started.elapsed());
+    }
+    figures.count = median(samples);
+
+    let items = Arc::new(items);
+    let started = Instant::now();
+    let mut counters = tokio::task::JoinSet::new();
+    for worker in 0..16 {
+        let (shop, items) = (Arc::clone(&shop), Arc::clone(&items));
+        counters.spawn(async move {
+            let counter = Caller::of(&shop.counter);
+            for nth in (worker..CROWD).step_by(16) {
+                let item = items[nth * 7 % items.len()];
+                let takes = shop.stocktake.stock_takes();
+                takes.count(&counter, take, item, counted(38)).await?;
+            }
+            Ok::<(), stocktake::service::Error>(())
+        });
+    }
+    while let Some(counter) = counters.join_next().await {
+        counter??;
+    }
+    figures.crowd = started.elapsed();
+
+    let started = Instant::now();
+    for (number, batch) in items.chunks(batch).enumerate() {
+        let quantity = if number % 2 == 0 { 40 } else { 39 };
+        let counts: Vec<_> = batch
+            .iter()
+            .map(|item| (*item, counted(quantity)))
+            .collect();
+        takes.count_lines(&counter, take, &counts).await?;
+    }
+    figures.batch = started.elapsed();
+
+    let deep = u32::try_from(lines * 9 / 10 / 100)?;
+    let all = StockTakeItemFilter::default();
+    let sort = ArticleSort::default();
+    let before = PageRequest::numbered(deep.saturating_sub(1), 100);
+    let next = takes.items(&manager, take, &all, sort, &before).await?.next;
+    let page = PageRequest::after(next.ok_or("there are lines left")?, 100);
+    let mut samples = Vec::new();
+    for _ in 0..SAMPLES {
+        let started = Instant::now();
+        takes.items(&manager, take, &all, sort, &page).await?;
+        samples.push(started.elapsed());
+    }
+    figures.page = median(samples);
+    let mut samples = Vec::new();
+    for _ in 0..SAMPLES {
+        let started = Instant::now();
+        takes.totals(&manager, take, &all).await?;
+        samples.push(started.elapsed());
+    }
+    figures.totals = median(samples);
+
+    let started = Instant::now();
+    let posted = takes
+        .submit(&manager, take, PostingOptions::default())
+        .await?;
+    figures.post = started.elapsed();
+    assert_eq!(posted.state(), StockTakeState::Finished);
+
+    let body = import_body(lines);
+    let started = Instant::now();
+    let imports = shop.stocktake.stock_imports();
+    imports
+        .begin(&manager, ImportMode::Absolute, body.as_bytes(), false)
+        .await?;
+    Worker::new(&shop.stocktake, "bench").run_all_due().await?;
+    figures.import = started.elapsed();
+    Ok(figures)
+}
+
+/// A take of everything that is on stock, with its lines.
+pub(crate) async fn take_of(shop: &Shop) -> Done<StockTakeId> {
+    let (manager, takes) = (Caller::of(&shop.manager), shop.stocktake.stock_takes());
+    let new = NewStockTake {
+        site: shop.site.id,
+        description: "Everything".parse()?,
+        movement_policy: MovementPolicy::default(),
+    };
+    let take = takes.create(&manager, new).await?.id();
+    Worker::new(&shop.stocktake, "bench").run_all_due().await?;
+    Ok(take)
+}
+
+pub(crate) fn counted(quantity: i64) -> CountRequest {
+    CountRequest::set(Quantity::try_from(quantity).expect("a small number"))
+}
+
+/// Every article of the shop set to 41, as far as an import takes them.
+pub(crate) fn import_body(lines: usize) -> String {
+    let mut body = String::from("{\"store-1\":{");
+    for number in 0..lines.min(MOST_IMPORTED) {
+        let comma = if number > 0 { "," } else { "" };
+        write!(body, "{comma}\"BULK-{number:07}\":41").expect("writing to a string works");
+    }
+    body.push_str("}}");
+    body
+}
+
+/// Products that look like the shop's first one, and forty of each.
+pub(crate) async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Done<()> {
+    let like = &shop.products[0];
+    let unit_cost: UnitCost = "2.50".parse()?;
+    for first in (0..lines).step_by(1_000) {
+        let mut products = Vec::with_capacity(1_000);
+        let mut movements: Vec<NewMovement> = Vec::with_capacity(1_000);
+        for number in first..lines.min(first + 1_000) {
+            let id = ProductId::new(Uuid::from_u128((0xbe << 96) | number as u128));
+            products.push(Product {
+                id,
+                article_id: format!("BULK-{number:07}").parse()?,
+                name: format!("Bulk article {number}").parse()?,
+                brand: shop.products[number % 10].brand.clone(),
+                ..like.clone()
+            });
+            let receipt = Movement::Receipt {
+                key: StockKey::plain(shop.site.id, id),
+                quantity: Quantity::from(40),
+                unit_cost: Some(unit_cost),
+            };
+            movements.push(receipt.into());
+        }
+        let catalogue = shop.stocktake.catalogue();
+        catalogue.put_products(manager, products).await?;
+        let stock = shop.stocktake.stock();
+        stock.record(manager, shop.site.id, &movements).await?;
+    }
+    Ok(())
+}
+
+async fn all_items(shop: &Shop, manager: &Caller, take: StockTakeId) -> Done<Vec<StockTakeItemId>> {
+    let mut items = Vec::new();
+    let mut page = PageRequest::first(10_000);
+    loop {
+        let filter = StockTakeItemFilter::default();
+        let takes = shop.stocktake.stock_takes();
+        let lines = takes
+            .items(manager, take, &filter, ArticleSort::default(), &page)
+            .await?;
+        items.extend(lines.items.iter().map(|line| line.item.value.id));
+        match lines.next {
+            Some(next) => page = PageRequest::after(next, 10_000),
+            None => return Ok(items),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What the benchmarks share that set the library beside the same work by hand, on whichever database.
+
+mod figures;
+pub(crate) mod library;
+
+pub(crate) use figures::{Figures, median, print_table, spread};
+pub(crate) use library::{MOST_IMPORTED, by_library, import_body};
+
+pub(crate) type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// How many single operations a figure is the median of.
+pub(crate) const SAMPLES: usize = 301;
+/// How many counts sixteen counters do together.
+pub(crate) const CROWD: usize = 1_600;
