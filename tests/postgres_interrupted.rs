@@ -129,9 +129,9 @@ async fn a_commit_that_crossed_another_transaction_is_done_again() {
     let attempts = Arc::new(AtomicU32::new(0));
     let heard = Arc::clone(&attempts);
     let mut schemas = Schemas::new();
-    schemas.options.lock_timeout = Duration::from_secs(60);
-    schemas.options.statement_timeout = Duration::from_secs(120);
-    schemas.options.idle_timeout = Duration::from_secs(120);
+    schemas.options.lock_timeout = Duration::from_mins(1);
+    schemas.options.statement_timeout = Duration::from_mins(2);
+    schemas.options.idle_timeout = Duration::from_mins(2);
     schemas.options.on_statement = Some(Arc::new(move |text| {
         let begins = text.starts_with("INSERT INTO stk_command");
         heard.fetch_add(u32::from(begins), Ordering::SeqCst);
