@@ -110,8 +110,11 @@ async fn opponent_in(schema: &str) -> Done<Opponent> {
 
 async fn by_hand(opponent: Opponent, schema: &str, lines: usize) -> Done<Figures> {
     let opponent = Arc::new(opponent);
-    opponent.stock_up(i64::try_from(lines)?).await?;
-    look(opponent.pool(), schema).await?;
+    // What it knows of nothing, the server would read whole for each chunk.
+    for numbers in [0..1_000, 1_000..i64::try_from(lines)?] {
+        opponent.stock_up(numbers).await?;
+        look(opponent.pool(), schema).await?;
+    }
     let take = Uuid::from_u128(9);
     opponent.open_take(take).await?;
     let mut figures = Figures::default();

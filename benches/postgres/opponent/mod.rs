@@ -132,8 +132,9 @@ impl Opponent {
     }
 
     /// Products and forty of each.
-    pub(crate) async fn stock_up(&self, lines: i64) -> Done<()> {
-        for first in (0..lines).step_by(1_000) {
+    pub(crate) async fn stock_up(&self, numbers: std::ops::Range<i64>) -> Done<()> {
+        let lines = numbers.end;
+        for first in numbers.step_by(1_000) {
             let open = self.begin().await?;
             let numbers: Vec<i64> = (first..lines.min(first + CHUNK)).collect();
             let ids: Vec<Uuid> = numbers
