@@ -29,10 +29,10 @@ const ON_HAND: &str = " LEFT JOIN stk_stock_level AS l ON l.organisation = i.org
 /// The line that counting looks for, of the take `h`.
 const LINE_OF_TAKE: &str = "i.take = h.id AND i.id = w.column2";
 
-/// The level behind it, whether it is stocked or not.
-/// What a line shows of its product.
+/// What it shows of its product.
 const SNAPSHOT_OF_LINE: &str = "s.product = i.product AND s.id = i.snapshot";
 
+/// The level behind it, whether it is stocked or not.
 const LEVEL_OF_LINE: &str = "l.site = i.site AND l.product = i.product AND l.variant = i.variant \
      AND l.place = i.place AND l.batch = i.batch AND l.serial = i.serial";
 
