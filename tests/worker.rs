@@ -18,7 +18,7 @@ use stocktake::service::{
 };
 use stocktake::store::JobState;
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
-use stores::{Kind, Store};
+use stores::{Kind, Store, Stores};
 use tokio::sync::Semaphore;
 
 const LEASE: Duration = Duration::from_secs(6);
@@ -176,7 +176,8 @@ async fn state(shop: &Shop, job: JobId) -> JobState {
 #[tokio::test]
 async fn a_job_of_a_worker_that_died_waits_for_the_end_of_its_lease() {
     for kind in Kind::ALL {
-        let store = kind.fresh();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
         let job = sending(&shop).await;
         let courier = SlowCourier::new();
@@ -197,7 +198,8 @@ async fn a_job_of_a_worker_that_died_waits_for_the_end_of_its_lease() {
 #[tokio::test]
 async fn a_timer_keeps_the_lease_through_a_step_that_takes_longer() {
     for kind in Kind::ALL {
-        let store = kind.fresh();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
         let job = sending(&shop).await;
         let (courier, metronome) = (SlowCourier::new(), Metronome::new());
@@ -229,7 +231,8 @@ async fn a_timer_keeps_the_lease_through_a_step_that_takes_longer() {
 #[tokio::test]
 async fn a_step_whose_lease_is_lost_is_given_up() {
     for kind in Kind::ALL {
-        let store = kind.fresh();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
         let job = sending(&shop).await;
         let (first, second) = (SlowCourier::new(), SlowCourier::new());
@@ -276,7 +279,8 @@ const IN_THE_FIRST_STEP: u32 = 1;
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_hands_its_job_back_after_the_step() {
     for kind in Kind::ALL {
-        let store = kind.fresh();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
         let (shop, clock) = opened(&store).await;
         let (take, job) = posting(&shop).await;
         let worker = Worker::new(&shop.stocktake, "leaving");
@@ -304,7 +308,8 @@ async fn a_worker_that_is_told_to_stop_hands_its_job_back_after_the_step() {
 #[tokio::test]
 async fn a_job_that_is_handed_back_in_its_last_attempt_is_dead() {
     for kind in Kind::ALL {
-        let store = kind.fresh();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
         let (shop, clock) = opened(&store).await;
         let (_, job) = posting(&shop).await;
         let manager = Caller::of(&shop.manager);

@@ -2,6 +2,7 @@
 
 mod figures;
 pub(crate) mod library;
+pub(crate) mod memory;
 
 pub(crate) use figures::{Figures, median, print_table, spread};
 pub(crate) use library::{MOST_IMPORTED, by_library, import_body};

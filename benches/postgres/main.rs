@@ -11,7 +11,6 @@
 
 #[path = "../beside/mod.rs"]
 mod beside;
-mod memory;
 mod opponent;
 mod phase_change;
 #[allow(dead_code, reason = "the tests use all of it")]
@@ -26,7 +25,9 @@ use stocktake::postgres::{PostgresOptions, PostgresStore};
 use stocktake::testing::Shop;
 use uuid::Uuid;
 
-use beside::{CROWD, Done, Figures, SAMPLES, by_library, import_body, median, print_table, spread};
+use beside::{
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, spread,
+};
 use opponent::Opponent;
 use postgres_server::{Schemas, config, open, pool_of};
 

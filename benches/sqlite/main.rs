@@ -2,7 +2,8 @@
 //! durable count, sixteen counters at once, counts in batches, post, import, a page deep in the list, totals.
 //!
 //! `cargo bench --features sqlite --bench sqlite` runs takes of 1,000, 10,000 and 100,000 lines; a number as argument
-//! leaves out larger ones, or adds one that is larger (1000000).
+//! leaves out larger ones. `-- memory 1000000` instead takes so many lines through populating, counting and posting
+//! with the library alone, and tells how much memory each took at most.
 
 #[path = "../beside/mod.rs"]
 mod beside;
@@ -15,7 +16,9 @@ use stocktake::sqlite::SqliteStore;
 use stocktake::testing::Shop;
 use uuid::Uuid;
 
-use beside::{CROWD, Done, Figures, SAMPLES, by_library, import_body, median, print_table, spread};
+use beside::{
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, spread,
+};
 use opponent::Opponent;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -23,22 +26,24 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const BATCH: usize = 100;
 
 fn main() -> Done<()> {
-    let asked = std::env::args()
-        .skip(1)
-        .find_map(|arg| arg.parse::<usize>().ok());
-    let mut sizes: Vec<usize> = SIZES
-        .into_iter()
-        .filter(|size| asked.is_none_or(|most| *size <= most))
-        .collect();
-    if let Some(asked) = asked.filter(|asked| !SIZES.contains(asked) && *asked > SIZES[0]) {
-        sizes.push(asked);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
+    let arguments: Vec<String> = std::env::args().collect();
+    let asked = arguments.iter().find_map(|it| it.parse::<usize>().ok());
+    if arguments.iter().any(|it| it == "memory") {
+        let folder = tempfile::tempdir()?;
+        let shop = Shop::on(Arc::new(SqliteStore::open(
+            folder.path().join("library.db"),
+        )?));
+        return runtime.block_on(memory::run(&shop, asked.unwrap_or(1_000_000)));
+    }
     let mut rows = Vec::new();
-    for lines in sizes {
+    for lines in SIZES {
+        if asked.is_some_and(|most| lines > most) {
+            continue;
+        }
         eprintln!("a take of {lines} lines ...");
         let folder = tempfile::tempdir()?;
         let theirs = by_hand(&folder.path().join("opponent.db"), lines)?;

@@ -1,4 +1,4 @@
-//! How much memory a large take needs.
+//! How much memory a large take needs, from its stock to its posting: the library alone, in this process.
 
 use std::time::Instant;
 
@@ -7,9 +7,11 @@ use stocktake::service::Caller;
 use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
 use stocktake::testing::Shop;
 
-use crate::BATCH;
-use crate::beside::Done;
-use crate::beside::library::{counted, stock_up, take_of};
+use super::Done;
+use super::library::{counted, stock_up, take_of};
+
+/// How many counts one commit has.
+const BATCH: u32 = 1_000;
 
 pub(crate) async fn run(shop: &Shop, lines: usize) -> Done<()> {
     shop.open_empty().await?;
@@ -39,8 +41,7 @@ pub(crate) async fn run(shop: &Shop, lines: usize) -> Done<()> {
 async fn count_all(shop: &Shop, manager: &Caller, take: StockTakeId) -> Done<usize> {
     let takes = shop.stocktake.stock_takes();
     let filter = StockTakeItemFilter::default();
-    let limit = u32::try_from(BATCH)?;
-    let mut page = PageRequest::first(limit);
+    let mut page = PageRequest::first(BATCH);
     let mut lines = 0;
     loop {
         let found = takes
@@ -55,7 +56,7 @@ async fn count_all(shop: &Shop, manager: &Caller, take: StockTakeId) -> Done<usi
         lines += counts.len();
         takes.count_lines(manager, take, &counts).await?;
         match found.next {
-            Some(next) => page = PageRequest::after(next, limit),
+            Some(next) => page = PageRequest::after(next, BATCH),
             None => return Ok(lines),
         }
     }
