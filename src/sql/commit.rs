@@ -343,6 +343,7 @@ async fn write_table<T: Transaction>(
     let mut deletes = Vec::new();
     for (key, write) in writes {
         let version = match write {
+            Write::Insert(_) if retired.is_empty() => Version::FIRST,
             Write::Insert(_) => retired
                 .get(&retired_key(key))
                 .map_or(Version::FIRST, |version| version.next()),
@@ -351,6 +352,7 @@ async fn write_table<T: Transaction>(
         if let Some(was) = known.found(key) {
             if let RecordKey::StockTakeItem(take, _) = key {
                 totals.line_was(*take, was);
+                snapshots.line_was(&was.facts);
             }
             if let RecordKey::InventoryCountItem(count, _) = key {
                 totals.count_line_was(*count, was);

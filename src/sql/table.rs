@@ -6,7 +6,7 @@
 //! there are millions, have no body before they are counted, and share what they show of their products in
 //! `product_snapshot`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -109,7 +109,7 @@ pub(crate) mod tables {
             BODY,
         ],
         settled: 7,
-        facts: &["counted", "adjustment_minor", "snapshot"],
+        facts: &["counted", "adjustment_minor", "snapshot", "product"],
     };
     pub(crate) static INVENTORY_COUNT: Table = Table {
         name: "stk_inventory_count",
@@ -315,6 +315,8 @@ fn key_code(row: &mut Row) -> Result<Option<Code>, Unreadable> {
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
     ids: HashMap<(usize, ProductId), Uuid>,
+    /// What is kept already, by product.
+    kept: HashSet<(Uuid, Uuid)>,
     /// What is to be kept, by product: lines are mostly added in the order of their products.
     pub(crate) bodies: BTreeMap<(Uuid, Uuid), Vec<u8>>,
 }
@@ -329,8 +331,18 @@ impl Snapshots {
         let body = pack(product)?;
         let id = Uuid::new_v5(&product.organisation.as_uuid(), &body);
         self.ids.insert(place, id);
-        self.bodies.insert((of.as_uuid(), id), body);
+        let key = (of.as_uuid(), id);
+        if !self.kept.contains(&key) {
+            self.bodies.insert(key, body);
+        }
         Ok(id)
+    }
+
+    /// A line as it stands: its snapshot is kept.
+    pub(crate) fn line_was(&mut self, facts: &[Cell]) {
+        if let [.., Cell::Uuid(id), Cell::Uuid(product)] = facts {
+            self.kept.insert((*product, *id));
+        }
     }
 }
 
