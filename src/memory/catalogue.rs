@@ -8,7 +8,7 @@ use crate::domain::{Code, Product, ProductId, Site, SiteId, Supplier, SupplierId
 use crate::store::{RecordKey, UniqueName};
 
 /// The catalogue of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
     sites: Table<SiteId, Site>,
     external_ids: HashMap<Code, SiteId>,

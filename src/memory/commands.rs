@@ -6,14 +6,14 @@ use crate::domain::Timestamp;
 use crate::store::{Command, CommandId, Outcome};
 
 /// The commands of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Commands {
     known: HashMap<CommandId, Known>,
     by_time: BTreeMap<Timestamp, Vec<CommandId>>,
 }
 
 /// What is known of a command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Known {
     /// It was applied.
     Applied(Command),

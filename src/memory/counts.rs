@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 /// The inventory counts of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) headers: Documents<InventoryCount>,
     /// The mark of each site's count in progress.
@@ -26,7 +26,7 @@ pub(super) struct Counts {
 }
 
 /// The lines of a count. None is ever deleted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct CountLines {
     rows: Table<InventoryCountItemId, InventoryCountItem>,
     all: BTreeSet<Place>,

@@ -33,7 +33,7 @@ pub(super) trait Document: Clone {
 type Age<T> = (Timestamp, <T as Document>::Id);
 
 /// The documents of one kind, with the lists that they stand on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Documents<T: Document> {
     rows: Table<T::Id, T>,
     lists: BTreeMap<T::Scope, BTreeSet<Age<T>>>,

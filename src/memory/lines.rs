@@ -54,7 +54,7 @@ impl Position for Place {
 }
 
 /// The lines of a take.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     rows: BTreeMap<Place, Line>,
     numbers: HashMap<StockTakeItemId, u64>,
@@ -73,10 +73,10 @@ pub(super) struct Lines {
 }
 
 /// Lines by something of their product.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Groups<Id>(BTreeMap<Id, Group>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group {
     places: BTreeSet<Place>,
     sums: TakeSums,

@@ -98,6 +98,34 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Another store that holds the same and goes its own way from now on. Prepare one store, and try each thing that
+    /// may happen next on a fork of it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use stocktake::memory::MemoryStore;
+    /// use stocktake::testing::Shop;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let store = MemoryStore::new();
+    /// Shop::on(Arc::new(store.clone())).open().await?;
+    ///
+    /// let elsewhere = Shop::on(Arc::new(store.fork()));
+    /// assert_eq!(elsewhere.on_hand(&elsewhere.key(0)).await?, 40.into());
+    /// # Ok::<(), stocktake::service::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            state: Arc::new(RwLock::new(self.read(State::clone))),
+        }
+    }
+
     /// Reads one snapshot. A thread that panicked with the lock had changed nothing: changes are applied
     /// without anything that can panic.
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {

@@ -16,14 +16,14 @@ use crate::store::{
 };
 
 /// The orders of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
     pub(super) headers: Documents<InventoryOrder>,
     lines: HashMap<InventoryOrderId, OrderLines>,
 }
 
 /// The lines of an order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OrderLines {
     rows: Table<InventoryOrderItemId, InventoryOrderItem>,
     places: BTreeSet<Place>,

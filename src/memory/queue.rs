@@ -14,7 +14,7 @@ use crate::store::{
 const MOST_ERROR_BYTES: usize = 2_000;
 
 /// The jobs of all organisations.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     jobs: HashMap<JobKey, Kept>,
     /// What can be leased, by since when: queued jobs by their time, running ones by the end of their
@@ -31,7 +31,7 @@ struct JobKey {
     organisation: OrganisationId,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Kept {
     job: Job,
     /// How often it was leased, ever: what a token is checked by. A job that is queued again forgets its

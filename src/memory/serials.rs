@@ -11,7 +11,7 @@ use crate::store::{SerialMark, Version, Versioned};
 type Name = (Code, Option<ProductId>);
 
 /// The marks of an organisation, with versions that never go back (R3).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Serials {
     marks: BTreeMap<Name, Row<SerialMark>>,
     /// The last versions of marks that were deleted.

@@ -22,14 +22,14 @@ use crate::store::{
 };
 
 /// The state behind the lock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) organisations: BTreeMap<OrganisationId, Organisation>,
     pub(super) queue: Queue,
 }
 
 /// What belongs to one organisation; nothing in here refers to another.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Organisation {
     pub(super) catalogue: Catalogue,
     pub(super) stock: Stock,

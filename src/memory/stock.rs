@@ -14,7 +14,7 @@ use crate::store::{LevelFilter, List, Page, PageRequest, StoreError, Version, Ve
 pub(super) type Level = Row<StockLevel>;
 
 /// The stock of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stock {
     /// By key; a site's keys stand together.
     keys: BTreeMap<StockKey, Kept>,
@@ -25,7 +25,7 @@ pub(super) struct Stock {
 }
 
 /// What is kept of a key.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Kept {
     level: Option<Level>,
     /// In the order of their sequences.

@@ -12,7 +12,7 @@ pub(super) type Row<T> = Versioned<Arc<T>>;
 
 /// Records of one kind, with versions that never go back: a record that is inserted after it was deleted goes
 /// on where it ended (R3).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table<K, T> {
     rows: HashMap<K, Row<T>>,
     /// The last versions of records that were deleted.

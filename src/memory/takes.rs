@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 /// The takes of an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Takes {
     pub(super) headers: Documents<StockTake>,
     lines: HashMap<StockTakeId, Lines>,
