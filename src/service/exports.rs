@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::{InventoryOrderId, JobId, OrganisationId, SiteId, Stamp, StockTakeId};
 use crate::store::{
-    Conflict, Digest, DigestBuilder, Export, ExportSubject, InventoryOrderItemFilter, Job, JobTask,
-    NewJob, Outcome, RecordKey, StockTakeItemFilter, list_digest,
+    Digest, DigestBuilder, Export, ExportSubject, InventoryOrderItemFilter, Job, JobTask, NewJob,
+    Outcome, StockTakeItemFilter, list_digest,
 };
 
 use super::access::Operation;
@@ -197,7 +197,11 @@ impl<'a> Exports<'a> {
             });
             match step.await? {
                 Step::Done(outcome) => return outcome.job().ok_or(Error::KeyReused),
-                Step::Again(conflicts) => there = conflicts.iter().any(|it| is_there(it, id)),
+                // Whether it is the export that was in the way, the store tells: what is said to be there and is not
+                // would be a job that nobody does.
+                Step::Again(_) => {
+                    there = library.repository.export(organisation, id).await?.is_some();
+                }
             }
         }
     }
@@ -300,18 +304,4 @@ fn job_id(organisation: OrganisationId, subject: &ExportSubject, version: Digest
         &organisation.as_uuid(),
         format!("export/1/{}", digest.as_uuid()).as_bytes(),
     ))
-}
-
-/// Whether a conflict tells that the export was queued meanwhile.
-fn is_there(conflict: &Conflict, id: JobId) -> bool {
-    match conflict {
-        Conflict::JobExists(job) => *job == id,
-        Conflict::Exists(key) => *key == RecordKey::Export(id),
-        Conflict::Missing(_)
-        | Conflict::Stale { .. }
-        | Conflict::Epoch { .. }
-        | Conflict::CountEpoch { .. }
-        | Conflict::Taken(_)
-        | Conflict::EventExists(_) => false,
-    }
 }

@@ -10,7 +10,8 @@ use crate::domain::{
     Stamp, Supplier, SupplierId,
 };
 use crate::store::{
-    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, Versioned,
+    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, StoreError,
+    StoreErrorKind, Versioned,
 };
 
 use super::access::{Operation, sees_supplier_email};
@@ -340,8 +341,7 @@ impl<'a> InventoryOrders<'a> {
     /// The job that sends an order as it was last submitted, to be read with [`Stocktake::job`].
     pub fn sending_job(order: &InventoryOrder) -> Option<JobId> {
         let submission = order.submissions();
-        let name = format!("send/{submission}");
-        (submission > 0).then(|| JobId::new(Uuid::new_v5(&order.id().as_uuid(), name.as_bytes())))
+        (submission > 0).then(|| job_of(order.id(), submission))
     }
 
     /// Gives up what is outstanding (S3.6): the order is received, nothing more will come.
@@ -452,9 +452,19 @@ impl Stocktake {
                 order.state() == InventoryOrderState::Submitted
                     && InventoryOrders::sending_job(order) == Some(job)
             };
-            let Some(read) = read.filter(|read| is_due(&read.value)) else {
+            let Some(read) = read else {
                 return Ok(None);
             };
+            if !is_due(&read.value) {
+                // The job was born when the order was submitted. An order that knows nothing of it was read as it
+                // was before: whoever gave the job up for that would send nothing at all.
+                let mut submissions = 1..=read.value.submissions();
+                if submissions.any(|submission| job_of(id, submission) == job) {
+                    return Ok(None);
+                }
+                let outdated = StoreError::new(StoreErrorKind::Unavailable, "inventory_order");
+                return Err(Error::Store(outdated));
+            }
             let items = self.inventory_orders().all_items(&read.value).await?;
             if self.inventory_orders().is_current(&read).await? {
                 return Ok(Some(OrderLetter {
@@ -464,6 +474,12 @@ impl Stocktake {
             }
         }
     }
+}
+
+/// The job that sends an order as it was submitted the first time, the second ...
+fn job_of(order: InventoryOrderId, submission: u32) -> JobId {
+    let name = format!("send/{submission}");
+    JobId::new(Uuid::new_v5(&order.as_uuid(), name.as_bytes()))
 }
 
 pub(super) fn order_of(outcome: Outcome) -> Result<InventoryOrder, Error> {

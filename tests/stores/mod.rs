@@ -111,15 +111,80 @@ impl Fresh for MemoryStore {
     }
 }
 
+/// A store that is prepared once, and then had as often as it takes.
+pub(crate) trait Again: Fresh {
+    type Kept;
+
+    /// What it holds.
+    fn kept(&self) -> Self::Kept;
+
+    /// A store of its own that holds the same.
+    fn again(kept: &Self::Kept) -> (Self, Option<TempDir>);
+}
+
+impl Again for MemoryStore {
+    type Kept = Self;
+
+    fn kept(&self) -> Self {
+        self.fork()
+    }
+
+    fn again(kept: &Self) -> (Self, Option<TempDir>) {
+        (kept.fork(), None)
+    }
+}
+
 #[cfg(feature = "sqlite")]
 impl Fresh for SqliteStore {
-    /// Does not wait for the disk: no power is lost in these tests.
     fn fresh() -> (Self, Option<TempDir>) {
-        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-        let mut options = SqliteOptions::default();
-        options.durability = Durability::Deferred;
-        options.readers = 1;
-        let store = Self::open_with(folder.path().join("stock.db"), &options);
-        (store.expect("a new file opens"), Some(folder))
+        let folder = folder();
+        (opened(&folder), Some(folder))
     }
+}
+
+#[cfg(feature = "sqlite")]
+impl Again for SqliteStore {
+    /// The bytes of the file.
+    type Kept = Vec<u8>;
+
+    fn kept(&self) -> Vec<u8> {
+        let beside = rusqlite::Connection::open(self.path()).expect("the file opens twice");
+        let all: (bool, i64, i64) = beside
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .expect("what is in the write-ahead file can be moved");
+        assert_eq!(
+            all,
+            (false, 0, 0),
+            "nothing is left in the write-ahead file"
+        );
+        std::fs::read(self.path()).expect("the file can be read")
+    }
+
+    fn again(kept: &Vec<u8>) -> (Self, Option<TempDir>) {
+        let folder = folder();
+        std::fs::write(folder.path().join(FILE), kept).expect("there is room");
+        (opened(&folder), Some(folder))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+const FILE: &str = "stock.db";
+
+/// In memory where the system has such a folder: thousands of files are made that nobody wants to keep.
+#[cfg(feature = "sqlite")]
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("there is a folder for temporary files")
+}
+
+/// Does not wait for the disk: no power is lost in these tests.
+#[cfg(feature = "sqlite")]
+fn opened(folder: &TempDir) -> SqliteStore {
+    let mut options = SqliteOptions::default();
+    options.durability = Durability::Deferred;
+    options.readers = 1;
+    SqliteStore::open_with(folder.path().join(FILE), &options).expect("the file opens")
 }
