@@ -163,7 +163,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn s2_5_whoever_dies_while_completing_the_job_goes_on() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         the_job_goes_on(&Stores::of(*kind)).await;
     }
 }
@@ -203,7 +203,7 @@ async fn the_job_goes_on(stores: &Stores) {
 
 #[tokio::test]
 async fn s6_4_a_worker_that_dies_between_chunks_is_followed_by_another() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         another_follows(&Stores::of(*kind)).await;
     }
 }

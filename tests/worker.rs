@@ -175,7 +175,7 @@ async fn state(shop: &Shop, job: JobId) -> JobState {
 
 #[tokio::test]
 async fn a_job_of_a_worker_that_died_waits_for_the_end_of_its_lease() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
@@ -197,7 +197,7 @@ async fn a_job_of_a_worker_that_died_waits_for_the_end_of_its_lease() {
 
 #[tokio::test]
 async fn a_timer_keeps_the_lease_through_a_step_that_takes_longer() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
@@ -230,7 +230,7 @@ async fn a_timer_keeps_the_lease_through_a_step_that_takes_longer() {
 
 #[tokio::test]
 async fn a_step_whose_lease_is_lost_is_given_up() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
         let (shop, _) = opened(&store).await;
@@ -278,7 +278,7 @@ const IN_THE_FIRST_STEP: u32 = 1;
 
 #[tokio::test]
 async fn a_worker_that_is_told_to_stop_hands_its_job_back_after_the_step() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
         let (shop, clock) = opened(&store).await;
@@ -307,7 +307,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_job_back_after_the_step() {
 
 #[tokio::test]
 async fn a_job_that_is_handed_back_in_its_last_attempt_is_dead() {
-    for kind in Kind::ALL {
+    for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
         let (shop, clock) = opened(&store).await;

@@ -12,6 +12,8 @@ use super::library::{counted, stock_up, take_of};
 
 /// How many counts one commit has.
 const BATCH: u32 = 1_000;
+/// How much memory a process may have, however large the take is.
+const MOST_MIB: u64 = 300;
 
 pub(crate) async fn run(shop: &Shop, lines: usize) -> Done<()> {
     shop.open_empty().await?;
@@ -66,14 +68,17 @@ async fn count_all(shop: &Shop, manager: &Caller, take: StockTakeId) -> Done<usi
 fn report(what: &str, started: Instant, lines: usize) -> Done<()> {
     let elapsed = started.elapsed();
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status
+    let peak: u64 = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
-        .ok_or("the system does not tell the peak of memory")?;
+        .and_then(|peak| peak.trim().strip_suffix(" kB"))
+        .ok_or("the system does not tell the peak of memory")?
+        .parse()?;
+    let peak = peak / 1_024;
     let each = elapsed / u32::try_from(lines.max(1))?;
-    println!(
-        "{what}: {lines} lines in {elapsed:.1?} ({each:.1?} each), peak of memory {}",
-        peak.trim()
-    );
+    println!("{what}: {lines} lines in {elapsed:.1?} ({each:.1?} each), peak of memory {peak} MiB");
+    if peak > MOST_MIB {
+        return Err(format!("more than {MOST_MIB} MiB").into());
+    }
     Ok(())
 }

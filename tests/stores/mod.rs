@@ -41,6 +41,14 @@ impl Kind {
         Self::Postgres,
     ];
 
+    /// Those that live in the process of the test: for what asks for a hundred stores, of which a server makes a few a
+    /// second.
+    pub(crate) const EMBEDDED: &[Self] = &[
+        Self::Memory,
+        #[cfg(feature = "sqlite")]
+        Self::Sqlite,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
