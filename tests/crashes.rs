@@ -6,4 +6,4 @@ mod stores;
 use stocktake::memory::MemoryStore as Store;
 
 /// One crash in so many is tried, unless all are asked for.
-const EVERY: u64 = 23;
+const EVERY: u64 = 7;

@@ -7,4 +7,4 @@ mod stores;
 use stocktake::sqlite::SqliteStore as Store;
 
 /// One crash in so many is tried, unless all are asked for.
-const EVERY: u64 = 41;
+const EVERY: u64 = 31;
