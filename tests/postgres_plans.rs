@@ -16,12 +16,14 @@ use stocktake::jobs::Worker;
 use stocktake::postgres::tokio_postgres::{Client, NoTls};
 use stocktake::postgres::{PostgresOptions, PostgresStore};
 use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake, Stocktake};
-use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
+use stocktake::store::{ArticleSort, PageRequest, PageStart, StockTakeItemFilter};
 use stocktake::testing::{ManualClock, Shop};
 use uuid::Uuid;
 
 const LINES: u32 = 3_000;
 const COUNTS: usize = 20;
+/// What is looked up for a line.
+const BESIDE: [&str; 2] = ["stk_product_snapshot", "stk_stock_level"];
 
 /// A store whose connections are told from all others.
 async fn named(options: &PostgresOptions) -> Arc<PostgresStore> {
@@ -33,6 +35,15 @@ async fn named(options: &PostgresOptions) -> Arc<PostgresStore> {
 /// How many rows of a table were read so far, once the connections of a store are closed: that is when the server adds
 /// up what they did.
 async fn rows_read(client: &Client, store: &PostgresStore, table: &str) -> i64 {
+    let [read] = all_read(client, store, [table]).await;
+    read
+}
+
+async fn all_read<const N: usize>(
+    client: &Client,
+    store: &PostgresStore,
+    tables: [&str; N],
+) -> [i64; N] {
     let schema = &store.options().schema;
     store.pool().close();
     let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
@@ -45,8 +56,12 @@ async fn rows_read(client: &Client, store: &PostgresStore, table: &str) -> i64 {
     {}
     let read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables \
                 WHERE schemaname = $1 AND relname = $2";
-    let row = client.query_one(read, &[schema, &table]).await.unwrap();
-    row.get(0)
+    let mut rows = [0; N];
+    for (rows, table) in rows.iter_mut().zip(tables) {
+        let row = client.query_one(read, &[schema, &table]).await.unwrap();
+        *rows = row.get(0);
+    }
+    rows
 }
 
 fn shop_on(store: &Arc<PostgresStore>) -> Shop {
@@ -84,7 +99,8 @@ async fn stock_up(shop: &Shop) {
     }
 }
 
-/// A count reads its line, not all lines of the take; nor does posting read each line more than a few times.
+/// A count reads its line, not all lines of the take; nor does posting read each line more than a few times. A page,
+/// however deep, looks up what its own lines show.
 #[tokio::test]
 async fn what_is_read_does_not_grow_with_the_take() {
     let schemas = Schemas::new();
@@ -92,7 +108,7 @@ async fn what_is_read_does_not_grow_with_the_take() {
     let (client, connection) = config().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     let store = named(&options).await;
-    for table in ["stk_stock_take_item", "stk_stock_level"] {
+    for table in ["stk_stock_take_item", BESIDE[0], BESIDE[1]] {
         let ignorant = format!(
             "ALTER TABLE {}.{table} SET (autovacuum_enabled = off)",
             options.schema
@@ -117,6 +133,28 @@ async fn what_is_read_does_not_grow_with_the_take() {
         .items(&manager, take, &filter, ArticleSort::default(), &page)
         .await
         .unwrap();
+    let beside = all_read(&client, &store, BESIDE).await;
+
+    let store = named(&options).await;
+    let shop = shop_on(&store);
+    let takes = shop.stocktake.stock_takes();
+    let page = PageRequest {
+        start: PageStart::Skip(u64::from(LINES) * 9 / 10),
+        ..PageRequest::first(100)
+    };
+    let shown = takes
+        .items(&manager, take, &filter, ArticleSort::default(), &page)
+        .await
+        .unwrap();
+    assert_eq!(shown.items.len(), 100);
+    let looked_up = all_read(&client, &store, BESIDE).await;
+    for ((table, before), after) in BESIDE.iter().zip(beside).zip(looked_up) {
+        let read = after - before;
+        assert!(
+            (100..=110).contains(&read),
+            "a page of 100 reads {read} rows of {table}"
+        );
+    }
     let before = rows_read(&client, &store, "stk_stock_take_item").await;
 
     let store = named(&options).await;

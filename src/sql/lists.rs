@@ -1,7 +1,7 @@
 //! Pages of lists.
 
 use super::cell::{Cell, Row, Unreadable};
-use super::query::{Query, Snapshot, all, first};
+use super::query::{Beside, Query, Snapshot, all, first};
 use crate::domain::OrganisationId;
 use crate::store::{List, Page, PageRequest, PageStart, Position, StoreError};
 
@@ -15,6 +15,8 @@ pub(super) type Read<'a, P, R> = &'a (dyn Fn(&mut Row) -> Result<(P, R), Unreada
 pub(super) struct Listing<'a, P, R> {
     pub(super) columns: &'a str,
     pub(super) from: &'a str,
+    /// What is looked up for the rows that are shown, and what these are called there.
+    pub(super) beside: Option<(&'a str, &'a [Beside])>,
     /// The columns that make the order total.
     pub(super) order: &'a [&'a str],
     /// The cells of a place, in the order of these columns.
@@ -24,7 +26,10 @@ pub(super) struct Listing<'a, P, R> {
 
 /// What a list is narrowed to by the database.
 #[derive(Clone, Debug)]
-pub(super) struct Narrowed(Vec<(String, Vec<Cell>)>);
+pub(super) struct Narrowed {
+    organisation: OrganisationId,
+    conditions: Vec<(String, Vec<Cell>)>,
+}
 
 /// What it is narrowed to beside that, if anything.
 pub(super) type Kept<'a, R> = Option<&'a (dyn Fn(&R) -> bool + Sync)>;
@@ -32,12 +37,16 @@ pub(super) type Kept<'a, R> = Option<&'a (dyn Fn(&R) -> bool + Sync)>;
 impl Narrowed {
     /// To an organisation's rows of a table.
     pub(super) fn of(table: &str, organisation: OrganisationId) -> Self {
-        Self(Vec::new()).equal(&format!("{table}.organisation"), organisation.as_uuid())
+        let all = Self {
+            organisation,
+            conditions: Vec::new(),
+        };
+        all.equal(&format!("{table}.organisation"), organisation.as_uuid())
     }
 
     /// To what a condition without a parameter says.
     pub(super) fn and(mut self, condition: &str) -> Self {
-        self.0.push((condition.to_owned(), Vec::new()));
+        self.conditions.push((condition.to_owned(), Vec::new()));
         self
     }
 
@@ -49,18 +58,19 @@ impl Narrowed {
     /// To the values on one side of another.
     pub(super) fn compare(mut self, column: &str, sign: &str, value: impl Into<Cell>) -> Self {
         let condition = format!("{column} {sign} ");
-        self.0.push((condition, vec![value.into()]));
+        self.conditions.push((condition, vec![value.into()]));
         self
     }
 
     /// To any of some values of a column; to nothing by none.
     pub(super) fn among(mut self, column: &str, values: impl Iterator<Item = Cell>) -> Self {
-        self.0.push((format!("{column} IN ("), values.collect()));
+        self.conditions
+            .push((format!("{column} IN ("), values.collect()));
         self
     }
 
     fn write(&self, query: &mut Query) {
-        for (nth, (condition, values)) in self.0.iter().enumerate() {
+        for (nth, (condition, values)) in self.conditions.iter().enumerate() {
             query.push(if nth > 0 { " AND " } else { " WHERE " });
             query.push(condition);
             query.bind_all(values.iter().cloned());
@@ -94,7 +104,11 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
         (skip, limit): (u64, usize),
     ) -> Result<Vec<(P, R)>, StoreError> {
         let mut query = s.query("SELECT ");
-        query.push(self.columns).push(" FROM ").push(self.from);
+        query.push(self.columns).push(" FROM ");
+        if self.beside.is_some() {
+            query.push("(SELECT * FROM ");
+        }
+        query.push(self.from);
         narrowed.write(&mut query);
         let order = self.order.join(", ");
         if let Some(after) = after {
@@ -105,6 +119,13 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
         query.bind(limit);
         if skip > 0 {
             query.push(" OFFSET ").bind(skip);
+        }
+        if let Some((alias, tables)) = self.beside {
+            query.push(") AS ").push(alias);
+            for table in tables {
+                query.look_beside(narrowed.organisation, *table);
+            }
+            query.push(" ORDER BY ").push(&order);
         }
         all(s, &query, self.read).await
     }

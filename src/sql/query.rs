@@ -95,6 +95,29 @@ impl Query {
         self
     }
 
+    /// Adds a table that is looked into for each row before it; rows that find nothing stay.
+    ///
+    /// `PostgreSQL`, while it does not know what a table holds, takes two columns that are given for the whole key: it
+    /// would read all lines of a take to find one. It looks for each row by itself what stands before `OFFSET 0`; the
+    /// organisation is a parameter there, so that no other one's part of the table is opened.
+    pub(crate) fn look_beside(
+        &mut self,
+        organisation: OrganisationId,
+        beside: Beside,
+    ) -> &mut Self {
+        let Beside { table, alias, key } = beside;
+        let (before, after) = match self.dialect {
+            Dialect::Sqlite => (format!("{table} AS {alias} ON "), String::new()),
+            Dialect::Postgres => (
+                format!("LATERAL (SELECT * FROM {table} AS {alias} WHERE "),
+                format!(" OFFSET 0) AS {alias} ON true"),
+            ),
+        };
+        self.push(" LEFT JOIN ").push(&before).push(alias);
+        self.push(".organisation = ").bind(organisation.as_uuid());
+        self.push(" AND ").push(key).push(&after)
+    }
+
     /// Adds rows of parameters as a table `w` with columns `column1`, `column2` ...
     pub(crate) fn table(&mut self, kinds: &[Kind], rows: Vec<Vec<Cell>>) -> &mut Self {
         match self.dialect {
@@ -147,27 +170,13 @@ impl Query {
     }
 }
 
-/// A table joined row by row, by all of a key that ends with what the rows before it tell, in two pieces: what goes
-/// before the condition, and what goes after it.
-///
-/// PostgreSQL, while it does not know what a table holds, takes two columns that are given for the whole key: it would
-/// read all lines of a take to find one. It looks for each row by itself what stands before `OFFSET 0`.
-pub(crate) fn row_by_row(
-    dialect: Dialect,
-    kind: &str,
-    table: &str,
-    alias: &str,
-) -> (String, String) {
-    match dialect {
-        Dialect::Sqlite => (
-            format!(" {kind} JOIN {table} AS {alias} ON "),
-            String::new(),
-        ),
-        Dialect::Postgres => (
-            format!(" {kind} JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE "),
-            format!(" OFFSET 0) AS {alias} ON true"),
-        ),
-    }
+/// A table that is looked into once for each row of others, by all of a key that ends with what these rows tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    pub(crate) table: &'static str,
+    pub(crate) alias: &'static str,
+    /// The key, without the organisation.
+    pub(crate) key: &'static str,
 }
 
 /// Rows in blocks of the sizes that a dialect takes at a time.

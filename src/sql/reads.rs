@@ -193,6 +193,7 @@ pub(crate) async fn levels_page<S: Snapshot>(
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_stock_level AS t",
+        beside: None,
         order: KEY_ORDER,
         place: key_place,
         read: &|row: &mut Row| {
@@ -229,6 +230,7 @@ pub(crate) async fn articles<S: Snapshot>(
         columns: "t.version, t.body, p.body",
         from: "stk_stock_level AS t JOIN stk_product AS p \
                ON p.organisation = t.organisation AND p.id = t.product",
+        beside: None,
         order: KEY_ORDER,
         place: key_place,
         read: &|row: &mut Row| {
@@ -313,6 +315,7 @@ impl<T: DeserializeOwned + Send> Documents<'_, T> {
         let listing = Listing {
             columns: "t.version, t.body",
             from: &format!("{} AS t", self.table.name),
+            beside: None,
             order: &["t.began_at", "t.id"],
             place: |(at, id): &(Timestamp, Id)| vec![at.micros().into(), (*id).into().into()],
             read: &|row: &mut Row| {
@@ -349,6 +352,7 @@ pub(crate) async fn count_items<S: Snapshot>(
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_inventory_count_item AS t",
+        beside: None,
         order: &["t.created_at", "t.id"],
         place: |(at, id): &(Timestamp, crate::domain::InventoryCountItemId)| {
             vec![at.micros().into(), id.as_uuid().into()]
@@ -378,6 +382,7 @@ pub(crate) async fn order_items<S: Snapshot>(
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_inventory_order_item AS t",
+        beside: None,
         order: &["t.line", "t.id"],
         place: |(line, id): &(u64, crate::domain::InventoryOrderItemId)| {
             vec![(*line).into(), id.as_uuid().into()]

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::encoding::{Unwritable, body, pack};
+use super::query::Beside;
 use crate::domain::{
     Code, Count, LinePosting, Product, ProductId, StockKey, StockTakeItem, Timestamp,
 };
@@ -443,9 +444,12 @@ fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cel
 pub(crate) const LINE: &str = "i.version, i.id, i.take, i.line, i.site, i.product, i.variant, i.place, \
      i.batch, i.serial, i.updated_at, i.body, i.snapshot, s.body";
 
-/// What [`LINE`] is selected from.
-pub(crate) const LINES: &str = "stk_stock_take_item AS i JOIN stk_product_snapshot AS s \
-     ON s.organisation = i.organisation AND s.product = i.product AND s.id = i.snapshot";
+/// What a line `i` shows of its product.
+pub(crate) const SNAPSHOT: Beside = Beside {
+    table: "stk_product_snapshot",
+    alias: "s",
+    key: "s.product = i.product AND s.id = i.snapshot",
+};
 
 /// Products that were read from snapshots, so that lines share them.
 pub(crate) type Shown = std::sync::Mutex<HashMap<Uuid, Arc<Product>>>;

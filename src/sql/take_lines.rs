@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Snapshot, all, blocks, row_by_row};
+use super::query::{Beside, Snapshot, all, blocks};
 use super::reads;
-use super::table::{LINE, LINES, Shown, line};
+use super::table::{LINE, SNAPSHOT, Shown, line};
 use super::totals;
 use crate::domain::{
     CountStatus, OrganisationId, Quantity, StockLevel, StockTake, StockTakeId, StockTakeItem,
@@ -21,20 +21,20 @@ use crate::store::{
 /// A line's place: its number and its id.
 type Place = (u64, StockTakeItemId);
 
-/// The level behind a line, if it is stocked.
-const ON_HAND: &str = " LEFT JOIN stk_stock_level AS l ON l.organisation = i.organisation \
-     AND l.site = i.site AND l.product = i.product AND l.variant = i.variant AND l.place = i.place \
-     AND l.batch = i.batch AND l.serial = i.serial AND l.stocked = 1";
+/// A line that is looked for by the numbers of its take and of itself.
+const LINE_OF_TAKE: Beside = Beside {
+    table: "stk_stock_take_item",
+    alias: "i",
+    key: "i.take = w.column2 AND i.id = w.column3",
+};
 
-/// The line that counting looks for, of the take `h`.
-const LINE_OF_TAKE: &str = "i.take = h.id AND i.id = w.column2";
-
-/// What it shows of its product.
-const SNAPSHOT_OF_LINE: &str = "s.product = i.product AND s.id = i.snapshot";
-
-/// The level behind it, whether it is stocked or not.
-const LEVEL_OF_LINE: &str = "l.site = i.site AND l.product = i.product AND l.variant = i.variant \
-     AND l.place = i.place AND l.batch = i.batch AND l.serial = i.serial";
+/// The level behind a line, whether it is stocked or not.
+const LEVEL: Beside = Beside {
+    table: "stk_stock_level",
+    alias: "l",
+    key: "l.site = i.site AND l.product = i.product AND l.variant = i.variant \
+          AND l.place = i.place AND l.batch = i.batch AND l.serial = i.serial",
+};
 
 fn quantity(row: &mut Row) -> Result<Option<Quantity>, Unreadable> {
     let micros = row.optional_int()?;
@@ -120,8 +120,11 @@ pub(crate) async fn page<S: Snapshot>(
     let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
     let shown = Shown::default();
     let listing = Listing {
-        columns: &format!("{LINE}, l.quantity, l.reserved"),
-        from: &format!("{LINES}{ON_HAND}"),
+        columns: &format!(
+            "{LINE}, CASE l.stocked WHEN 1 THEN l.quantity END, CASE l.stocked WHEN 1 THEN l.reserved END"
+        ),
+        from: "stk_stock_take_item AS i",
+        beside: Some(("i", &[SNAPSHOT, LEVEL])),
         order: &["i.line", "i.id"],
         place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
         read: &|row: &mut Row| view(row, &shown),
@@ -197,7 +200,8 @@ pub(crate) async fn totals<S: Snapshot>(
     if is_looked_at {
         let listing = Listing {
             columns: LINE,
-            from: LINES,
+            from: "stk_stock_take_item AS i",
+            beside: Some(("i", &[SNAPSHOT])),
             order: &["i.line", "i.id"],
             place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
             read: &|row: &mut Row| {
@@ -214,6 +218,7 @@ pub(crate) async fn totals<S: Snapshot>(
         let listing = Listing {
             columns: "i.line, i.id, i.version, i.counted, i.adjustment_minor",
             from: "stk_stock_take_item AS i",
+            beside: None,
             order: &["i.line", "i.id"],
             place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
             read: &|row: &mut Row| {
@@ -246,20 +251,22 @@ pub(crate) async fn ids<S: Snapshot>(
     ids: &[StockTakeItemId],
 ) -> Result<Vec<StockTakeItemId>, StoreError> {
     let mut found = Vec::new();
-    let rows = ids.iter().enumerate();
-    let rows = rows.map(|(nth, id)| vec![nth.into(), id.as_uuid().into()]);
-    for block in blocks(S::DIALECT, rows.collect()) {
+    for block in blocks(S::DIALECT, ids.to_vec()) {
         let mut query = s.query("SELECT i.id FROM ");
-        query.table(&[Kind::Int, Kind::Uuid], block);
-        let (before, after) = row_by_row(S::DIALECT, "", "stk_stock_take_item", "i");
-        query.push(&before).push("i.organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(" AND i.take = ").bind(take.as_uuid());
-        query.push(" AND i.id = w.column2").push(&after);
+        query.table(&[Kind::Int, Kind::Uuid, Kind::Uuid], lines_of(take, block));
+        query.look_beside(organisation, LINE_OF_TAKE);
         query.push(" ORDER BY w.column1");
-        found.append(&mut all(s, &query, Row::id).await?);
+        let ids = all(s, &query, Row::optional_uuid).await?;
+        found.extend(ids.into_iter().flatten().map(StockTakeItemId::new));
     }
     Ok(found)
+}
+
+/// What [`LINE_OF_TAKE`] looks for, numbered.
+fn lines_of(take: StockTakeId, items: Vec<StockTakeItemId>) -> Vec<Vec<Cell>> {
+    let rows = (0_usize..).zip(items);
+    rows.map(|(nth, id)| vec![nth.into(), take.as_uuid().into(), id.as_uuid().into()])
+        .collect()
 }
 
 /// What counting lines needs to know: one statement a block. The header comes with the first line of each.
@@ -277,23 +284,13 @@ pub(crate) async fn counting_view<S: Snapshot>(
     let shown = Shown::default();
     let mut header = None;
     let mut lines = Vec::with_capacity(items.len());
-    let rows = items.iter().map(|id| id.as_uuid().into());
-    for block in blocks(S::DIALECT, rows.collect()) {
-        let block = (0_usize..).zip(block);
-        let block = block.map(|(nth, id): (usize, Cell)| vec![nth.into(), id]);
+    for block in blocks(S::DIALECT, items.to_vec()) {
         let mut query = s.query("SELECT h.version, CASE WHEN w.column1 = 0 THEN h.body END, ");
         query.push("l.version, l.body, i.id, ").push(LINE);
         query.push(" FROM stk_stock_take AS h CROSS JOIN ");
-        query.table(&[Kind::Int, Kind::Uuid], block.collect());
-        for (table, alias, key) in [
-            ("stk_stock_take_item", "i", LINE_OF_TAKE),
-            ("stk_product_snapshot", "s", SNAPSHOT_OF_LINE),
-            ("stk_stock_level", "l", LEVEL_OF_LINE),
-        ] {
-            let (before, after) = row_by_row(S::DIALECT, "LEFT", table, alias);
-            query.push(&before).push(alias).push(".organisation = ");
-            query.bind(organisation.as_uuid());
-            query.push(" AND ").push(key).push(&after);
+        query.table(&[Kind::Int, Kind::Uuid, Kind::Uuid], lines_of(take, block));
+        for table in [LINE_OF_TAKE, SNAPSHOT, LEVEL] {
+            query.look_beside(organisation, table);
         }
         query
             .push(" WHERE h.organisation = ")
