@@ -169,3 +169,40 @@ fn nothing_has_to_be_prepared() {
         assert!(played >= 6, "{played} cases were played");
     });
 }
+
+/// A connection plans what it keeps once, and leaves its own way of planning as it was; unless it is told otherwise.
+#[test]
+fn statements_are_planned_once_or_for_their_values() {
+    let schemas = Schemas::new();
+    for plan_once in [true, false] {
+        let (mut options, _) = schemas.make();
+        options.plan_once = plan_once;
+        on_a_runtime(async {
+            let store = open(pool(2), options).await;
+            let (changes, id) = a_product();
+            store.commit(&changes).await.unwrap();
+            for _ in 0..4 {
+                store.products(ORGANISATION, &[id]).await.unwrap();
+            }
+            let (mut once, mut anew) = (0, 0);
+            let first = store.pool().get().await.unwrap();
+            let second = store.pool().get().await.unwrap();
+            for connection in [first, second] {
+                let plans = "SELECT COALESCE(sum(generic_plans), 0)::bigint, COALESCE(sum(custom_plans), 0)::bigint, \
+                             current_setting('plan_cache_mode') FROM pg_prepared_statements \
+                             WHERE statement LIKE '%.stk\\_%'";
+                let row = connection.query_one(plans, &[]).await.unwrap();
+                once += row.get::<_, i64>(0);
+                anew += row.get::<_, i64>(1);
+                assert_eq!(row.get::<_, String>(2), "auto");
+            }
+            let (kept, other) = if plan_once {
+                (once, anew)
+            } else {
+                (anew, once)
+            };
+            assert!(kept > 4, "{kept} times");
+            assert_eq!(other, 0);
+        });
+    }
+}

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::Locks;
 use super::error::{failed, not_connected};
 use super::session::Place;
-use crate::sql::{Cell, Dialect, Held, Kind, Query};
+use crate::domain::OrganisationId;
+use crate::sql::{Cell, Dialect, Held, Kind, Lookup, Query};
 use crate::store::StoreError;
 
 /// The statements that hold what a commit holds, each lock in the order in which every commit takes them.
@@ -45,7 +46,7 @@ pub(super) fn hold(place: &Place, parts: u8, held: Held) -> Vec<Query> {
                 let parts = if is_changed { whole } else { one };
                 rows.extend(parts.map(|part| vec![Cell::Uuid(id), Cell::Int(part)]));
             }
-            of_rows(organisation.as_uuid(), &rows).into()
+            of_rows(organisation, &rows).into()
         }
     }
 }
@@ -70,21 +71,24 @@ fn advisory(all: BTreeMap<i64, bool>) -> Query {
     query
 }
 
-/// The rows are made, if they are not there, and then locked.
-fn of_rows(organisation: Uuid, rows: &[Vec<Cell>]) -> [Query; 2] {
+/// The rows are made, if they are not there, and then locked, in their order.
+fn of_rows(organisation: OrganisationId, rows: &[Vec<Cell>]) -> [Query; 2] {
     let kinds = &[Kind::Uuid, Kind::Int];
     let mut make = Query::new(
         Dialect::Postgres,
         "INSERT INTO stk_hold (organisation, id, part) SELECT ",
     );
-    make.bind(organisation);
+    make.bind(organisation.as_uuid());
     make.push(", w.* FROM ").table(kinds, rows.to_vec());
     make.push(" ON CONFLICT DO NOTHING");
     let mut lock = Query::new(Dialect::Postgres, "SELECT 1 FROM ");
     lock.table(kinds, rows.to_vec());
-    lock.push(" CROSS JOIN stk_hold AS t WHERE t.organisation = ");
-    lock.bind(organisation);
-    lock.push(" AND t.id = w.column1 AND t.part = w.column2 ORDER BY t.id, t.part FOR UPDATE OF t");
+    let lookup = Lookup {
+        table: "stk_hold",
+        alias: "t",
+        key: "t.id = w.column1 AND t.part = w.column2",
+    };
+    lock.find(organisation, lookup, " FOR UPDATE OF t");
     [make, lock]
 }
 

@@ -48,6 +48,10 @@ pub struct PostgresOptions {
     /// Whether each connection keeps its statements prepared. Turn it off behind a pooler that gives each
     /// transaction another connection and does not keep track of prepared statements.
     pub keep_prepared: bool,
+    /// Whether each connection plans a statement that it keeps prepared once, and not anew for the values of each call:
+    /// planning takes longer than a count. Turn it off where the tables are in hundreds of local partitions, which a
+    /// plan for any value looks through. Without effect on a server that has no `plan_cache_mode`.
+    pub plan_once: bool,
     /// Is told the text of each statement (`$1`, `$2` ... where values go, so it carries nobody's data).
     pub on_statement: Option<Listener>,
 }
@@ -61,6 +65,7 @@ impl Default for PostgresOptions {
             statement_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(30),
             keep_prepared: true,
+            plan_once: true,
             on_statement: None,
         }
     }
@@ -75,6 +80,7 @@ impl fmt::Debug for PostgresOptions {
             statement_timeout,
             idle_timeout,
             keep_prepared,
+            plan_once,
             on_statement,
         } = self;
         f.debug_struct("PostgresOptions")
@@ -84,9 +90,19 @@ impl fmt::Debug for PostgresOptions {
             .field("statement_timeout", statement_timeout)
             .field("idle_timeout", idle_timeout)
             .field("keep_prepared", keep_prepared)
+            .field("plan_once", plan_once)
             .field("on_statement", &on_statement.is_some())
             .finish()
     }
+}
+
+/// How the server plans statements that are kept prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plans {
+    /// When they are first used, for any values.
+    Once,
+    /// As the server is set to.
+    AsSet,
 }
 
 impl PostgresOptions {
@@ -99,27 +115,31 @@ impl PostgresOptions {
     }
 
     /// What begins a transaction that writes.
-    pub(super) fn begin_writing(&self) -> String {
+    pub(super) fn begin_writing(&self, plans: Plans) -> String {
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {}",
-            self.limits()
+            self.settings(plans)
         )
     }
 
     /// What begins a transaction that reads one snapshot.
-    pub(super) fn begin_reading(&self) -> String {
+    pub(super) fn begin_reading(&self, plans: Plans) -> String {
         format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}",
-            self.limits()
+            self.settings(plans)
         )
     }
 
     /// For this transaction only: the connection is the host's, and behind a pooler another one each time.
-    fn limits(&self) -> String {
+    fn settings(&self, plans: Plans) -> String {
+        let plans = match plans {
+            Plans::Once => "; SET LOCAL plan_cache_mode = force_generic_plan",
+            Plans::AsSet => "",
+        };
         let millis = |it: Duration| it.as_millis().clamp(1, 2_000_000_000);
         format!(
             "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
-             SET LOCAL idle_in_transaction_session_timeout = {}",
+             SET LOCAL idle_in_transaction_session_timeout = {}{plans}",
             millis(self.lock_timeout),
             millis(self.statement_timeout),
             millis(self.idle_timeout),

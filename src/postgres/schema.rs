@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::Locks;
 use super::error::{OpenError, failed, not_connected};
 use super::locks::has_advisory;
-use super::options::PostgresOptions;
+use super::options::{Plans, PostgresOptions};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// What each version adds to the one before; the first makes everything. What was released is never changed.
@@ -78,6 +78,19 @@ pub(super) async fn migrate(pool: &Pool, options: &PostgresOptions) -> Result<Lo
         return Err(OpenError::NoAdvisoryLocks);
     }
     Ok(locks)
+}
+
+/// How statements can be planned.
+pub(super) async fn plans(pool: &Pool, options: &PostgresOptions) -> Result<Plans, StoreError> {
+    if !(options.keep_prepared && options.plan_once) {
+        return Ok(Plans::AsSet);
+    }
+    let connection = pool.get().await;
+    let connection = connection.map_err(|error| not_connected("open", &error))?;
+    let asked = "SELECT 1 FROM pg_settings WHERE name = 'plan_cache_mode'";
+    let found = connection.query_opt(asked, &[]).await;
+    let found = found.map_err(|error| failed("open", &error))?;
+    Ok(found.map_or(Plans::AsSet, |_| Plans::Once))
 }
 
 /// Whether somebody else was making the same at the same time.

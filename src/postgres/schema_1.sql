@@ -1,7 +1,8 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), flags are 0 or 1. Texts are
 -- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What is BYTEA is a record,
 -- as MessagePack. Every key and index begins with the organisation, so that tables can be spread by it; only the index by which
--- jobs are leased goes across.
+-- jobs are leased goes across. Of two indexes that seem as good PostgreSQL takes the one that was made later: that by which a
+-- row is found comes after that by which rows are listed.
 
 CREATE TABLE stk_site (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,

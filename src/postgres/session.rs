@@ -6,7 +6,7 @@ use tokio_postgres::GenericClient as _;
 
 use super::error::{Meaning, failed};
 use super::locks;
-use super::options::PostgresOptions;
+use super::options::{Plans, PostgresOptions};
 use super::wire::{Answer, Asked, Wanted, Wire, ask, in_order, row, send};
 use crate::sql::{Dialect, Held, Query, Row, Snapshot, Transaction};
 use crate::store::{StoreError, StoreErrorKind};
@@ -23,9 +23,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(options: PostgresOptions, locks: Locks) -> Self {
-        let begin_writing = options.begin_writing();
-        let begin_reading = options.begin_reading();
+    pub(super) fn new(options: PostgresOptions, locks: Locks, plans: Plans) -> Self {
+        let begin_writing = options.begin_writing(plans);
+        let begin_reading = options.begin_reading(plans);
         Self {
             options,
             locks,

@@ -60,7 +60,8 @@ impl PostgresStore {
     /// [`OpenError`].
     pub async fn open(pool: Pool, options: PostgresOptions) -> Result<Self, OpenError> {
         let locks = schema::migrate(&pool, &options).await?;
-        let place = Arc::new(Place::new(options, locks));
+        let plans = schema::plans(&pool, &options).await?;
+        let place = Arc::new(Place::new(options, locks, plans));
         Ok(Self { pool, place })
     }
 

@@ -8,7 +8,7 @@ use super::cell::{Cell, Kind, Row};
 use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
-use super::query::{Held, Query, Transaction, all, blocks, first};
+use super::query::{Held, Lookup, Query, Transaction, all, blocks, first};
 use super::table::{Snapshots, Table, cells, key_cells, stock_key_cells};
 use super::totals::Changes;
 use crate::domain::{OrganisationId, StockEvent, Timestamp};
@@ -258,8 +258,8 @@ async fn write_names<T: Transaction>(t: &mut T, parts: &ChangeSetParts<'_>) -> R
     for block in blocks(T::DIALECT, given_up) {
         let mut query = t.query("DELETE FROM stk_catalogue_name WHERE organisation = ");
         query.bind(organisation.as_uuid());
-        query.push(" AND (kind, holder) IN (SELECT column1, column2 FROM ");
-        query.table(&[Kind::Int, Kind::Uuid], block).push(")");
+        query.push(" AND ");
+        query.are_any_of(&[("kind", Kind::Int), ("holder", Kind::Uuid)], block);
         t.expect(query, None).await?;
     }
     for block in blocks(T::DIALECT, taken) {
@@ -495,14 +495,16 @@ async fn retired<T: Transaction>(
     if first(t, &query, |_| Ok(())).await?.is_none() {
         return Ok(found);
     }
-    let rows = keys.iter().map(|key| vec![retired_key(key).into()]);
+    let rows = (keys.iter()).map(|key| vec![table.name.into(), retired_key(key).into()]);
     for block in blocks(T::DIALECT, rows.collect()) {
         let mut query = t.query("SELECT r.key, r.version FROM ");
-        query.table(&[Kind::Text], block);
-        query.push(" CROSS JOIN stk_retired AS r WHERE r.organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(" AND r.kind = ").bind(table.name);
-        query.push(" AND r.key = w.column1");
+        query.table(&[Kind::Text, Kind::Text], block);
+        let lookup = Lookup {
+            table: "stk_retired",
+            alias: "r",
+            key: "r.kind = w.column1 AND r.key = w.column2",
+        };
+        query.find(organisation, lookup, "");
         let read = |row: &mut Row| Ok((row.text()?, row.version()?));
         found.extend(all(t, &query, read).await?);
     }
@@ -522,12 +524,9 @@ async fn delete<T: Transaction>(
             keys.push(key);
             retired.push(vec![table.name.into(), text.into(), version.into()]);
         }
-        let columns: Vec<&str> = table.key.iter().map(|(name, _)| *name).collect();
-        let kinds: Vec<Kind> = table.key.iter().map(|(_, kind)| *kind).collect();
         let mut query = t.query(&format!("DELETE FROM {} WHERE organisation = ", table.name));
-        query.bind(organisation.as_uuid());
-        query.push(&format!(" AND ({}) IN (SELECT * FROM ", columns.join(", ")));
-        query.table(&kinds, keys).push(")");
+        query.bind(organisation.as_uuid()).push(" AND ");
+        query.are_any_of(table.key, keys);
         t.expect(query, None).await?;
         let insert = Insert {
             table: "stk_retired",

@@ -384,6 +384,7 @@ pub(crate) async fn dead_jobs<S: Snapshot>(
     let listing = Listing {
         columns: COLUMNS,
         from: "stk_job AS t",
+        known_to: None,
         beside: None,
         order: &["t.created_at", "t.id"],
         place: |(at, id): &(Timestamp, JobId)| vec![at.micros().into(), id.as_uuid().into()],

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::query::{Snapshot, Transaction, all, blocks, first};
+use super::query::{Lookup, Snapshot, Transaction, all, blocks, first};
 use super::table::{Column, Table, key_cells, stock_key_cells};
 use crate::domain::{
     InventoryCountId, JobId, OrganisationId, ProductId, SiteId, StockEventId, StockKey, StockTakeId,
@@ -138,9 +138,12 @@ impl Known {
         for block in blocks(T::DIALECT, names) {
             let mut query = t.query("SELECT n.kind, n.name, n.holder FROM ");
             query.table(&[Kind::Int, Kind::Text], block);
-            query.push(" CROSS JOIN stk_catalogue_name AS n WHERE n.organisation = ");
-            query.bind(parts.organisation.as_uuid());
-            query.push(" AND n.kind = w.column1 AND n.name = w.column2");
+            let lookup = Lookup {
+                table: "stk_catalogue_name",
+                alias: "n",
+                key: "n.kind = w.column1 AND n.name = w.column2",
+            };
+            query.find(parts.organisation, lookup, "");
             let found = all(t, &query, |row| {
                 let kind: i64 = row.int()?;
                 let name = row.text()?;
@@ -164,9 +167,12 @@ impl Known {
         for block in blocks(T::DIALECT, ids.collect()) {
             let mut query = t.query("SELECT e.id FROM ");
             query.table(&[Kind::Uuid], block);
-            query.push(" CROSS JOIN stk_stock_event AS e WHERE e.organisation = ");
-            query.bind(parts.organisation.as_uuid());
-            query.push(" AND e.id = w.column1");
+            let lookup = Lookup {
+                table: "stk_stock_event",
+                alias: "e",
+                key: "e.id = w.column1",
+            };
+            query.find(parts.organisation, lookup, "");
             self.events
                 .extend(all(t, &query, Row::id::<StockEventId>).await?);
         }
@@ -191,13 +197,14 @@ impl Known {
                 Kind::Int,
             ];
             query.table(&kinds, cells.collect());
-            query.push(" CROSS JOIN stk_stock_event AS e WHERE e.organisation = ");
-            query.bind(parts.organisation.as_uuid());
-            query.push(
-                " AND e.site = w.column2 AND e.product = w.column3 AND e.variant = w.column4 \
-                 AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
-                 AND e.sequence = w.column8",
-            );
+            let lookup = Lookup {
+                table: "stk_stock_event",
+                alias: "e",
+                key: "e.site = w.column2 AND e.product = w.column3 AND e.variant = w.column4 \
+                      AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
+                      AND e.sequence = w.column8",
+            };
+            query.find(parts.organisation, lookup, "");
             for nth in all(t, &query, Row::int::<usize>).await? {
                 if let Some(event) = block.get(nth) {
                     self.sequences.insert((event.key.clone(), event.sequence));
@@ -216,9 +223,12 @@ impl Known {
         for block in blocks(T::DIALECT, ids.collect()) {
             let mut query = t.query("SELECT j.id FROM ");
             query.table(&[Kind::Uuid], block);
-            query.push(" CROSS JOIN stk_job AS j WHERE j.organisation = ");
-            query.bind(parts.organisation.as_uuid());
-            query.push(" AND j.id = w.column1");
+            let lookup = Lookup {
+                table: "stk_job",
+                alias: "j",
+                key: "j.id = w.column1",
+            };
+            query.find(parts.organisation, lookup, "");
             self.jobs.extend(all(t, &query, Row::id::<JobId>).await?);
         }
         Ok(())
@@ -278,16 +288,16 @@ async fn versions<T: Snapshot>(
         cells
     });
     query.table(&numbered(table.key), rows.collect());
-    query.push(" CROSS JOIN ").push(table.name);
-    query.push(" AS t WHERE t.organisation = ");
-    query.bind(organisation.as_uuid());
-    for (nth, (column, _)) in table.key.iter().enumerate() {
-        query.push(&format!(
-            " AND t.{column} = w.column{}",
-            nth.saturating_add(2)
-        ));
-    }
-    query.push(" ORDER BY 1").push(lock);
+    let key = (2_u8..).zip(table.key);
+    let key: Vec<String> = key
+        .map(|(nth, (column, _))| format!("t.{column} = w.column{nth}"))
+        .collect();
+    let lookup = Lookup {
+        table: table.name,
+        alias: "t",
+        key: &key.join(" AND "),
+    };
+    query.find(organisation, lookup, lock).push(" ORDER BY 1");
     all(t, &query, |row| {
         let nth = row.int()?;
         let version = row.version()?;

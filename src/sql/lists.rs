@@ -1,7 +1,8 @@
 //! Pages of lists.
 
-use super::cell::{Cell, Row, Unreadable};
-use super::query::{Beside, Query, Snapshot, all, first};
+use super::cell::{Cell, Kind, Row, Unreadable};
+use super::query::{Lookup, Query, Snapshot, all, first};
+use super::table::Column;
 use crate::domain::OrganisationId;
 use crate::store::{List, Page, PageRequest, PageStart, Position, StoreError};
 
@@ -15,8 +16,10 @@ pub(super) type Read<'a, P, R> = &'a (dyn Fn(&mut Row) -> Result<(P, R), Unreada
 pub(super) struct Listing<'a, P, R> {
     pub(super) columns: &'a str,
     pub(super) from: &'a str,
+    /// What its rows must be found in, and shows with them.
+    pub(super) known_to: Option<Lookup<'a>>,
     /// What is looked up for the rows that are shown, and what these are called there.
-    pub(super) beside: Option<(&'a str, &'a [Beside])>,
+    pub(super) beside: Option<(&'a str, &'a [Lookup<'a>])>,
     /// The columns that make the order total.
     pub(super) order: &'a [&'a str],
     /// The cells of a place, in the order of these columns.
@@ -28,7 +31,15 @@ pub(super) struct Listing<'a, P, R> {
 #[derive(Clone, Debug)]
 pub(super) struct Narrowed {
     organisation: OrganisationId,
-    conditions: Vec<(String, Vec<Cell>)>,
+    conditions: Vec<(String, Values)>,
+}
+
+/// What a condition ends with.
+#[derive(Clone, Debug)]
+enum Values {
+    None,
+    One(Cell),
+    Any(Kind, Vec<Cell>),
 }
 
 /// What it is narrowed to beside that, if anything.
@@ -46,7 +57,7 @@ impl Narrowed {
 
     /// To what a condition without a parameter says.
     pub(super) fn and(mut self, condition: &str) -> Self {
-        self.conditions.push((condition.to_owned(), Vec::new()));
+        self.conditions.push((condition.to_owned(), Values::None));
         self
     }
 
@@ -58,14 +69,18 @@ impl Narrowed {
     /// To the values on one side of another.
     pub(super) fn compare(mut self, column: &str, sign: &str, value: impl Into<Cell>) -> Self {
         let condition = format!("{column} {sign} ");
-        self.conditions.push((condition, vec![value.into()]));
+        self.conditions.push((condition, Values::One(value.into())));
         self
     }
 
     /// To any of some values of a column; to nothing by none.
-    pub(super) fn among(mut self, column: &str, values: impl Iterator<Item = Cell>) -> Self {
-        self.conditions
-            .push((format!("{column} IN ("), values.collect()));
+    pub(super) fn among(
+        mut self,
+        (column, kind): Column,
+        values: impl Iterator<Item = Cell>,
+    ) -> Self {
+        let values = Values::Any(kind, values.collect());
+        self.conditions.push((column.to_owned(), values));
         self
     }
 
@@ -73,28 +88,37 @@ impl Narrowed {
         for (nth, (condition, values)) in self.conditions.iter().enumerate() {
             query.push(if nth > 0 { " AND " } else { " WHERE " });
             query.push(condition);
-            query.bind_all(values.iter().cloned());
-            if condition.ends_with('(') {
-                query.push(")");
+            match values {
+                Values::None => {}
+                Values::One(value) => {
+                    query.bind(value.clone());
+                }
+                Values::Any(kind, values) => {
+                    query.is_any_of(*kind, values.clone());
+                }
             }
         }
-    }
-
-    /// How many rows there are.
-    pub(super) async fn count<S: Snapshot>(
-        &self,
-        s: &mut S,
-        from: &str,
-    ) -> Result<u64, StoreError> {
-        let mut query = s.query("SELECT count(*) FROM ");
-        query.push(from);
-        self.write(&mut query);
-        let count = first(s, &query, Row::int).await?;
-        Ok(count.unwrap_or_default())
     }
 }
 
 impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
+    /// Adds what rows are taken from, and what they are narrowed to.
+    fn write(&self, narrowed: &Narrowed, query: &mut Query) {
+        query.push(self.from);
+        if let Some(lookup) = self.known_to {
+            query.find(narrowed.organisation, lookup, "");
+        }
+        narrowed.write(query);
+    }
+
+    /// How many rows there are.
+    async fn count<S: Snapshot>(&self, s: &mut S, narrowed: &Narrowed) -> Result<u64, StoreError> {
+        let mut query = s.query("SELECT count(*) FROM ");
+        self.write(narrowed, &mut query);
+        let count = first(s, &query, Row::int).await?;
+        Ok(count.unwrap_or_default())
+    }
+
     /// Rows after a place, so many at most.
     async fn rows<S: Snapshot>(
         &self,
@@ -108,8 +132,7 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
         if self.beside.is_some() {
             query.push("(SELECT * FROM ");
         }
-        query.push(self.from);
-        narrowed.write(&mut query);
+        self.write(narrowed, &mut query);
         let order = self.order.join(", ");
         if let Some(after) = after {
             query.push(&format!(" AND ({order}) > ("));
@@ -202,7 +225,7 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
             let span = (skip, wanted);
             rows = self.rows(s, narrowed, after.as_ref(), span).await?;
             if request.with_total {
-                total = Some(narrowed.count(s, self.from).await?);
+                total = Some(self.count(s, narrowed).await?);
             }
         }
         let request = PageRequest {

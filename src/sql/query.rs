@@ -6,6 +6,7 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
+use super::table::Column;
 use crate::domain::OrganisationId;
 use crate::store::StoreError;
 
@@ -95,27 +96,92 @@ impl Query {
         self
     }
 
+    fn array(&mut self, kind: Kind, values: Vec<Cell>) -> &mut Self {
+        self.parameter(Parameter::Many(kind, values));
+        self.push(match kind {
+            Kind::Int => "::bigint[]",
+            Kind::Text => "::text[]",
+            Kind::Uuid => "::uuid[]",
+            Kind::Bytes => "::bytea[]",
+        })
+    }
+
+    /// Says, after a column, that it has one of some values. For [`Dialect::Postgres`] it is one statement however many
+    /// these are.
+    pub(crate) fn is_any_of(&mut self, kind: Kind, values: Vec<Cell>) -> &mut Self {
+        match self.dialect {
+            Dialect::Sqlite => self.push(" IN (").bind_all(values),
+            Dialect::Postgres => self.push(" = ANY(").array(kind, values),
+        };
+        self.push(")")
+    }
+
+    /// Says that some columns have the values of one of some rows.
+    pub(crate) fn are_any_of(&mut self, columns: &[Column], rows: Vec<Vec<Cell>>) -> &mut Self {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let kinds: Vec<Kind> = columns.iter().map(|(_, kind)| *kind).collect();
+        if self.dialect == Dialect::Postgres {
+            // Whatever it knows of the table, it need not look further than these.
+            for (nth, (name, kind)) in columns.iter().enumerate() {
+                let values = rows.iter().filter_map(|row| row.get(nth)).cloned();
+                let values = values.collect();
+                self.push(name).is_any_of(*kind, values).push(" AND ");
+            }
+        }
+        self.push("(")
+            .push(&names.join(", "))
+            .push(") IN (SELECT * FROM ");
+        self.table(&kinds, rows).push(")")
+    }
+
+    /// Adds a table that is looked into for each row before it; rows that find nothing are left out. `lock` is what keeps
+    /// the rows of the table from changing.
+    pub(crate) fn find(
+        &mut self,
+        organisation: OrganisationId,
+        lookup: Lookup<'_>,
+        lock: &str,
+    ) -> &mut Self {
+        self.look_up(" CROSS", organisation, lookup, lock)
+    }
+
     /// Adds a table that is looked into for each row before it; rows that find nothing stay.
-    ///
-    /// `PostgreSQL`, while it does not know what a table holds, takes two columns that are given for the whole key: it
-    /// would read all lines of a take to find one. It looks for each row by itself what stands before `OFFSET 0`; the
-    /// organisation is a parameter there, so that no other one's part of the table is opened.
     pub(crate) fn look_beside(
         &mut self,
         organisation: OrganisationId,
-        beside: Beside,
+        lookup: Lookup<'_>,
     ) -> &mut Self {
-        let Beside { table, alias, key } = beside;
-        let (before, after) = match self.dialect {
-            Dialect::Sqlite => (format!("{table} AS {alias} ON "), String::new()),
-            Dialect::Postgres => (
-                format!("LATERAL (SELECT * FROM {table} AS {alias} WHERE "),
-                format!(" OFFSET 0) AS {alias} ON true"),
-            ),
+        self.look_up(" LEFT", organisation, lookup, "")
+    }
+
+    /// `PostgreSQL`, while it does not know what a table holds, takes two columns that are given for the whole key: it
+    /// would read all lines of a take to find one, and go on so for as long as it keeps the statement's plan. It looks
+    /// for each row by itself what stands before `OFFSET 0`. The organisation is a parameter there, so that no other
+    /// one's part of the table is opened.
+    fn look_up(
+        &mut self,
+        join: &str,
+        organisation: OrganisationId,
+        Lookup { table, alias, key }: Lookup<'_>,
+        lock: &str,
+    ) -> &mut Self {
+        self.push(join);
+        match self.dialect {
+            Dialect::Sqlite => self.push(&format!(" JOIN {table} AS {alias} ON ")),
+            Dialect::Postgres => self.push(&format!(
+                " JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE "
+            )),
         };
-        self.push(" LEFT JOIN ").push(&before).push(alias);
-        self.push(".organisation = ").bind(organisation.as_uuid());
-        self.push(" AND ").push(key).push(&after)
+        self.push(alias).push(".organisation = ");
+        self.bind(organisation.as_uuid());
+        self.push(" AND ").push(key);
+        match self.dialect {
+            Dialect::Sqlite => self.push(lock),
+            Dialect::Postgres => {
+                let on = if join == " LEFT" { " ON true" } else { "" };
+                self.push(&format!(" OFFSET 0{lock}) AS {alias}{on}"))
+            }
+        }
     }
 
     /// Adds rows of parameters as a table `w` with columns `column1`, `column2` ...
@@ -149,13 +215,7 @@ impl Query {
                     if nth > 0 {
                         self.push(", ");
                     }
-                    self.parameter(Parameter::Many(*kind, column));
-                    self.push(match kind {
-                        Kind::Int => "::bigint[]",
-                        Kind::Text => "::text[]",
-                        Kind::Uuid => "::uuid[]",
-                        Kind::Bytes => "::bytea[]",
-                    });
+                    self.array(*kind, column);
                 }
                 self.push(") AS w(");
                 for nth in 1..=kinds.len() {
@@ -170,13 +230,14 @@ impl Query {
     }
 }
 
-/// A table that is looked into once for each row of others, by all of a key that ends with what these rows tell.
+/// A table that is looked into once for each row of others, by the beginning of a key that ends with what these rows
+/// tell.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Beside {
-    pub(crate) table: &'static str,
-    pub(crate) alias: &'static str,
-    /// The key, without the organisation.
-    pub(crate) key: &'static str,
+pub(crate) struct Lookup<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) alias: &'a str,
+    /// What the key is, after the organisation.
+    pub(crate) key: &'a str,
 }
 
 /// Rows in blocks of the sizes that a dialect takes at a time.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Snapshot, all, blocks, first};
+use super::query::{Lookup, Snapshot, all, blocks, first};
 use super::table::{Table, key_cells, stock_key_cells, tables, versioned};
 use crate::domain::{
     Code, InventoryCountId, InventoryCountItem, InventoryOrderId, InventoryOrderItem, LedgerEntry,
@@ -40,9 +40,12 @@ pub(crate) async fn record<S: Snapshot, T: DeserializeOwned + Send>(
 async fn answers<S: Snapshot, T: Clone + Send>(
     s: &mut S,
     asked: Vec<Vec<Cell>>,
-    (kinds, select, join): (&[Kind], &str, &str),
+    (kinds, lookups): (&[Kind], &[Lookup<'_>]),
     organisation: OrganisationId,
-    read: impl Fn(&mut Row) -> Result<T, Unreadable> + Send + Copy,
+    (columns, read): (
+        &str,
+        impl Fn(&mut Row) -> Result<T, Unreadable> + Send + Copy,
+    ),
 ) -> Result<Vec<Option<T>>, StoreError> {
     let mut answers = vec![None; asked.len()];
     let rows = asked.into_iter().enumerate().map(|(nth, mut cells)| {
@@ -54,12 +57,11 @@ async fn answers<S: Snapshot, T: Clone + Send>(
         .collect();
     for block in blocks(S::DIALECT, rows.collect()) {
         let mut query = s.query("SELECT w.column1, ");
-        query.push(select).push(" FROM ");
+        query.push(columns).push(" FROM ");
         query.table(&kinds, block);
-        query.push(" CROSS JOIN ").push(join);
-        query
-            .push(" AND t.organisation = ")
-            .bind(organisation.as_uuid());
+        for lookup in lookups {
+            query.find(organisation, *lookup, "");
+        }
         let found = all(s, &query, |row| Ok((row.int::<usize>()?, read(row)?)));
         for (nth, answer) in found.await? {
             if let Some(place) = answers.get_mut(nth) {
@@ -70,6 +72,9 @@ async fn answers<S: Snapshot, T: Clone + Send>(
     Ok(answers)
 }
 
+/// What [`versioned`] reads.
+const VERSIONED: &str = "t.version, t.body";
+
 /// Records by id, of a table with an id.
 pub(crate) async fn records<S: Snapshot, T: DeserializeOwned + Clone + Send>(
     s: &mut S,
@@ -78,9 +83,13 @@ pub(crate) async fn records<S: Snapshot, T: DeserializeOwned + Clone + Send>(
     ids: Vec<uuid::Uuid>,
 ) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
     let asked = ids.into_iter().map(|id| vec![id.into()]).collect();
-    let join = format!("{} AS t WHERE t.id = w.column2", table.name);
-    let what = (&[Kind::Uuid][..], "t.version, t.body", join.as_str());
-    answers(s, asked, what, organisation, versioned).await
+    let lookup = Lookup {
+        table: table.name,
+        alias: "t",
+        key: "t.id = w.column2",
+    };
+    let what = (&[Kind::Uuid][..], &[lookup][..]);
+    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
 }
 
 /// Records by their unique names.
@@ -94,13 +103,20 @@ pub(crate) async fn by_name<S: Snapshot, T: DeserializeOwned + Clone + Send>(
         .iter()
         .map(|name| vec![name.as_str().into()])
         .collect();
-    let join = format!(
-        "stk_catalogue_name AS n CROSS JOIN {} AS t WHERE n.organisation = t.organisation \
-         AND n.kind = {kind} AND n.name = w.column2 AND t.id = n.holder",
-        table.name
-    );
-    let what = (&[Kind::Text][..], "t.version, t.body", join.as_str());
-    answers(s, asked, what, organisation, versioned).await
+    let lookups = [
+        Lookup {
+            table: "stk_catalogue_name",
+            alias: "n",
+            key: &format!("n.kind = {kind} AND n.name = w.column2"),
+        },
+        Lookup {
+            table: table.name,
+            alias: "t",
+            key: "t.id = n.holder",
+        },
+    ];
+    let what = (&[Kind::Text][..], &lookups[..]);
+    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
 }
 
 /// A site by its external id.
@@ -125,11 +141,14 @@ pub(crate) async fn levels<S: Snapshot>(
         .iter()
         .map(|(_, kind)| *kind)
         .collect();
-    let join = "stk_stock_level AS t WHERE t.site = w.column2 AND t.product = w.column3 \
-                AND t.variant = w.column4 AND t.place = w.column5 AND t.batch = w.column6 \
-                AND t.serial = w.column7";
-    let what = (kinds.as_slice(), "t.version, t.body", join);
-    answers(s, asked, what, organisation, versioned).await
+    let lookup = Lookup {
+        table: "stk_stock_level",
+        alias: "t",
+        key: "t.site = w.column2 AND t.product = w.column3 AND t.variant = w.column4 \
+              AND t.place = w.column5 AND t.batch = w.column6 AND t.serial = w.column7",
+    };
+    let what = (kinds.as_slice(), &[lookup][..]);
+    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
 }
 
 /// The marks of serial numbers, by number, those without a product first.
@@ -145,9 +164,13 @@ pub(crate) async fn serial_marks<S: Snapshot>(
     for block in blocks(S::DIALECT, rows.collect()) {
         let mut query = s.query("SELECT t.version, t.body FROM ");
         query.table(&[Kind::Int, Kind::Text], block);
-        query.push(" CROSS JOIN stk_serial_mark AS t WHERE t.organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(" AND t.serial = w.column2 ORDER BY w.column1, t.of_product, t.product");
+        let lookup = Lookup {
+            table: "stk_serial_mark",
+            alias: "t",
+            key: "t.serial = w.column2",
+        };
+        query.find(organisation, lookup, "");
+        query.push(" ORDER BY w.column1, t.of_product, t.product");
         let found: Vec<Versioned<SerialMark>> = all(s, &query, versioned).await?;
         marks.extend(found.into_iter().filter(|mark| {
             let product = mark.value.product;
@@ -188,11 +211,12 @@ pub(crate) async fn levels_page<S: Snapshot>(
     }
     if !products.is_empty() {
         let products = products.iter().map(|id| id.as_uuid().into());
-        narrowed = narrowed.among("t.product", products);
+        narrowed = narrowed.among(("t.product", Kind::Uuid), products);
     }
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_stock_level AS t",
+        known_to: None,
         beside: None,
         order: KEY_ORDER,
         place: key_place,
@@ -228,8 +252,12 @@ pub(crate) async fn articles<S: Snapshot>(
     }
     let listing = Listing {
         columns: "t.version, t.body, p.body",
-        from: "stk_stock_level AS t JOIN stk_product AS p \
-               ON p.organisation = t.organisation AND p.id = t.product",
+        from: "stk_stock_level AS t",
+        known_to: Some(Lookup {
+            table: "stk_product",
+            alias: "p",
+            key: "p.id = t.product",
+        }),
         beside: None,
         order: KEY_ORDER,
         place: key_place,
@@ -304,7 +332,10 @@ impl<T: DeserializeOwned + Send> Documents<'_, T> {
             narrowed = narrowed.equal(column, value);
         }
         if !self.states.is_empty() {
-            narrowed = narrowed.among("t.state", self.states.iter().map(|it| (*it).into()));
+            narrowed = narrowed.among(
+                ("t.state", Kind::Text),
+                self.states.iter().map(|it| (*it).into()),
+            );
         }
         if let Some(from) = self.from {
             narrowed = narrowed.compare("t.began_at", ">=", from.micros());
@@ -315,6 +346,7 @@ impl<T: DeserializeOwned + Send> Documents<'_, T> {
         let listing = Listing {
             columns: "t.version, t.body",
             from: &format!("{} AS t", self.table.name),
+            known_to: None,
             beside: None,
             order: &["t.began_at", "t.id"],
             place: |(at, id): &(Timestamp, Id)| vec![at.micros().into(), (*id).into().into()],
@@ -352,6 +384,7 @@ pub(crate) async fn count_items<S: Snapshot>(
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_inventory_count_item AS t",
+        known_to: None,
         beside: None,
         order: &["t.created_at", "t.id"],
         place: |(at, id): &(Timestamp, crate::domain::InventoryCountItemId)| {
@@ -382,6 +415,7 @@ pub(crate) async fn order_items<S: Snapshot>(
     let listing = Listing {
         columns: "t.version, t.body",
         from: "stk_inventory_order_item AS t",
+        known_to: None,
         beside: None,
         order: &["t.line", "t.id"],
         place: |(line, id): &(u64, crate::domain::InventoryOrderItemId)| {
@@ -443,13 +477,15 @@ pub(crate) async fn events_after<S: Snapshot>(
     for block in blocks(S::DIALECT, rows.collect()) {
         let mut query = s.query("SELECT e.body FROM ");
         query.table(&kinds, block);
-        query.push(" CROSS JOIN stk_stock_event AS e WHERE e.organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(
-            " AND e.site = w.column2 AND e.product = w.column3 AND e.variant = w.column4 \
-             AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
-             AND e.sequence > w.column8 ORDER BY w.column1, e.sequence",
-        );
+        let lookup = Lookup {
+            table: "stk_stock_event",
+            alias: "e",
+            key: "e.site = w.column2 AND e.product = w.column3 AND e.variant = w.column4 \
+                  AND e.place = w.column5 AND e.batch = w.column6 AND e.serial = w.column7 \
+                  AND e.sequence > w.column8",
+        };
+        query.find(organisation, lookup, "");
+        query.push(" ORDER BY w.column1, e.sequence");
         events.append(&mut all(s, &query, Row::body).await?);
     }
     Ok(events)
@@ -469,9 +505,14 @@ pub(crate) async fn events<S: Snapshot>(
     ids: &[StockEventId],
 ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
     let asked = ids.iter().map(|id| vec![id.as_uuid().into()]).collect();
-    let join = "stk_stock_event AS t WHERE t.id = w.column2";
-    let what = (&[Kind::Uuid][..], "t.position, t.body", join);
-    answers(s, asked, what, organisation, ledger_entry).await
+    let lookup = Lookup {
+        table: "stk_stock_event",
+        alias: "t",
+        key: "t.id = w.column2",
+    };
+    let what = (&[Kind::Uuid][..], &[lookup][..]);
+    let columns = "t.position, t.body";
+    answers(s, asked, what, organisation, (columns, ledger_entry)).await
 }
 
 /// The ledger of a site after a position.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::encoding::{Unwritable, body, pack};
-use super::query::Beside;
+use super::query::Lookup;
 use crate::domain::{
     Code, Count, LinePosting, Product, ProductId, StockKey, StockTakeItem, Timestamp,
 };
@@ -445,7 +445,7 @@ pub(crate) const LINE: &str = "i.version, i.id, i.take, i.line, i.site, i.produc
      i.batch, i.serial, i.updated_at, i.body, i.snapshot, s.body";
 
 /// What a line `i` shows of its product.
-pub(crate) const SNAPSHOT: Beside = Beside {
+pub(crate) const SNAPSHOT: Lookup<'_> = Lookup {
     table: "stk_product_snapshot",
     alias: "s",
     key: "s.product = i.product AND s.id = i.snapshot",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Beside, Snapshot, all, blocks};
+use super::query::{Lookup, Snapshot, all, blocks};
 use super::reads;
 use super::table::{LINE, SNAPSHOT, Shown, line};
 use super::totals;
@@ -22,14 +22,14 @@ use crate::store::{
 type Place = (u64, StockTakeItemId);
 
 /// A line that is looked for by the numbers of its take and of itself.
-const LINE_OF_TAKE: Beside = Beside {
+const LINE_OF_TAKE: Lookup<'_> = Lookup {
     table: "stk_stock_take_item",
     alias: "i",
     key: "i.take = w.column2 AND i.id = w.column3",
 };
 
 /// The level behind a line, whether it is stocked or not.
-const LEVEL: Beside = Beside {
+const LEVEL: Lookup<'_> = Lookup {
     table: "stk_stock_level",
     alias: "l",
     key: "l.site = i.site AND l.product = i.product AND l.variant = i.variant \
@@ -98,11 +98,14 @@ fn narrowed(
         narrowed = narrowed.compare("i.updated_at", ">", moment.micros());
     }
     if !brands.is_empty() {
-        narrowed = narrowed.among("i.brand", brands.iter().map(|it| it.as_uuid().into()));
+        narrowed = narrowed.among(
+            ("i.brand", Kind::Uuid),
+            brands.iter().map(|it| it.as_uuid().into()),
+        );
     }
     if !categories.is_empty() {
         let categories = categories.iter().map(|it| it.as_uuid().into());
-        narrowed = narrowed.among("i.category", categories);
+        narrowed = narrowed.among(("i.category", Kind::Uuid), categories);
     }
     let is_looked_at = !suppliers.is_empty() || name.is_some() || name_or_barcode.is_some();
     (narrowed, is_looked_at)
@@ -124,6 +127,7 @@ pub(crate) async fn page<S: Snapshot>(
             "{LINE}, CASE l.stocked WHEN 1 THEN l.quantity END, CASE l.stocked WHEN 1 THEN l.reserved END"
         ),
         from: "stk_stock_take_item AS i",
+        known_to: None,
         beside: Some(("i", &[SNAPSHOT, LEVEL])),
         order: &["i.line", "i.id"],
         place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
@@ -201,6 +205,7 @@ pub(crate) async fn totals<S: Snapshot>(
         let listing = Listing {
             columns: LINE,
             from: "stk_stock_take_item AS i",
+            known_to: None,
             beside: Some(("i", &[SNAPSHOT])),
             order: &["i.line", "i.id"],
             place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
@@ -218,6 +223,7 @@ pub(crate) async fn totals<S: Snapshot>(
         let listing = Listing {
             columns: "i.line, i.id, i.version, i.counted, i.adjustment_minor",
             from: "stk_stock_take_item AS i",
+            known_to: None,
             beside: None,
             order: &["i.line", "i.id"],
             place: |(line, id): &Place| vec![(*line).into(), id.as_uuid().into()],
@@ -254,10 +260,9 @@ pub(crate) async fn ids<S: Snapshot>(
     for block in blocks(S::DIALECT, ids.to_vec()) {
         let mut query = s.query("SELECT i.id FROM ");
         query.table(&[Kind::Int, Kind::Uuid, Kind::Uuid], lines_of(take, block));
-        query.look_beside(organisation, LINE_OF_TAKE);
+        query.find(organisation, LINE_OF_TAKE, "");
         query.push(" ORDER BY w.column1");
-        let ids = all(s, &query, Row::optional_uuid).await?;
-        found.extend(ids.into_iter().flatten().map(StockTakeItemId::new));
+        found.append(&mut all(s, &query, Row::id).await?);
     }
     Ok(found)
 }
