@@ -23,6 +23,11 @@ pub(crate) fn spread<T: Copy>(items: &[T]) -> impl Iterator<Item = T> {
     (0..SAMPLES).map(move |nth| items[nth * step % items.len()])
 }
 
+/// How often a take is counted in batches: one batch would not tell much.
+pub(crate) fn rounds(lines: usize) -> u32 {
+    (10_000_u32 / u32::try_from(lines).unwrap_or(u32::MAX)).max(1)
+}
+
 pub(crate) fn median(mut samples: Vec<Duration>) -> Duration {
     samples.sort_unstable();
     samples.get(samples.len() / 2).copied().unwrap_or_default()

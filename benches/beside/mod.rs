@@ -4,7 +4,7 @@ mod figures;
 pub(crate) mod library;
 pub(crate) mod memory;
 
-pub(crate) use figures::{Figures, median, print_table, spread};
+pub(crate) use figures::{Figures, median, print_table, rounds, spread};
 pub(crate) use library::{MOST_IMPORTED, by_library, import_body};
 
 pub(crate) type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

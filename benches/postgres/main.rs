@@ -20,16 +20,18 @@ mod postgres_server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stocktake::postgres::deadpool_postgres::Pool;
+use stocktake::postgres::deadpool_postgres::{Manager, Pool, QueueMode};
+use stocktake::postgres::tokio_postgres::{Config, NoTls};
 use stocktake::postgres::{PostgresOptions, PostgresStore};
 use stocktake::testing::Shop;
 use uuid::Uuid;
 
 use beside::{
-    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, spread,
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, rounds,
+    spread,
 };
 use opponent::Opponent;
-use postgres_server::{Schemas, config, open, pool_of};
+use postgres_server::{Schemas, config, open};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// How many counts one commit has.
@@ -82,7 +84,16 @@ fn main() -> Done<()> {
 }
 
 async fn store(options: PostgresOptions, connections: usize) -> Arc<PostgresStore> {
-    Arc::new(open(pool_of(config(), connections), options).await)
+    Arc::new(open(pool(config(), connections), options).await)
+}
+
+/// A pool that gives again what was given back last: a few connections do what there is to do, and know its statements.
+fn pool(config: Config, connections: usize) -> Pool {
+    Pool::builder(Manager::new(config, NoTls))
+        .queue_mode(QueueMode::Lifo)
+        .max_size(connections)
+        .build()
+        .expect("a pool needs no runtime to be made")
 }
 
 /// Lets the server look at its tables, as it does by itself some time after they have become large.
@@ -96,17 +107,14 @@ async fn look(pool: &Pool, schema: &str) -> Done<()> {
 }
 
 async fn opponent_in(schema: &str) -> Done<Opponent> {
-    let (client, connection) = config()
-        .connect(stocktake::postgres::tokio_postgres::NoTls)
-        .await?;
+    let (client, connection) = config().connect(NoTls).await?;
     tokio::spawn(connection);
     client
         .batch_execute(&format!("CREATE SCHEMA {schema}"))
         .await?;
     let mut config = config();
     config.options(format!("-c search_path={schema}"));
-    let pool: Pool = pool_of(config, CONNECTIONS);
-    Opponent::open(pool).await
+    Opponent::open(pool(config, CONNECTIONS)).await
 }
 
 async fn by_hand(opponent: Opponent, schema: &str, lines: usize) -> Done<Figures> {
@@ -151,11 +159,13 @@ async fn by_hand(opponent: Opponent, schema: &str, lines: usize) -> Done<Figures
     figures.crowd = started.elapsed();
 
     let started = Instant::now();
-    for (number, batch) in items.chunks(BATCH).enumerate() {
+    let rounds = rounds(items.len());
+    let batches = (0..rounds).flat_map(|_| items.chunks(BATCH));
+    for (number, batch) in batches.enumerate() {
         let quantity = if number % 2 == 0 { 40 } else { 39 };
         opponent.count(take, batch, quantity).await?;
     }
-    figures.batch = started.elapsed();
+    figures.batch = started.elapsed() / rounds;
 
     let deep = i64::try_from(lines * 9 / 10)?;
     let (mut pages, mut totals) = (Vec::new(), Vec::new());

@@ -17,7 +17,8 @@ use stocktake::testing::Shop;
 use uuid::Uuid;
 
 use beside::{
-    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, spread,
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, rounds,
+    spread,
 };
 use opponent::Opponent;
 
@@ -90,12 +91,14 @@ fn by_hand(path: &std::path::Path, lines: usize) -> Done<Figures> {
     let mut opponent = Arc::into_inner(shared)
         .and_then(|shared| shared.into_inner().ok())
         .ok_or("the counters are done")?;
+    let rounds = rounds(items.len());
     figures.batch = timed(|| {
-        for (number, batch) in items.chunks(BATCH).enumerate() {
+        let batches = (0..rounds).flat_map(|_| items.chunks(BATCH));
+        for (number, batch) in batches.enumerate() {
             opponent.count(take, batch, if number % 2 == 0 { 40 } else { 39 })?;
         }
         Ok(())
-    })?;
+    })? / rounds;
     let deep = i64::try_from(lines * 9 / 10)?;
     figures.page = median(repeat(|| opponent.page(take, deep, 100).map(drop))?);
     figures.totals = median(repeat(|| opponent.totals(take).map(drop))?);

@@ -133,7 +133,11 @@ impl PostgresOptions {
     /// For this transaction only: the connection is the host's, and behind a pooler another one each time.
     fn settings(&self, plans: Plans) -> String {
         let plans = match plans {
-            Plans::Once => "; SET LOCAL plan_cache_mode = force_generic_plan",
+            // Whatever a table holds, nothing is to be read but what an index leads to: one page of it may be all today.
+            Plans::Once => {
+                "; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
+                 SET LOCAL max_parallel_workers_per_gather = 0"
+            }
             Plans::AsSet => "",
         };
         let millis = |it: Duration| it.as_millis().clamp(1, 2_000_000_000);

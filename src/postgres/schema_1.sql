@@ -1,8 +1,12 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), flags are 0 or 1. Texts are
 -- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What is BYTEA is a record,
 -- as MessagePack. Every key and index begins with the organisation, so that tables can be spread by it; only the index by which
--- jobs are leased goes across. Of two indexes that seem as good PostgreSQL takes the one that was made later: that by which a
--- row is found comes after that by which rows are listed.
+-- jobs are leased goes across.
+--
+-- What PostgreSQL knows nothing of seems small to it, and one index as good as another that begins with the organisation:
+-- it would look for an event by its id among all of them. So an index is there only for who gives a value of what it is for
+-- (IS NOT NULL follows from any value), and where two are left, the one that was made later, which it takes, is that by which
+-- a row is found, not that by which rows are listed.
 
 CREATE TABLE stk_site (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -24,7 +28,8 @@ CREATE TABLE stk_catalogue_name (
     organisation UUID NOT NULL, kind BIGINT NOT NULL, name TEXT COLLATE "C" NOT NULL, holder UUID NOT NULL,
     PRIMARY KEY (organisation, kind, name)
 );
-CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder);
+CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder)
+    WHERE holder IS NOT NULL;
 
 CREATE TABLE stk_stock_level (
     organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
@@ -48,9 +53,9 @@ CREATE TABLE stk_stock_event (
     on_hand BIGINT NOT NULL, recorded_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, site, position)
 );
-CREATE UNIQUE INDEX stk_stock_event_id ON stk_stock_event (organisation, id);
+CREATE UNIQUE INDEX stk_stock_event_id ON stk_stock_event (organisation, id) WHERE id IS NOT NULL;
 CREATE UNIQUE INDEX stk_stock_event_key
-    ON stk_stock_event (organisation, site, product, variant, place, batch, serial, sequence);
+    ON stk_stock_event (organisation, site, product, variant, place, batch, serial, sequence) WHERE product IS NOT NULL;
 
 -- The last position of each site's ledger.
 CREATE TABLE stk_ledger (
@@ -63,7 +68,7 @@ CREATE TABLE stk_stock_take (
     state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at, id);
+CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at, id) WHERE site IS NOT NULL;
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
@@ -80,7 +85,7 @@ CREATE TABLE stk_stock_take_item (
     PRIMARY KEY (organisation, take, line, id)
 );
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
-CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line) WHERE left_over = 1;
+CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
 
 CREATE TABLE stk_stock_take_total (
     organisation UUID NOT NULL, take UUID NOT NULL, counted BIGINT NOT NULL, part BIGINT NOT NULL,
@@ -99,7 +104,7 @@ CREATE TABLE stk_inventory_count (
     state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, epoch BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_inventory_count_age ON stk_inventory_count (organisation, site, began_at, id);
+CREATE INDEX stk_inventory_count_age ON stk_inventory_count (organisation, site, began_at, id) WHERE site IS NOT NULL;
 
 CREATE TABLE stk_open_count (
     organisation UUID NOT NULL, site UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -132,15 +137,16 @@ CREATE TABLE stk_stock_adjustment (
     state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, product UUID NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_stock_adjustment_age ON stk_stock_adjustment (organisation, site, began_at, id);
-CREATE INDEX stk_stock_adjustment_product ON stk_stock_adjustment (organisation, site, product, began_at, id);
+CREATE INDEX stk_stock_adjustment_age ON stk_stock_adjustment (organisation, site, began_at, id) WHERE site IS NOT NULL;
+CREATE INDEX stk_stock_adjustment_product ON stk_stock_adjustment (organisation, site, product, began_at, id)
+    WHERE product IS NOT NULL;
 
 CREATE TABLE stk_inventory_order (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, site UUID NOT NULL,
     state TEXT COLLATE "C" NOT NULL, began_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_inventory_order_age ON stk_inventory_order (organisation, site, began_at, id);
+CREATE INDEX stk_inventory_order_age ON stk_inventory_order (organisation, site, began_at, id) WHERE site IS NOT NULL;
 
 CREATE TABLE stk_inventory_order_item (
     organisation UUID NOT NULL, inventory_order UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL,
@@ -181,7 +187,7 @@ CREATE TABLE stk_command (
     organisation UUID NOT NULL, id TEXT COLLATE "C" NOT NULL, digest UUID, outcome BYTEA, at BIGINT NOT NULL,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_command_at ON stk_command (organisation, at);
+CREATE INDEX stk_command_at ON stk_command (organisation, at) WHERE at IS NOT NULL;
 
 CREATE TABLE stk_job (
     organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, task BYTEA NOT NULL, requested_by BYTEA NOT NULL,

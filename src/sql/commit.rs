@@ -9,13 +9,13 @@ use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
 use super::query::{Held, Lookup, Query, Transaction, all, blocks, first};
-use super::table::{Snapshots, Table, cells, key_cells, stock_key_cells};
+use super::table::{Column, Snapshots, Table, cells, key_cells, stock_key_cells};
 use super::totals::Changes;
 use crate::domain::{OrganisationId, StockEvent, Timestamp};
 use crate::store::{
     ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, DeletableKey,
-    Digest, Entry, Outcome, Record, RecordKey, StoreError, StoreErrorKind, UniqueName, Version,
-    Write, check,
+    Digest, Entry, Facts, Outcome, Record, RecordKey, StoreError, StoreErrorKind, UniqueName,
+    Version, Write, check,
 };
 
 /// Why a change set was not applied. The transaction (or its savepoint) is to be rolled back.
@@ -205,7 +205,7 @@ async fn apply<T: Transaction>(
         acks,
     } = *parts;
     let mut totals = Changes::default();
-    write_names(t, parts).await?;
+    write_names(t, parts, known).await?;
     let mut rest = writes.iter().peekable();
     while let Some(first) = rest.next() {
         let table = Table::of(first.0);
@@ -238,7 +238,11 @@ fn unwritable<V>(operation: &'static str, value: Result<V, Unwritable>) -> Resul
 }
 
 /// R17: names are given up before they are taken, so that records can swap theirs.
-async fn write_names<T: Transaction>(t: &mut T, parts: &ChangeSetParts<'_>) -> Result<(), Refused> {
+async fn write_names<T: Transaction>(
+    t: &mut T,
+    parts: &ChangeSetParts<'_>,
+    known: &Known,
+) -> Result<(), Refused> {
     let organisation = parts.organisation;
     let mut given_up = Vec::new();
     let mut taken = Vec::new();
@@ -246,6 +250,9 @@ async fn write_names<T: Transaction>(t: &mut T, parts: &ChangeSetParts<'_>) -> R
         let Some(name) = write.record().and_then(UniqueName::of) else {
             continue;
         };
+        if known.holder_of_name(name).as_ref() == Some(key) {
+            continue;
+        }
         let (kind, name) = name_cells(name);
         let holder = key_cells(key).into_iter().next().unwrap_or(Cell::Null);
         if write.expected().is_some() {
@@ -255,11 +262,9 @@ async fn write_names<T: Transaction>(t: &mut T, parts: &ChangeSetParts<'_>) -> R
     }
     // Two transactions that take the same ones must not wait for each other.
     taken.sort_unstable_by(|a, b| name_order(a).cmp(&name_order(b)));
-    for block in blocks(T::DIALECT, given_up) {
-        let mut query = t.query("DELETE FROM stk_catalogue_name WHERE organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(" AND ");
-        query.are_any_of(&[("kind", Kind::Int), ("holder", Kind::Uuid)], block);
+    for holder in given_up {
+        let key = [("kind", Kind::Int), ("holder", Kind::Uuid)];
+        let query = deletion(t, organisation, "stk_catalogue_name", &key, holder);
         t.expect(query, None).await?;
     }
     for block in blocks(T::DIALECT, taken) {
@@ -511,6 +516,23 @@ async fn retired<T: Transaction>(
     Ok(found)
 }
 
+/// The deletion of one row: `PostgreSQL`, while it does not know what a table holds, would look for many in all of it.
+fn deletion<T: Transaction>(
+    t: &T,
+    organisation: OrganisationId,
+    table: &str,
+    key: &[Column],
+    values: Vec<Cell>,
+) -> Query {
+    let mut query = t.query("DELETE FROM ");
+    query.push(table).push(" WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    for ((column, _), value) in key.iter().zip(values) {
+        query.push(" AND ").push(column).push(" = ").bind(value);
+    }
+    query
+}
+
 async fn delete<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
@@ -518,16 +540,12 @@ async fn delete<T: Transaction>(
     deletes: Vec<(Vec<Cell>, String, Option<Version>)>,
 ) -> Result<(), StoreError> {
     for block in blocks(T::DIALECT, deletes) {
-        let mut keys = Vec::with_capacity(block.len());
         let mut retired = Vec::with_capacity(block.len());
         for (key, text, version) in block {
-            keys.push(key);
+            let query = deletion(t, organisation, table.name, table.key, key);
+            t.expect(query, None).await?;
             retired.push(vec![table.name.into(), text.into(), version.into()]);
         }
-        let mut query = t.query(&format!("DELETE FROM {} WHERE organisation = ", table.name));
-        query.bind(organisation.as_uuid()).push(" AND ");
-        query.are_any_of(table.key, keys);
-        t.expect(query, None).await?;
         let insert = Insert {
             table: "stk_retired",
             columns: &["kind", "key", "version"],

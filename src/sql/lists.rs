@@ -31,6 +31,8 @@ pub(super) struct Listing<'a, P, R> {
 #[derive(Clone, Debug)]
 pub(super) struct Narrowed {
     organisation: OrganisationId,
+    /// Rows `w` that lead to the list's, instead of what it is read from.
+    led_by: Option<(Vec<Kind>, Vec<Vec<Cell>>, Lookup<'static>)>,
     conditions: Vec<(String, Values)>,
 }
 
@@ -50,9 +52,21 @@ impl Narrowed {
     pub(super) fn of(table: &str, organisation: OrganisationId) -> Self {
         let all = Self {
             organisation,
+            led_by: None,
             conditions: Vec::new(),
         };
         all.equal(&format!("{table}.organisation"), organisation.as_uuid())
+    }
+
+    /// To what some rows lead to, each to rows of its own.
+    pub(super) fn led_by(
+        mut self,
+        kinds: Vec<Kind>,
+        rows: Vec<Vec<Cell>>,
+        lookup: Lookup<'static>,
+    ) -> Self {
+        self.led_by = Some((kinds, rows, lookup));
+        self
     }
 
     /// To what a condition without a parameter says.
@@ -104,7 +118,12 @@ impl Narrowed {
 impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
     /// Adds what rows are taken from, and what they are narrowed to.
     fn write(&self, narrowed: &Narrowed, query: &mut Query) {
-        query.push(self.from);
+        if let Some((kinds, rows, lookup)) = &narrowed.led_by {
+            query.table(kinds, rows.clone());
+            query.find(narrowed.organisation, *lookup, "");
+        } else {
+            query.push(self.from);
+        }
         if let Some(lookup) = self.known_to {
             query.find(narrowed.organisation, lookup, "");
         }

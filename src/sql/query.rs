@@ -6,7 +6,6 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::table::Column;
 use crate::domain::OrganisationId;
 use crate::store::StoreError;
 
@@ -114,24 +113,6 @@ impl Query {
             Dialect::Postgres => self.push(" = ANY(").array(kind, values),
         };
         self.push(")")
-    }
-
-    /// Says that some columns have the values of one of some rows.
-    pub(crate) fn are_any_of(&mut self, columns: &[Column], rows: Vec<Vec<Cell>>) -> &mut Self {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let kinds: Vec<Kind> = columns.iter().map(|(_, kind)| *kind).collect();
-        if self.dialect == Dialect::Postgres {
-            // Whatever it knows of the table, it need not look further than these.
-            for (nth, (name, kind)) in columns.iter().enumerate() {
-                let values = rows.iter().filter_map(|row| row.get(nth)).cloned();
-                let values = values.collect();
-                self.push(name).is_any_of(*kind, values).push(" AND ");
-            }
-        }
-        self.push("(")
-            .push(&names.join(", "))
-            .push(") IN (SELECT * FROM ");
-        self.table(&kinds, rows).push(")")
     }
 
     /// Adds a table that is looked into for each row before it; rows that find nothing are left out. `lock` is what keeps

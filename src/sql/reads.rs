@@ -210,8 +210,14 @@ pub(crate) async fn levels_page<S: Snapshot>(
         narrowed = narrowed.equal("t.place", place.as_str());
     }
     if !products.is_empty() {
-        let products = products.iter().map(|id| id.as_uuid().into());
-        narrowed = narrowed.among(("t.product", Kind::Uuid), products);
+        let rows = products.iter();
+        let rows = rows.map(|id| vec![site.as_uuid().into(), id.as_uuid().into()]);
+        let lookup = Lookup {
+            table: "stk_stock_level",
+            alias: "t",
+            key: "t.site = w.column1 AND t.product = w.column2",
+        };
+        narrowed = narrowed.led_by(vec![Kind::Uuid, Kind::Uuid], rows.collect(), lookup);
     }
     let listing = Listing {
         columns: "t.version, t.body",

@@ -78,7 +78,7 @@ CREATE TABLE stk_stock_take_item (
     PRIMARY KEY (organisation, take, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
-CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line) WHERE left_over = 1;
+CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
 
 CREATE TABLE stk_stock_take_total (
     organisation BLOB NOT NULL, take BLOB NOT NULL, counted INTEGER NOT NULL, part INTEGER NOT NULL,
