@@ -199,7 +199,7 @@ async fn finds_by_whole_keys(client: &Client, texts: &BTreeSet<String>) {
     let schema = &store.options().schema;
     let ready = format!(
         "SET search_path = {schema}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-         SET max_parallel_workers_per_gather = 0"
+         SET enable_sort = off; SET max_parallel_workers_per_gather = 0; SET jit = off"
     );
     client.batch_execute(&ready).await.unwrap();
     let mut seen = 0;

@@ -96,6 +96,13 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
+/// How statements are planned whose plans are kept: what tables hold when that happens must not matter. A look-up goes by
+/// an index even if one page is all there is today; a list goes along the index that has its order, and not through
+/// everything that it might be narrowed to.
+const PLANNED_ONCE: &str = "; SET LOCAL plan_cache_mode = force_generic_plan; \
+     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; \
+     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off";
+
 /// How the server plans statements that are kept prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plans {
@@ -133,11 +140,7 @@ impl PostgresOptions {
     /// For this transaction only: the connection is the host's, and behind a pooler another one each time.
     fn settings(&self, plans: Plans) -> String {
         let plans = match plans {
-            // Whatever a table holds, nothing is to be read but what an index leads to: one page of it may be all today.
-            Plans::Once => {
-                "; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
-                 SET LOCAL max_parallel_workers_per_gather = 0"
-            }
+            Plans::Once => PLANNED_ONCE,
             Plans::AsSet => "",
         };
         let millis = |it: Duration| it.as_millis().clamp(1, 2_000_000_000);
