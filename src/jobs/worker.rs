@@ -196,7 +196,11 @@ impl Worker {
                 }
             }
             JobTask::ImportStock { import } => {
-                while self.stocktake.step_stock_import(&stamp, import).await? {
+                let mut ahead = crate::service::ImportAhead::default();
+                while (self.stocktake)
+                    .step_stock_import(&stamp, import, &mut ahead)
+                    .await?
+                {
                     self.keep(lease).await?;
                 }
             }

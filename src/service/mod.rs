@@ -24,6 +24,7 @@ mod inventory_counts;
 mod inventory_order_items;
 mod inventory_order_receiving;
 mod inventory_orders;
+mod look_ahead;
 mod movement;
 mod movement_batch;
 mod queued_jobs;
@@ -65,6 +66,7 @@ pub use inventory_orders::{
 pub use movement::{Movement, NewMovement};
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
+pub(crate) use stock_import_applying::ImportAhead;
 pub use stock_imports::{ImportStarted, StockImports};
 pub use stock_key_lookup::{StockChoice, StockName};
 pub use stock_take_articles::FoundArticle;

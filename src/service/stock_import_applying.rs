@@ -11,16 +11,28 @@ use crate::domain::{
     StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms, UnitCost,
 };
 use crate::store::{
-    CommandId, DeletableKey, Guard, ImportRow, JobAck, JobProgress, Outcome, Progress, StoreError,
-    StoreErrorKind, Versioned,
+    CommandId, DeletableKey, Guard, ImportChunk, ImportRow, JobAck, JobProgress, Outcome, Progress,
+    StoreError, StoreErrorKind, Versioned,
 };
 
 use super::call::Step;
+use super::look_ahead::{Ahead, both};
 use super::serial_marks::SerialMarks;
 use super::stock_imports::job_id;
 use super::{CHUNK, Error, StockName, Stocktake};
 
+/// What is known of the rows that come next: which of them, while checking or applying.
+pub(crate) type ImportAhead = Ahead<(bool, u32), Rows>;
+
+/// A chunk of rows, and what it needs to know.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    chunk: Option<Versioned<ImportChunk>>,
+    around: Surroundings,
+}
+
 /// What a chunk of rows needs to know.
+#[derive(Debug)]
 struct Surroundings {
     sites: BTreeMap<SiteId, Versioned<Site>>,
     products: BTreeMap<Code, Arc<Product>>,
@@ -29,6 +41,9 @@ struct Surroundings {
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
     serials: SerialMarks,
 }
+
+/// Levels as they were read.
+type Levels = BTreeMap<StockKey, Versioned<StockLevel>>;
 
 /// Why a row can't be applied.
 #[derive(Clone, Debug)]
@@ -51,6 +66,7 @@ impl Stocktake {
         &self,
         stamp: &Stamp,
         id: StockImportId,
+        ahead: &mut ImportAhead,
     ) -> Result<bool, Error> {
         let organisation = stamp.actor.organisation;
         let read = self.repository.stock_import(organisation, id).await?;
@@ -70,10 +86,11 @@ impl Stocktake {
         };
         let number =
             u32::try_from(first.checked_div(u64::from(CHUNK)).unwrap_or(0)).unwrap_or(u32::MAX);
-        let chunk = self
-            .repository
-            .import_chunk(organisation, id, number)
-            .await?;
+        let checking = import.is_checking();
+        let Rows { chunk, mut around } = match ahead.take(&(checking, number)) {
+            Some(rows) => rows,
+            None => self.rows_of(import, number, stamp).await?,
+        };
         let rows = chunk
             .as_ref()
             .map_or(&[][..], |chunk| chunk.value.rows.as_slice());
@@ -81,42 +98,71 @@ impl Stocktake {
             // It would be looked for again and again.
             return Err(StoreError::new(StoreErrorKind::Corrupt, "import_chunk").into());
         }
-        let mut around = self.surroundings(import, rows, stamp).await?;
-        let taken = around.take(import, rows, first, stamp);
         let looked_at = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
-        let checking = import.is_checking();
-        let progress = Progress {
-            done: next.done(),
-            total: next.values(),
+        let number_after = number.saturating_add(1);
+        let next_rows = async {
+            let is_last = first.saturating_add(looked_at) >= import.values();
+            let rows = self.rows_of(import, number_after, stamp);
+            let rows = if is_last { None } else { rows.await.ok() };
+            rows.map(|rows| ((checking, number_after), rows))
         };
-        let command = CommandId::new("import", format_args!("{id}/{}", read.version));
-        let mut call = Self::begin_derived(stamp.clone(), command);
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
-            changes.update(read.version, next);
-            changes.progress(JobProgress {
-                job: job_id(id),
-                progress,
+        let written = async {
+            let taken = around.take(import, rows, first, stamp);
+            let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
+            let progress = Progress {
+                done: next.done(),
+                total: next.values(),
+            };
+            let command = CommandId::new("import", format_args!("{id}/{}", read.version));
+            let mut call = Self::begin_derived(stamp.clone(), command);
+            let step = self.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                changes.progress(JobProgress {
+                    job: job_id(id),
+                    progress,
+                });
+                if let Some(ack) = ack {
+                    changes.ack(ack);
+                }
+                if checking {
+                    return;
+                }
+                // What has been applied needs no keeping.
+                if let Some(chunk) = &chunk {
+                    changes.delete(chunk.version, DeletableKey::ImportChunk(id, number));
+                }
+                for site in around.sites.values() {
+                    changes.guard(Guard::site(site));
+                }
+                around.write(taken.events, changes);
             });
-            if let Some(ack) = ack {
-                changes.ack(ack);
+            Ok::<_, Error>((step.await?, ack))
+        };
+        let (next_rows, written) = both(next_rows, written).await;
+        match written? {
+            (Step::Done(_), ack) => {
+                ahead.keep(next_rows);
+                Ok(ack.is_none())
             }
-            if checking {
-                return;
-            }
-            // What has been applied needs no keeping.
-            if let Some(chunk) = &chunk {
-                changes.delete(chunk.version, DeletableKey::ImportChunk(id, number));
-            }
-            for site in around.sites.values() {
-                changes.guard(Guard::site(site));
-            }
-            around.write(taken.events, changes);
-        });
-        match step.await? {
-            Step::Done(_) => Ok(ack.is_none()),
-            Step::Again(_) => Ok(true),
+            (Step::Again(_), _) => Ok(true),
         }
+    }
+
+    /// A chunk of an import's rows, with what it needs to know.
+    async fn rows_of(
+        &self,
+        import: &StockImport,
+        number: u32,
+        stamp: &Stamp,
+    ) -> Result<Rows, Error> {
+        let chunk = self
+            .repository
+            .import_chunk(import.organisation(), import.id(), number)
+            .await?;
+        let rows = chunk.as_ref();
+        let rows = rows.map_or(&[][..], |chunk| chunk.value.rows.as_slice());
+        let around = self.surroundings(import, rows, stamp).await?;
+        Ok(Rows { chunk, around })
     }
 
     /// Reads sites, products, keys and levels of some rows: a fixed number of reads for each site.
@@ -150,18 +196,22 @@ impl Stocktake {
             };
             products.insert(article, product);
         }
-        let keys = self.keys_of(import, rows, &products).await?;
+        let (keys, mut levels) = self.keys_of(import, rows, &products).await?;
         let wanted: BTreeSet<StockKey> = keys.iter().flatten().cloned().collect();
         let wanted: Vec<StockKey> = wanted.into_iter().collect();
-        let read = self.repository.levels(organisation, &wanted).await?;
+        // What is not stocked may have a level all the same.
+        let others = wanted.iter().filter(|key| !levels.contains_key(*key));
+        let others: Vec<StockKey> = others.cloned().collect();
+        let read = self.repository.levels(organisation, &others).await?;
+        levels.extend((others.into_iter().zip(read)).filter_map(|(key, read)| Some((key, read?))));
         let scopes = sites.values().map(|site| site.value.policy.serials);
         // The wider one also reads what the narrower one needs.
         let scope = scopes.max().unwrap_or_default();
         let serials = self.serial_marks(organisation, &wanted, scope).await?;
         let levels = wanted
             .into_iter()
-            .zip(read)
-            .map(|(key, read)| {
+            .map(|key| {
+                let read = levels.remove(&key);
                 let level = read.as_ref().map_or_else(
                     || StockLevel::new(key.clone(), stamp.at),
                     |read| read.value.clone(),
@@ -179,13 +229,13 @@ impl Stocktake {
         })
     }
 
-    /// The key that each row means.
+    /// The key that each row means, and the levels that were seen on the way.
     async fn keys_of(
         &self,
         import: &StockImport,
         rows: &[ImportRow],
         products: &BTreeMap<Code, Arc<Product>>,
-    ) -> Result<Vec<Result<StockKey, Problem>>, Error> {
+    ) -> Result<(Vec<Result<StockKey, Problem>>, Levels), Error> {
         let mut names: Vec<(SiteId, StockName)> = Vec::with_capacity(rows.len());
         let mut whose: Vec<&Product> = Vec::with_capacity(rows.len());
         for row in rows {
@@ -198,14 +248,19 @@ impl Stocktake {
             names.push((row.site, name));
             whose.push(product);
         }
-        let meant = self.resolve_keys(import.organisation(), &names).await?;
-        let keys = whose.into_iter().zip(meant).map(|(product, meant)| {
-            meant.of(product).map_err(|unclear| Problem {
-                code: unclear.code(),
-                message: unclear.to_string(),
-            })
-        });
-        Ok(keys.collect())
+        let meant = self.resolve_levels(import.organisation(), &names).await?;
+        let mut levels = Levels::new();
+        let keys = whose
+            .into_iter()
+            .zip(meant)
+            .map(|(product, (meant, level))| {
+                levels.extend(level.map(|level| (level.value.key().clone(), level)));
+                meant.of(product).map_err(|unclear| Problem {
+                    code: unclear.code(),
+                    message: unclear.to_string(),
+                })
+            });
+        Ok((keys.collect(), levels))
     }
 }
 

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Code, KeyError, OrganisationId, Product, ProductId, SiteId, StockKey};
-use crate::store::{LevelFilter, MAX_PAGE, PageRequest};
+use crate::domain::{
+    Code, KeyError, OrganisationId, Product, ProductId, SiteId, StockKey, StockLevel,
+};
+use crate::store::{LevelFilter, MAX_PAGE, PageRequest, Versioned};
 
 use super::{Error, Stocktake};
 
@@ -201,7 +203,19 @@ impl Stocktake {
         organisation: OrganisationId,
         names: &[(SiteId, StockName)],
     ) -> Result<Vec<Meant>, Error> {
-        let mut found: Vec<Vec<StockKey>> = vec![Vec::new(); names.len()];
+        let resolved = self.resolve_levels(organisation, names).await?;
+        Ok(resolved.into_iter().map(|(meant, _)| meant).collect())
+    }
+
+    /// What names mean at their sites, as [`resolve_keys`](Self::resolve_keys), each with the level of its key if that is
+    /// stocked.
+    pub(super) async fn resolve_levels(
+        &self,
+        organisation: OrganisationId,
+        names: &[(SiteId, StockName)],
+    ) -> Result<Vec<(Meant, Option<Versioned<StockLevel>>)>, Error> {
+        let mut found: Vec<(Vec<StockKey>, Option<Versioned<StockLevel>>)> =
+            vec![(Vec::new(), None); names.len()];
         let mut of_site: BTreeMap<SiteId, BTreeMap<ProductId, Vec<usize>>> = BTreeMap::new();
         for (index, (site, name)) in names.iter().enumerate() {
             let of_product = of_site.entry(*site).or_default();
@@ -221,17 +235,21 @@ impl Stocktake {
                 for level in &levels.items {
                     let key = level.value.key();
                     for index in of_product.get(&key.product).into_iter().flatten() {
-                        if let (Some((_, name)), Some(keys)) =
+                        if let (Some((_, name)), Some((keys, only))) =
                             (names.get(*index), found.get_mut(*index))
                             && keys.len() < TOLD
                             && name.means(key)
                         {
+                            *only = keys.is_empty().then(|| level.clone());
                             keys.push(key.clone());
                         }
                     }
                 }
                 // More of what is told already changes nothing.
-                let told = |index: &usize| found.get(*index).is_some_and(|keys| keys.len() >= TOLD);
+                let told = |index: &usize| {
+                    let found = found.get(*index);
+                    found.is_some_and(|(keys, _)| keys.len() >= TOLD)
+                };
                 let all_told = of_product.values().flatten().all(told);
                 next = levels
                     .next
@@ -239,14 +257,12 @@ impl Stocktake {
                     .map(|next| PageRequest::after(next, MAX_PAGE));
             }
         }
-        let meant = names
-            .iter()
-            .zip(found)
-            .map(|((site, name), keys)| match &*keys {
-                [] => Meant::One(name.plain(*site)),
-                [key] => Meant::One(key.clone()),
-                [_, _, ..] => Meant::Several(keys),
-            });
+        let meant = names.iter().zip(found);
+        let meant = meant.map(|((site, name), (keys, level))| match &*keys {
+            [] => (Meant::One(name.plain(*site)), level),
+            [key] => (Meant::One(key.clone()), level),
+            [_, _, ..] => (Meant::Several(keys), level),
+        });
         Ok(meant.collect())
     }
 

@@ -18,6 +18,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::Step;
+use super::look_ahead::{Ahead, both};
 use super::serial_marks::SerialMarks;
 use super::stock_take_chunks::{Chunk, Line};
 use super::stock_take_lines::{decide, has_posted, tally};
@@ -27,10 +28,11 @@ use super::{CHUNK, Caller, Error, Stocktake};
 
 /// How large the chunks of a run are: stock that is being sold moves under a chunk, so one that was decided in
 /// vain several times is cut in half.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     limit: u32,
     failed: u32,
+    ahead: Ahead<(RunStage, Option<String>), Chunk>,
 }
 
 impl Default for Pace {
@@ -38,19 +40,20 @@ impl Default for Pace {
         Self {
             limit: CHUNK,
             failed: 0,
+            ahead: Ahead::default(),
         }
     }
 }
 
 impl Pace {
     /// How many lines the next chunk may have.
-    pub(super) const fn limit(self) -> u32 {
+    pub(super) const fn limit(&self) -> u32 {
         self.limit
     }
 
     pub(super) fn note(&mut self, applied: bool) {
         if applied {
-            *self = Self::default();
+            (self.limit, self.failed) = (CHUNK, 0);
             return;
         }
         self.failed = self.failed.saturating_add(1);
@@ -274,20 +277,46 @@ impl Stocktake {
         let site = self
             .site(read.value.organisation(), read.value.site())
             .await?;
-        let chunk = self
-            .read_chunk(&site, &read.value, &run, pace.limit)
-            .await?;
-        let applied = match run.stage {
-            RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
-                self.post_chunk(stamp, &site, &read, &run, &chunk).await?
-            }
-            RunStage::ReverseCheck | RunStage::Reverse => {
-                self.reverse_chunk(stamp, &site, &read, &run, &chunk)
-                    .await?
+        let take = &read.value;
+        let chunk = match pace.ahead.take(&(run.stage, run.after.clone())) {
+            Some(chunk) => chunk,
+            None => self.read_chunk(&site, take, &run, pace.limit).await?,
+        };
+        let next = self.read_ahead(&site, take, &run, &chunk);
+        let applied = async {
+            match run.stage {
+                RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
+                    self.post_chunk(stamp, &site, &read, &run, &chunk).await
+                }
+                RunStage::ReverseCheck | RunStage::Reverse => {
+                    self.reverse_chunk(stamp, &site, &read, &run, &chunk).await
+                }
             }
         };
+        let (next, applied) = both(next, applied).await;
+        let applied = applied?;
+        pace.ahead.keep(next.filter(|_| applied));
         pace.note(applied);
         Ok(None)
+    }
+
+    /// The chunk after another, unless that moves units of serial numbers, which may be of lines of the next. What can't
+    /// be read is read when its turn comes.
+    async fn read_ahead(
+        &self,
+        site: &Site,
+        take: &StockTake,
+        run: &Run,
+        chunk: &Chunk,
+    ) -> Option<((RunStage, Option<String>), Chunk)> {
+        let next = chunk.lines.next.as_ref();
+        let next = next.filter(|_| chunk.ahead.is_empty())?;
+        let run = Run {
+            after: Some(next.as_str().to_owned()),
+            ..run.clone()
+        };
+        let chunk = self.read_chunk(site, take, &run, CHUNK).await.ok()?;
+        Some(((run.stage, run.after), chunk))
     }
 
     /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
