@@ -50,7 +50,7 @@ pub struct PostgresOptions {
     pub keep_prepared: bool,
     /// Whether each connection plans a statement that it keeps prepared once, and not anew for the values of each call:
     /// planning takes longer than a count. Turn it off where the tables are in hundreds of local partitions, which a
-    /// plan for any value looks through. Without effect on a server that has no `plan_cache_mode`.
+    /// plan for any value looks through. Without effect on a server that has not all settings that it takes.
     pub plan_once: bool,
     /// Is told the text of each statement (`$1`, `$2` ... where values go, so it carries nobody's data).
     pub on_statement: Option<Listener>,
@@ -99,9 +99,13 @@ impl fmt::Debug for PostgresOptions {
 /// How statements are planned whose plans are kept: what tables hold when that happens must not matter. A look-up goes by
 /// an index even if one page is all there is today; a list goes along the index that has its order, and not through
 /// everything that it might be narrowed to.
-const PLANNED_ONCE: &str = "; SET LOCAL plan_cache_mode = force_generic_plan; \
-     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; \
-     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off";
+pub(super) const PLANNED_ONCE: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_sort", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("jit", "off"),
+];
 
 /// How the server plans statements that are kept prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,9 +143,11 @@ impl PostgresOptions {
 
     /// For this transaction only: the connection is the host's, and behind a pooler another one each time.
     fn settings(&self, plans: Plans) -> String {
-        let plans = match plans {
-            Plans::Once => PLANNED_ONCE,
-            Plans::AsSet => "",
+        let plans: String = match plans {
+            Plans::Once => PLANNED_ONCE
+                .map(|(name, value)| format!("; SET LOCAL {name} = {value}"))
+                .concat(),
+            Plans::AsSet => String::new(),
         };
         let millis = |it: Duration| it.as_millis().clamp(1, 2_000_000_000);
         format!(

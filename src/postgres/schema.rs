@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use super::Locks;
 use super::error::{OpenError, failed, not_connected};
 use super::locks::has_advisory;
-use super::options::{Plans, PostgresOptions};
+use super::options::{PLANNED_ONCE, Plans, PostgresOptions};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// What each version adds to the one before; the first makes everything. What was released is never changed.
@@ -87,10 +87,15 @@ pub(super) async fn plans(pool: &Pool, options: &PostgresOptions) -> Result<Plan
     }
     let connection = pool.get().await;
     let connection = connection.map_err(|error| not_connected("open", &error))?;
-    let asked = "SELECT 1 FROM pg_settings WHERE name = 'plan_cache_mode'";
-    let found = connection.query_opt(asked, &[]).await;
+    let names: Vec<&str> = PLANNED_ONCE.iter().map(|(name, _)| *name).collect();
+    let asked = "SELECT name FROM pg_settings WHERE name = ANY($1::text[])";
+    let found = connection.query(asked, &[&names]).await;
     let found = found.map_err(|error| failed("open", &error))?;
-    Ok(found.map_or(Plans::AsSet, |_| Plans::Once))
+    Ok(if found.len() == names.len() {
+        Plans::Once
+    } else {
+        Plans::AsSet
+    })
 }
 
 /// Whether somebody else was making the same at the same time.

@@ -7,6 +7,8 @@
 -- it would look for an event by its id among all of them. So an index is there only for who gives a value of what it is for
 -- (IS NOT NULL follows from any value), and where two are left, the one that was made later, which it takes, is that by which
 -- a row is found, not that by which rows are listed.
+--
+-- Levels and lines are written again and again: where their pages have room for that, their indexes need not be.
 
 CREATE TABLE stk_site (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -37,7 +39,7 @@ CREATE TABLE stk_stock_level (
     version BIGINT NOT NULL, quantity BIGINT NOT NULL, reserved BIGINT NOT NULL, stocked BIGINT NOT NULL,
     updated_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
-);
+) WITH (fillfactor = 50);
 
 -- Where a serial number is on hand: of a product (of_product 1), or of all products (0, under no product).
 CREATE TABLE stk_serial_mark (
@@ -83,7 +85,7 @@ CREATE TABLE stk_stock_take_item (
     article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
     left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA,
     PRIMARY KEY (organisation, take, line, id)
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
 CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
 
