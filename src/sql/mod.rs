@@ -29,5 +29,7 @@ pub(crate) use cell::Kind;
 pub(crate) use cell::{Cell, Row};
 pub(crate) use commit::{Refused, commit};
 pub(crate) use known::Care;
-pub(crate) use query::{Dialect, Held, Lookup, Parameter, Query, Snapshot, Transaction};
+#[cfg(feature = "postgres")]
+pub(crate) use query::Lookup;
+pub(crate) use query::{Dialect, Held, Parameter, Query, Snapshot, Transaction};
 pub(crate) use repository::{Engine, Work};
