@@ -13,7 +13,6 @@ use stocktake::domain::{
     Code, Label, MovementPolicy, PostingOptions, Product, ProductId, Quantity, StockKey,
     StockTakeId, StockTakeItemId, StockTakeState,
 };
-use stocktake::jobs::Worker;
 use stocktake::postgres::PostgresStore;
 use stocktake::postgres::tokio_postgres::{Client, NoTls};
 use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake, Stocktake};
@@ -104,8 +103,7 @@ async fn take_of(shop: &Shop) -> (StockTakeId, Vec<StockTakeItemId>) {
         movement_policy: MovementPolicy::default(),
     };
     let take = takes.create(&manager, new).await.unwrap().id();
-    let worker = Worker::new(&shop.stocktake, "worker");
-    worker.run_all_due().await.unwrap();
+    shop.run_jobs().await.unwrap();
     let lines = page_of(shop, take, PageRequest::first(100)).await;
     (take, lines)
 }

@@ -1,31 +1,34 @@
 //! Reading the next part of a long operation while this one is written.
 //!
-//! What was read ahead is as old as what any other reader may hold: a commit that it no longer fits is refused by the
-//! versions in it, and the part is read again.
+//! What was read ahead is for the header's next version: if anybody else has changed the header since, it is of no use. It
+//! is as old as what any other reader may hold: a commit that it no longer fits is refused by the versions in it, and the
+//! part is read again.
 
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
-/// What was read ahead, and where it begins.
-#[derive(Debug)]
-pub(crate) struct Ahead<At, Part>(Option<(At, Part)>);
+use crate::store::Version;
 
-impl<At, Part> Default for Ahead<At, Part> {
+/// What was read ahead, and the version of the header that it is for.
+#[derive(Debug)]
+pub(crate) struct Ahead<Part>(Option<(Version, Part)>);
+
+impl<Part> Default for Ahead<Part> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<At: PartialEq, Part> Ahead<At, Part> {
-    /// The part that begins here, if it was read. Another one is of no use any more.
-    pub(super) fn take(&mut self, at: &At) -> Option<Part> {
-        let (begins, part) = self.0.take()?;
-        (begins == *at).then_some(part)
+impl<Part> Ahead<Part> {
+    /// The part that is for this version, if it was read. Another one is of no use any more.
+    pub(super) fn take(&mut self, header: Version) -> Option<Part> {
+        let (version, part) = self.0.take()?;
+        (version == header).then_some(part)
     }
 
-    /// Keeps a part, if it was read.
-    pub(super) fn keep(&mut self, read: Option<(At, Part)>) {
-        self.0 = read;
+    /// Keeps the part, if it was read, for the header after this version.
+    pub(super) fn keep(&mut self, header: Version, read: Option<Part>) {
+        self.0 = read.map(|part| (header.next(), part));
     }
 }
 
@@ -56,4 +59,23 @@ pub(super) async fn both<A, B>(
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_for_one_version_of_its_header() {
+        let first = Version::FIRST;
+        let mut ahead = Ahead::default();
+        assert_eq!(ahead.take(first), None);
+        ahead.keep(first, Some("part"));
+        assert_eq!(ahead.take(first.next()), Some("part"));
+        assert_eq!(ahead.take(first.next()), None, "it was taken");
+        ahead.keep(first, Some("part"));
+        assert_eq!(ahead.take(first.next().next()), None, "the header changed");
+        ahead.keep(first, None);
+        assert_eq!(ahead.take(first.next()), None);
+    }
 }

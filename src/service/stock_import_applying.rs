@@ -21,8 +21,8 @@ use super::serial_marks::SerialMarks;
 use super::stock_imports::job_id;
 use super::{CHUNK, Error, StockName, Stocktake};
 
-/// What is known of the rows that come next: which of them, while checking or applying.
-pub(crate) type ImportAhead = Ahead<(bool, u32), Rows>;
+/// What is known of the rows that come next.
+pub(crate) type ImportAhead = Ahead<Rows>;
 
 /// A chunk of rows, and what it needs to know.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Stocktake {
         let number =
             u32::try_from(first.checked_div(u64::from(CHUNK)).unwrap_or(0)).unwrap_or(u32::MAX);
         let checking = import.is_checking();
-        let Rows { chunk, mut around } = match ahead.take(&(checking, number)) {
+        let Rows { chunk, mut around } = match ahead.take(read.version) {
             Some(rows) => rows,
             None => self.rows_of(import, number, stamp).await?,
         };
@@ -99,12 +99,10 @@ impl Stocktake {
             return Err(StoreError::new(StoreErrorKind::Corrupt, "import_chunk").into());
         }
         let looked_at = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let number_after = number.saturating_add(1);
         let next_rows = async {
             let is_last = first.saturating_add(looked_at) >= import.values();
-            let rows = self.rows_of(import, number_after, stamp);
-            let rows = if is_last { None } else { rows.await.ok() };
-            rows.map(|rows| ((checking, number_after), rows))
+            let rows = self.rows_of(import, number.saturating_add(1), stamp);
+            if is_last { None } else { rows.await.ok() }
         };
         let written = async {
             let taken = around.take(import, rows, first, stamp);
@@ -141,7 +139,7 @@ impl Stocktake {
         let (next_rows, written) = both(next_rows, written).await;
         match written? {
             (Step::Done(_), ack) => {
-                ahead.keep(next_rows);
+                ahead.keep(read.version, next_rows);
                 Ok(ack.is_none())
             }
             (Step::Again(_), _) => Ok(true),

@@ -32,7 +32,7 @@ use super::{CHUNK, Caller, Error, Stocktake};
 pub(crate) struct Pace {
     limit: u32,
     failed: u32,
-    ahead: Ahead<(RunStage, Option<String>), Chunk>,
+    ahead: Ahead<Chunk>,
 }
 
 impl Default for Pace {
@@ -278,7 +278,7 @@ impl Stocktake {
             .site(read.value.organisation(), read.value.site())
             .await?;
         let take = &read.value;
-        let chunk = match pace.ahead.take(&(run.stage, run.after.clone())) {
+        let chunk = match pace.ahead.take(read.version) {
             Some(chunk) => chunk,
             None => self.read_chunk(&site, take, &run, pace.limit).await?,
         };
@@ -295,7 +295,7 @@ impl Stocktake {
         };
         let (next, applied) = both(next, applied).await;
         let applied = applied?;
-        pace.ahead.keep(next.filter(|_| applied));
+        pace.ahead.keep(read.version, next.filter(|_| applied));
         pace.note(applied);
         Ok(None)
     }
@@ -308,15 +308,14 @@ impl Stocktake {
         take: &StockTake,
         run: &Run,
         chunk: &Chunk,
-    ) -> Option<((RunStage, Option<String>), Chunk)> {
+    ) -> Option<Chunk> {
         let next = chunk.lines.next.as_ref();
         let next = next.filter(|_| chunk.ahead.is_empty())?;
         let run = Run {
             after: Some(next.as_str().to_owned()),
             ..run.clone()
         };
-        let chunk = self.read_chunk(site, take, &run, CHUNK).await.ok()?;
-        Some(((run.stage, run.after), chunk))
+        self.read_chunk(site, take, &run, CHUNK).await.ok()
     }
 
     /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.

@@ -123,7 +123,7 @@ impl Query {
         lookup: Lookup<'_>,
         lock: &str,
     ) -> &mut Self {
-        self.look_up(" CROSS", organisation, lookup, lock)
+        self.look_up(false, organisation, lookup, lock)
     }
 
     /// Adds a table that is looked into for each row before it; rows that find nothing stay.
@@ -132,7 +132,7 @@ impl Query {
         organisation: OrganisationId,
         lookup: Lookup<'_>,
     ) -> &mut Self {
-        self.look_up(" LEFT", organisation, lookup, "")
+        self.look_up(true, organisation, lookup, "")
     }
 
     /// `PostgreSQL`, while it does not know what a table holds, takes two columns that are given for the whole key: it
@@ -141,12 +141,12 @@ impl Query {
     /// one's part of the table is opened.
     fn look_up(
         &mut self,
-        join: &str,
+        all_stay: bool,
         organisation: OrganisationId,
         Lookup { table, alias, key }: Lookup<'_>,
         lock: &str,
     ) -> &mut Self {
-        self.push(join);
+        self.push(if all_stay { " LEFT" } else { " CROSS" });
         match self.dialect {
             Dialect::Sqlite => self.push(&format!(" JOIN {table} AS {alias} ON ")),
             Dialect::Postgres => self.push(&format!(
@@ -159,7 +159,7 @@ impl Query {
         match self.dialect {
             Dialect::Sqlite => self.push(lock),
             Dialect::Postgres => {
-                let on = if join == " LEFT" { " ON true" } else { "" };
+                let on = if all_stay { " ON true" } else { "" };
                 self.push(&format!(" OFFSET 0{lock}) AS {alias}{on}"))
             }
         }
