@@ -1,0 +1,1 @@
+//! Taking back does the opposite to quantity and value.

@@ -1,0 +1,1 @@
+//! An event that a return names is a claim, and is checked.

@@ -1,0 +1,1 @@
+//! What a take does about stock that moves while it is counted.

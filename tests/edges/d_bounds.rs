@@ -1,0 +1,1 @@
+//! No read and no phase fails because a sum is large.

@@ -1,0 +1,1 @@
+//! What changed since is told at least once, and never missed.

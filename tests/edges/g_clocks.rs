@@ -1,0 +1,1 @@
+//! Clocks that jump, and what is known from the future.

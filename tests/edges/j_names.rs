@@ -1,0 +1,1 @@
+//! Names are as people and scanners give them.

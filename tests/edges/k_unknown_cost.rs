@@ -1,0 +1,1 @@
+//! Unknown cost is not zero.

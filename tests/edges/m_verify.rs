@@ -1,0 +1,1 @@
+//! The audit finds what is wrong, and nothing else, while stock moves.

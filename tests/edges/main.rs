@@ -1,0 +1,22 @@
+//! Inputs at the edges, one small case for each kind of fault that people's reports and attacks have found in libraries
+//! of this field. A test is named after its kind (a letter) and its case (a number).
+
+#[path = "../stores/mod.rs"]
+mod stores;
+
+mod a_taking_back;
+mod b_named_events;
+mod c_movement_policies;
+mod d_bounds;
+mod e_conflicts;
+mod f_changed_since;
+mod g_clocks;
+mod h_controls;
+mod i_catalogue;
+mod j_names;
+mod k_unknown_cost;
+mod l_shown;
+mod m_verify;
+mod n_limits;
+mod o_errors;
+mod p_opening;

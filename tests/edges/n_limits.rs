@@ -1,0 +1,1 @@
+//! Limits, expiry and housekeeping.

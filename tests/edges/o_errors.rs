@@ -1,0 +1,1 @@
+//! Errors name the thing in the words of who reads them.
