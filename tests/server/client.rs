@@ -82,7 +82,6 @@ impl Request {
     }
 
     /// Sends it, and does not mind when the server dies over it.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn send_in_vain(&self) {
         drop(self.exchanged());
     }

@@ -9,10 +9,8 @@ mod common_rules;
 mod described;
 mod documents;
 mod idempotency;
-#[cfg(feature = "postgres")]
 mod on_postgres;
 mod program;
-#[cfg(feature = "sqlite")]
 mod restarts;
 mod s1_items;
 mod s1_takes;

@@ -51,7 +51,6 @@ impl Program {
     }
 
     /// Ends it without a word (SIGKILL).
-    #[cfg(feature = "sqlite")]
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

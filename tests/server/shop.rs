@@ -48,7 +48,6 @@ pub(crate) struct Shop {
 }
 
 /// A file that is not there yet.
-#[cfg(feature = "sqlite")]
 pub(crate) fn new_file() -> std::path::PathBuf {
     let name = format!("stocktake-server-{}.db", uuid::Uuid::new_v4());
     std::env::temp_dir().join(name)
@@ -56,11 +55,7 @@ pub(crate) fn new_file() -> std::path::PathBuf {
 
 /// The stores that are built in and need no server of their own.
 pub(crate) fn stores() -> Vec<StoreChoice> {
-    vec![
-        StoreChoice::Memory,
-        #[cfg(feature = "sqlite")]
-        StoreChoice::Sqlite(new_file()),
-    ]
+    vec![StoreChoice::Memory, StoreChoice::Sqlite(new_file())]
 }
 
 /// Runs a test on every store.

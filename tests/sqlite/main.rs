@@ -1,17 +1,16 @@
 //! What is peculiar to the store in a SQLite file: files that can't be opened, full and locked ones, damaged rows,
 //! a host's own tables and transactions, several handles, and how many statements a commit takes. What every store
-//! must do is in the conformance suite, and what a process that is killed leaves behind in `killed`.
+//! must do is in the conformance suite. What a process that is killed leaves behind is in `killed`.
 #![cfg(feature = "sqlite")]
 
 mod commit_in;
 mod damage;
 mod full;
 mod handles;
+mod killed;
 mod locked;
 mod opening;
-#[path = "../killed/script.rs"]
 mod script;
-#[path = "../killed/state.rs"]
 mod state;
 mod statements;
 

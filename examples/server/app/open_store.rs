@@ -31,20 +31,12 @@ pub(crate) async fn open_store(choice: &StoreChoice) -> Result<Stocktake, String
     }
 }
 
-#[cfg(feature = "sqlite")]
 fn sqlite(path: &Path) -> Result<Stocktake, String> {
     let store = stocktake::sqlite::SqliteStore::open(path);
     let store = store.map_err(|error| format!("{}: {}", path.display(), causes(&error)))?;
     Ok(Stocktake::new(Arc::new(store)))
 }
 
-#[cfg(not(feature = "sqlite"))]
-fn sqlite(path: &Path) -> Result<Stocktake, String> {
-    let path = path.display();
-    Err(format!("{path}: the SQLite store is not built in"))
-}
-
-#[cfg(feature = "postgres")]
 async fn postgres(address: &str) -> Result<Stocktake, String> {
     use stocktake::postgres::deadpool_postgres::{Manager, Pool};
     use stocktake::postgres::tokio_postgres::{Config, NoTls};
@@ -63,17 +55,9 @@ async fn postgres(address: &str) -> Result<Stocktake, String> {
 }
 
 /// As many as requests and workers that talk to the database at the same time.
-#[cfg(feature = "postgres")]
 const CONNECTIONS: usize = 16;
 
-#[cfg(not(feature = "postgres"))]
-#[allow(clippy::unused_async, reason = "it waits where the store is built in")]
-async fn postgres(_: &str) -> Result<Stocktake, String> {
-    Err("the PostgreSQL store is not built in".to_owned())
-}
-
 /// An error and what is behind it.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn causes(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();

@@ -1,0 +1,13 @@
+//! Long histories: random sequences against models, every schedule of a race, every crash of a command. A plain test run
+//! plays the small sizes; variables of the environment, which each module names, ask for more.
+
+#[path = "../stores/mod.rs"]
+mod stores;
+
+mod crashes;
+#[cfg(feature = "sqlite")]
+mod crashes_sqlite;
+mod mixed_documents;
+mod movement_model;
+mod properties;
+mod races;

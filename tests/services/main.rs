@@ -1,0 +1,23 @@
+//! The use cases through the public API, row by row of the documents, and what is refused.
+
+mod counting;
+#[path = "../stores/mod.rs"]
+mod stores;
+
+mod amendments;
+mod bad_input;
+mod document_permissions;
+mod exports;
+mod inventory_count_completing;
+mod inventory_count_crashes;
+mod inventory_counts;
+mod inventory_orders;
+mod look_ahead;
+mod serial_numbers;
+mod stock_adjustments;
+mod stock_imports;
+mod stock_names;
+mod stock_take_batches;
+mod stock_take_lists;
+mod stock_takes;
+mod worker;
