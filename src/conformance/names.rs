@@ -20,9 +20,10 @@ pub(super) async fn r17_unique_names(stage: &Stage<'_>) -> Verdict {
         it.insert(product_named(1, "a"));
         it.insert(product_named(2, "b"));
         it.insert(product_named(5, "A"));
-        it.insert(product_named(6, "a "));
+        it.insert(product_named(6, "\u{ff41}"));
         it.insert(product_named(7, "\u{e9}"));
-        it.insert(product_named(8, "e\u{301}"));
+        it.insert(product_named(8, "e"));
+        it.insert(product_named(9, "\u{aa}"));
     })
     .await?;
     let mut insert = changes();

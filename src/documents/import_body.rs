@@ -82,7 +82,8 @@ const MOST_DEPTH: usize = 64;
 
 /// Reads a body: location -> product -> number, or location -> product -> variant -> number.
 ///
-/// Numbers follow JSON's grammar, exponents included, and must be exact within the bounds of a
+/// A name is a [`Code`]: two spellings that are one code are a duplicate. A byte order mark before the body is passed
+/// over. Numbers follow JSON's grammar, exponents included, and must be exact within the bounds of a
 /// [`Quantity`].
 ///
 /// # Errors
@@ -110,7 +111,8 @@ pub fn read_import(
     numbers: ImportNumbers,
 ) -> Result<ImportBody, Vec<ImportBodyError>> {
     let mut reader = Reader {
-        rest: body,
+        // Windows begins its files with a byte order mark.
+        rest: body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body),
         length: body.len(),
         path: Vec::new(),
         limits,
@@ -312,7 +314,9 @@ impl<'a> Reader<'a> {
                     None
                 }
             };
-            if keys.insert(key) {
+            // Two spellings of one code are the same key.
+            let is_new = keys.insert(name.as_ref().map_or(key, ToString::to_string));
+            if is_new {
                 each(self, name.as_ref())?;
             } else {
                 self.mistake("duplicate_key", "the key stands there twice");

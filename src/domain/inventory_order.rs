@@ -76,7 +76,7 @@ pub const INVENTORY_ORDER_TRANSITIONS: &[Edge<InventoryOrderState, InventoryOrde
 pub const MAX_ORDER_ITEMS: u64 = 5_000;
 
 /// The number of a purchase order: 1 to 64 characters.
-pub type PurchaseOrderNumber = Text<64>;
+pub type PurchaseOrderNumber = Text<64, true>;
 
 /// An inventory order. It changes only by its transitions; those that change lines take the lines before and
 /// after, so that subtotal and item count always equal their items'.

@@ -28,8 +28,7 @@ impl<'a> Stock<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`]
-    /// (`nothing_asked` without a movement),
+    /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`],
     /// [`Error::Key`], [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::Expectation`], [`Error::Transition`]
     /// for a reversal that is not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
     pub async fn record(
@@ -54,7 +53,7 @@ impl<'a> Stock<'a> {
             return Ok(events_of(outcome));
         }
         if movements.is_empty() {
-            return Err(Error::nothing_asked("movements"));
+            return Ok(Vec::new());
         }
         let id = site.value.id;
         loop {

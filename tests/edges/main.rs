@@ -4,10 +4,11 @@
 #[path = "../stores/mod.rs"]
 mod stores;
 
+mod shops;
+
 mod a_taking_back;
 mod b_named_events;
 mod c_movement_policies;
-mod counted;
 mod d_bounds;
 mod e_conflicts;
 mod f_changed_since;

@@ -116,6 +116,11 @@ fn drop_all(schemas: Vec<String>) -> Result<(), Error> {
         let (client, connection) = config().connect(NoTls).await?;
         tokio::spawn(connection);
         for schema in schemas {
+            // The end of a read is left to a task of the runtime that waits for this.
+            let hangs_on = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                            JOIN pg_namespace n ON n.oid = c.relnamespace \
+                            WHERE n.nspname = $1 AND l.pid <> pg_backend_pid()";
+            client.execute(hangs_on, &[&schema]).await?;
             client
                 .batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))
                 .await?;

@@ -18,18 +18,19 @@ const LEAST_SOURCES: usize = 10;
 const MOST_LINES: usize = 900;
 
 /// What the core depends on. Everything else is optional, behind a feature.
-const CORE_DEPENDENCIES: [&str; 7] = [
+const CORE_DEPENDENCIES: [&str; 8] = [
     "async-trait",
     "chrono",
     "iso_currency",
     "rust_decimal",
     "serde",
     "thiserror",
+    "unicode-normalization",
     "uuid",
 ];
 
 /// The crates that the domain may name.
-const DOMAIN_CRATES: [&str; 8] = [
+const DOMAIN_CRATES: [&str; 9] = [
     "alloc",
     "chrono",
     "core",
@@ -37,6 +38,7 @@ const DOMAIN_CRATES: [&str; 8] = [
     "serde",
     "std",
     "thiserror",
+    "unicode_normalization",
     "uuid",
 ];
 

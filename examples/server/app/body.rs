@@ -39,9 +39,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
 
 async fn bytes_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
     // It was read, and its size checked, before any handler was asked.
-    Bytes::from_request(request, state)
+    let bytes = Bytes::from_request(request, state)
         .await
-        .map_err(|_| Failure::internal())
+        .map_err(|_| Failure::internal())?;
+    // Some clients begin their files with a byte order mark.
+    let marked = bytes.starts_with(b"\xef\xbb\xbf");
+    Ok(bytes.slice(if marked { 3.. } else { 0.. }))
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {

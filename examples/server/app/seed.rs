@@ -157,7 +157,8 @@ impl Seed {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = std::fs::read(path).map_err(|error| told(&error))?;
-        let mut json = serde_json::Deserializer::from_slice(&text);
+        let unmarked = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        let mut json = serde_json::Deserializer::from_slice(unmarked);
         serde_path_to_error::deserialize(&mut json).map_err(|error| told(&error))
     }
 
