@@ -22,7 +22,14 @@ impl World {
         let kind = words
             .text("type")?
             .unwrap_or_else(|| "CORRECTION".to_owned());
-        let change = words.need_quantity("delta")?;
+        let change = match words.quantity("set_to")? {
+            Some(quantity) => {
+                let key = self.key(words).await?;
+                let level = self.level(&key).await?;
+                quantity.checked_sub(level.map_or(Quantity::ZERO, |level| level.quantity()))?
+            }
+            None => words.need_quantity("delta")?,
+        };
         self.adjustment_of(words, &kind, change).await
     }
 
@@ -62,6 +69,7 @@ impl World {
         Ok(Command::Approve {
             caller: self.actor(words)?,
             adjustment: self.adjustment_id(step)?,
+            notes: words.text("notes")?.map(Note::new).transpose()?,
         })
     }
 

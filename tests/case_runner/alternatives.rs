@@ -105,6 +105,31 @@ const ALTERNATIVES: &[Alternative] = &[
             )
         },
     },
+    // ORD-13: of "units or lines" the library decides for lines.
+    Alternative {
+        notes: "5 units or 2 lines is ambiguous",
+        instead: |_, checks| {
+            let is_count =
+                |check: &&Value| check.get("field").and_then(Value::as_str) != Some("item_count");
+            let others: Vec<Value> = checks.iter().filter(is_count).cloned().collect();
+            let lines = json!({"check": "field", "object": "order:O", "field": "item_count", "value": 2, "after": 0});
+            with(others, [lines])
+        },
+    },
+    // IMP-06: an import of nothing is taken, and says that it is of nothing.
+    Alternative {
+        notes: "decide between error and \"Import of 0 stock value(s)\"",
+        instead: |_, checks| {
+            let is_of_nothing = |check: &&Value| check.get("step") != Some(&json!(0));
+            let others: Vec<Value> = checks.iter().filter(is_of_nothing).cloned().collect();
+            let told = [
+                json!({"check": "ok", "step": 0}),
+                json!({"check": "import_message", "step": 0, "text": "Import of 0 stock value(s) initiated"}),
+                json!({"check": "import_result", "step": 0, "accepted": 0, "rejected": 0}),
+            ];
+            with(others, told)
+        },
+    },
     // ORD-15: an empty order is not submitted; the library's word for that is that it has no lines.
     Alternative {
         notes: "refusing to submit an empty order (validation) is equally acceptable",

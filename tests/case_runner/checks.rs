@@ -124,14 +124,14 @@ impl World {
                     None => Ok(()),
                 }
             }
-            "error" | "warning_or_error" => self.check_error(words),
+            "error" | "warning_or_error" => self.check_error(words).await,
             "one_of" => self.check_one_of(words).await,
             _ => Err(Trouble::unsupported(format!("check {name}"))),
         }
     }
 
     /// A step was refused with a code; where the case says so, an earlier one may have been instead.
-    fn check_error(&self, words: &Words) -> Tried<()> {
+    async fn check_error(&mut self, words: &Words) -> Tried<()> {
         let code = words.need("code")?;
         if !CODES.contains(&code.as_str()) {
             return Err(Trouble::unsupported(format!("code {code}")));
@@ -147,7 +147,10 @@ impl World {
                     let what = format!("step {step} was refused and left something behind");
                     return Err(Trouble::broken(what));
                 }
-                return Ok(());
+                return match words.text("line")? {
+                    Some(line) => self.check_line_at_fault(step, &line).await,
+                    None => Ok(()),
+                };
             }
             found.push(match played.refusals().next() {
                 Some(refusal) => format!("step {step} was refused: {}", refusal.told),
@@ -156,6 +159,52 @@ impl World {
         }
         let found = found.join(", ");
         Err(Trouble::broken(format!("expected {code}, but {found}")))
+    }
+
+    /// The refusal of a step names the line that is at fault: one of an order by its name, else by its number from 0.
+    async fn check_line_at_fault(&mut self, step: usize, line: &str) -> Tried<()> {
+        let played = self.played_step(step)?;
+        let step_words = Words::of(&played.step)?;
+        let refusals: Vec<Refusal> = played.refusals().cloned().collect();
+        let is_of_order = played.op.starts_with("order_");
+        let of_rows: Vec<usize> = played
+            .import
+            .iter()
+            .flat_map(|it| it.rows.keys())
+            .copied()
+            .collect();
+        let is_told = if is_of_order {
+            let (_, order) = self.order_named(&step_words)?;
+            let words = step_words.with("line", line.to_owned());
+            let item = self.order_line_id(&order, &words).await?.to_string();
+            let codes = ["not_found", "no_lines"];
+            refusals.iter().any(|refusal| {
+                // What is not there has no name in the library.
+                refusal.told.contains(&item) || codes.iter().any(|it| refusal.answers_to(it))
+            })
+        } else if let (Ok(number), false) = (line.parse::<usize>(), of_rows.is_empty()) {
+            of_rows.contains(&number)
+        } else {
+            let lines = match step_words.objects("lines")? {
+                Some(lines) => lines,
+                None => step_words.objects("rows")?.unwrap_or_default(),
+            };
+            let number = line.parse::<usize>().ok();
+            let Some(line) = number.and_then(|number| lines.get(number)) else {
+                return Err(Trouble::unsupported("error.line of this step"));
+            };
+            let chosen = self.chosen(line).await?;
+            let mut keys = refusals.iter().flat_map(|refusal| &refusal.keys);
+            keys.any(|key| self.is_chosen(&chosen, key))
+        };
+        if is_told {
+            return Ok(());
+        }
+        let told: Vec<&str> = refusals.iter().map(|it| it.told.as_str()).collect();
+        let told = told.join("; ");
+        Err(Trouble::broken(format!(
+            "step {step} names no line {line}: {told}"
+        )))
     }
 
     async fn check_one_of(&mut self, words: &Words) -> Tried<()> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stocktake::domain::{
-    InventoryOrderId, PostingOptions, Quantity, SiteId, StockAdjustmentId, StockKey, StockTakeId,
-    StockTakeItemId,
+    InventoryOrderId, Note, PostingOptions, Quantity, SiteId, StockAdjustmentId, StockKey,
+    StockTakeId, StockTakeItemId,
 };
 use stocktake::service::{
     Caller, CountRequest, Error, NewMovement, NewStockAdjustment, ReceiveRequest, Stocktake,
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Approve {
         caller: Caller,
         adjustment: StockAdjustmentId,
+        notes: Option<Note>,
     },
     Receive {
         caller: Caller,
@@ -118,9 +119,13 @@ impl Command {
                 let made = adjustments.create(&caller, site, new).await?;
                 Ok(Some(made.id()))
             }
-            Self::Approve { caller, adjustment } => {
+            Self::Approve {
+                caller,
+                adjustment,
+                notes,
+            } => {
                 let adjustments = library.stock_adjustments();
-                adjustments.approve(&caller, adjustment, None).await?;
+                adjustments.approve(&caller, adjustment, notes).await?;
                 Ok(Some(adjustment))
             }
             Self::Receive {

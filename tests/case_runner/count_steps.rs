@@ -3,13 +3,11 @@
 //! Where a case asks for adjustment records, it is an inventory count (S2) instead, which makes them.
 
 use stocktake::domain::{
-    CompletionOptions, CountType, Entered, InventoryCountDetails, InventoryCountId,
-    InventoryCountItem, InventoryCountState, PostingOptions, Quantity, StockKey, StockTakeDetails,
-    StockTakeId, StockTakeItemId, StockTakeState,
+    CompletionOptions, Entered, InventoryCountId, InventoryCountItem, InventoryCountState,
+    PostingOptions, Quantity, StockKey, StockTakeDetails, StockTakeId, StockTakeItemId,
+    StockTakeState,
 };
-use stocktake::service::{
-    Caller, CountRequest, Error, NewCountItem, NewStockTake, NewStockTakeList,
-};
+use stocktake::service::{Caller, CountRequest, Error, NewCountItem};
 use stocktake::store::{
     ArticleSort, InventoryCountItemFilter, PageRequest, StockTakeItemFilter, StockTakeItemView,
 };
@@ -17,7 +15,7 @@ use stocktake::store::{
 use super::commands::Command;
 use super::trouble::{Tried, Trouble};
 use super::words::Words;
-use super::world::{Layout, World};
+use super::world::World;
 
 /// The steps of this file.
 pub(crate) const OPS: &[&str] = &[
@@ -44,8 +42,18 @@ const ALL: u32 = 10_000;
 #[derive(Clone, Debug)]
 pub(crate) struct CountedAs {
     pub(crate) document: CountDocument,
-    /// Where it counts; nothing for everywhere.
-    pub(crate) location: Option<String>,
+    /// Where it counts; none for everywhere.
+    pub(crate) locations: Vec<String>,
+}
+
+impl CountedAs {
+    /// The location, where it counts at one only.
+    fn location(&self) -> Option<String> {
+        match self.locations.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// The document behind a count.
@@ -79,129 +87,13 @@ impl World {
         Ok((name, counted))
     }
 
-    fn take_of(counted: &CountedAs, word: &str) -> Tried<StockTakeId> {
+    pub(crate) fn take_of(counted: &CountedAs, word: &str) -> Tried<StockTakeId> {
         match counted.document {
             CountDocument::Take(take) => Ok(take),
             CountDocument::Count(_) => Err(Trouble::unsupported(format!(
                 "{word} of an inventory count (S2)"
             ))),
         }
-    }
-
-    // ---- opening ---------------------------------------------------------------------------------
-
-    pub(crate) async fn set_up_count(&mut self, words: &Words) -> Tried<()> {
-        let name = words.text("count")?.unwrap_or_else(|| "K".to_owned());
-        let state = words.text("state")?;
-        let location = words.text("location")?;
-        let host = self.host();
-        self.open_count(&host, &name, location.as_deref().or(Some("A")))
-            .await?;
-        for line in words.objects("lines")?.unwrap_or_default() {
-            self.add_line(&host, &name, &line).await?;
-            if let Some(quantity) = line.quantity("counted")? {
-                self.record(&host, &name, &line, Entered::Set(quantity))
-                    .await?;
-            }
-        }
-        let counted = self.counted_as(&name)?;
-        match state.as_deref() {
-            None | Some("in_progress" | "open" | "ongoing") => Ok(()),
-            Some("locked" | "posting") => {
-                // Locked is being posted: the job that ends it waits for a worker.
-                let take = Self::take_of(&counted, "state locked")?;
-                let takes = self.library.stock_takes();
-                takes.post(&host, take, PostingOptions::default()).await?;
-                Ok(())
-            }
-            Some("complete" | "completed" | "finished" | "posted") => {
-                self.post(&host, &name, PostingOptions::default()).await
-            }
-            Some(other) => Err(Trouble::unsupported(format!("count state {other}"))),
-        }
-    }
-
-    async fn open_count(
-        &mut self,
-        caller: &Caller,
-        name: &str,
-        location: Option<&str>,
-    ) -> Tried<()> {
-        let site = match location {
-            Some(location) => self.site(location)?,
-            None => self.site("A")?,
-        };
-        let document = if self.counts_are_documents {
-            let details = InventoryCountDetails {
-                name: name.parse()?,
-                kind: CountType::Full,
-                notes: None,
-                movement_policy: self.count_policy,
-            };
-            let counts = self.library.inventory_counts();
-            CountDocument::Count(counts.start(caller, site, details).await?.id())
-        } else {
-            CountDocument::Take(self.open_take(caller, name, location).await?)
-        };
-        let counted = CountedAs {
-            document,
-            location: location.map(str::to_owned),
-        };
-        self.counts.insert(name.to_owned(), counted);
-        Ok(())
-    }
-
-    /// A take of one stock place is a list of what is kept there. A list without a line can't be started; then it is a
-    /// take of the site, whose lines elsewhere are deleted.
-    async fn open_take(
-        &mut self,
-        caller: &Caller,
-        name: &str,
-        location: Option<&str>,
-    ) -> Tried<StockTakeId> {
-        let site = self.site(location.unwrap_or("A"))?;
-        let here: Vec<StockKey> = self
-            .levels(None)
-            .await?
-            .into_iter()
-            .map(|level| level.key().clone())
-            .filter(|key| location.is_none_or(|location| self.is_at(key, location)))
-            .collect();
-        let takes = self.library.stock_takes();
-        let place = match location {
-            Some(location) => self.place(location)?,
-            None => None,
-        };
-        if let (Some(place), false) = (place, here.is_empty()) {
-            let list = NewStockTakeList {
-                site,
-                name: name.parse()?,
-                description: None,
-                due_at: None,
-                annual: false,
-                movement_policy: self.count_policy,
-            };
-            let take = takes.create_list(caller, list).await?.id();
-            takes.add_stock_place(caller, take, place).await?;
-            takes.start(caller, take).await?;
-            return Ok(take);
-        }
-        let new = NewStockTake {
-            site,
-            description: name.parse()?,
-            movement_policy: self.count_policy,
-        };
-        let take = takes.create(caller, new).await?.id();
-        self.run_jobs().await?;
-        if let (Some(location), Layout::Places) = (location, &self.layout) {
-            for line in self.take_lines(take).await? {
-                let item = &line.item.value;
-                if !self.is_at(&item.key, location) {
-                    takes.delete_item(&self.host(), take, item.id).await?;
-                }
-            }
-        }
-        Ok(take)
     }
 
     // ---- lines -----------------------------------------------------------------------------------
@@ -230,7 +122,7 @@ impl World {
     /// The key of a line: at the count's own location unless it names another. Where neither names one, it is where the
     /// product is kept, if that is one place.
     async fn line_key(&mut self, counted: &CountedAs, words: &Words) -> Tried<StockKey> {
-        let location = words.text("location")?.or(counted.location.clone());
+        let location = words.text("location")?.or(counted.location());
         let key = self
             .key_at(words, location.as_deref().unwrap_or("A"))
             .await?;
@@ -287,7 +179,12 @@ impl World {
     }
 
     /// Adds a line for what was found.
-    async fn add_line(&mut self, caller: &Caller, name: &str, words: &Words) -> Tried<()> {
+    pub(crate) async fn add_line(
+        &mut self,
+        caller: &Caller,
+        name: &str,
+        words: &Words,
+    ) -> Tried<()> {
         let counted = self.counted_as(name)?;
         let take = Self::take_of(&counted, "count_add_line")?;
         let key = self.line_key(&counted, words).await?;
@@ -312,7 +209,7 @@ impl World {
         }
     }
 
-    async fn record(
+    pub(crate) async fn record(
         &mut self,
         caller: &Caller,
         name: &str,
@@ -358,11 +255,7 @@ impl World {
     pub(crate) async fn play_count(&mut self, op: &str, words: &Words) -> Tried<()> {
         let caller = self.actor(words)?;
         match op {
-            "count_open" => {
-                let name = words.text("count")?.unwrap_or_else(|| "K".to_owned());
-                let location = words.text("location")?;
-                self.open_count(&caller, &name, location.as_deref()).await
-            }
+            "count_open" => self.open_counting(&caller, words).await,
             "count_add_line" => {
                 let (name, counted) = self.count_named(words)?;
                 Self::take_of(&counted, op)?;
@@ -384,20 +277,13 @@ impl World {
                 let entered = entered(words)?;
                 self.record(&caller, &name, words, entered).await
             }
-            "count_serials" => {
-                let (name, _) = self.count_named(words)?;
-                for serial in words.texts("serials")?.unwrap_or_default() {
-                    let line = words.with_default("serial", Some(serial));
-                    let one = Entered::Set(Quantity::ONE);
-                    self.record(&caller, &name, &line, one).await?;
-                }
-                Ok(())
-            }
+            "count_serials" => self.count_serials(&caller, words).await,
             "count_apply" => self.apply_count(&caller, words).await,
             "count_refresh" => self.refresh(&caller, words).await,
             "count_post" => {
                 let (name, _) = self.count_named(words)?;
                 let options = posting_options(words)?;
+                self.posted = Some(name.clone());
                 self.post(&caller, &name, options).await
             }
             "count_update" => {
@@ -448,21 +334,64 @@ impl World {
     async fn apply_count(&mut self, caller: &Caller, words: &Words) -> Tried<()> {
         let location = words.text("location")?.unwrap_or_else(|| "A".to_owned());
         let entered = entered(words)?;
-        let name = format!("applied {}", self.counts.len());
-        self.open_count(caller, &name, Some(&location)).await?;
+        let name = match words.text("count")? {
+            Some(name) => name,
+            None => format!("applied {}", self.counts.len()),
+        };
+        let site = self.site(&location)?;
+        self.open_count(caller, &name, site, vec![location]).await?;
         self.record(caller, &name, words, entered).await?;
+        self.posted = Some(name.clone());
         self.post(caller, &name, PostingOptions::default()).await
+    }
+
+    /// Serial numbers that were scanned. Where it is said which are `present`, the others of the product there are not;
+    /// and without a count that was opened before, it is counted in one of its own.
+    async fn count_serials(&mut self, caller: &Caller, words: &Words) -> Tried<()> {
+        let name = words.text("count")?.unwrap_or_else(|| "K".to_owned());
+        let location = words.text("location")?;
+        if !self.counts.contains_key(&name) {
+            let location = location.unwrap_or_else(|| "A".to_owned());
+            let site = self.site(&location)?;
+            self.open_count(caller, &name, site, vec![location]).await?;
+        }
+        let present = words.texts("present")?;
+        let mut missing = words.texts("missing")?.unwrap_or_default();
+        if let Some(present) = &present {
+            let counted = self.counted_as(&name)?;
+            let at = words.with_default("location", counted.location());
+            let levels = self.chosen_levels(&self.chosen(&at).await?).await?;
+            let there = levels.iter().filter(|level| level.quantity().is_positive());
+            let serials = there.filter_map(|level| level.key().serial.as_ref());
+            let others = serials.map(ToString::to_string);
+            missing.extend(others.filter(|serial| !present.contains(serial)));
+        }
+        let found = present.into_iter().chain(words.texts("serials")?).flatten();
+        let found = found.map(|serial| (serial, Quantity::ONE));
+        let missing = missing.into_iter().map(|serial| (serial, Quantity::ZERO));
+        for (serial, quantity) in found.chain(missing) {
+            let line = words.with_default("serial", Some(serial));
+            self.record(caller, &name, &line, Entered::Set(quantity))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Counted lines are counted again as they are, so that they are held against what the book says now. Uncounted
     /// ones follow the book anyhow.
     async fn refresh(&mut self, caller: &Caller, words: &Words) -> Tried<()> {
         let (_, counted) = self.count_named(words)?;
+        let only = match words.names("product") || words.names("location") {
+            true => Some(self.chosen(words).await?),
+            false => None,
+        };
+        let is_asked =
+            |world: &Self, key: &StockKey| only.as_ref().is_none_or(|it| world.is_chosen(it, key));
         match counted.document {
             CountDocument::Take(take) => {
                 for line in self.take_lines(take).await? {
                     let item = &line.item.value;
-                    if let Some(count) = &item.count {
+                    if let Some(count) = item.count.as_ref().filter(|_| is_asked(self, &item.key)) {
                         let request = CountRequest::set(count.quantity);
                         let takes = self.library.stock_takes();
                         takes.count(caller, take, item.id, request).await?;
@@ -470,7 +399,9 @@ impl World {
                 }
             }
             CountDocument::Count(count) => {
-                for line in self.document_lines(count).await? {
+                let mut lines = self.document_lines(count).await?;
+                lines.retain(|line| is_asked(self, &line.key));
+                for line in lines {
                     let item = NewCountItem::of(line.key, line.variance.counted());
                     let counts = self.library.inventory_counts();
                     counts.count(caller, count, item).await?;
@@ -480,7 +411,12 @@ impl World {
         Ok(())
     }
 
-    async fn post(&mut self, caller: &Caller, name: &str, options: PostingOptions) -> Tried<()> {
+    pub(crate) async fn post(
+        &mut self,
+        caller: &Caller,
+        name: &str,
+        options: PostingOptions,
+    ) -> Tried<()> {
         match self.counted_as(name)?.document {
             CountDocument::Take(take) => {
                 let takes = self.library.stock_takes();

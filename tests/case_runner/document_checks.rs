@@ -10,7 +10,7 @@ use super::count_steps::{CountDocument, is_count_state};
 use super::stock_checks::differs;
 use super::trouble::{Tried, Trouble};
 use super::words::Words;
-use super::world::{Imported, World};
+use super::world::{Imported, RowRefusal, World};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[&str] = &[
@@ -21,6 +21,7 @@ pub(crate) const CHECKS: &[&str] = &[
     "progress",
     "line_count",
     "over_threshold",
+    "discrepancy_percent",
     "adjustments_created",
     "adjustment",
     "requires_approval",
@@ -83,11 +84,39 @@ impl World {
                 self.compare_amount(check, words, found)
             }
             "over_threshold" => {
-                let found = self.count_line(words).await?.significant;
+                let line = self.count_line(words).await?;
+                let found = match (&self.tolerance, line.expected, line.counted) {
+                    (Some(tolerance), Some(expected), Some(counted)) => {
+                        let minor = line.variance_minor.unwrap_or(0);
+                        let value = Money::new(minor, self.currency).to_decimal();
+                        let value = value.to_string().parse().map_err(Trouble::unreadable)?;
+                        Some(tolerance.exceeded_by(expected, counted, value)?)
+                    }
+                    (_, _, _) => line.significant,
+                };
                 let expected = words.flag("value")?;
                 holds(expected == found, || {
                     differs(check, format!("{expected:?}"), format!("{found:?}"))
                 })
+            }
+            "discrepancy_percent" => {
+                let line = self.count_line(words).await?;
+                let (Some(expected), Some(variance)) = (line.expected, line.variance) else {
+                    return Err(differs(check, "a percentage", "nothing counted"));
+                };
+                let hundred = Decimal::ONE_HUNDRED;
+                let variance = variance.to_decimal().abs();
+                let part = variance.checked_div(expected.to_decimal().abs());
+                // What nobody expected is off as a whole.
+                let of_nothing = if variance.is_zero() {
+                    Decimal::ZERO
+                } else {
+                    hundred
+                };
+                let found = part.map_or(of_nothing, |part| part * hundred);
+                let expected = words.either(&["value", "percent", "amount"])?;
+                let words = words.with_default("amount", expected);
+                self.compare_amount(check, &words, found)
             }
             "progress" => self.check_progress(words).await,
             "line_count" => {
@@ -255,12 +284,12 @@ impl World {
 
     // ---- orders ----------------------------------------------------------------------------------
 
-    async fn check_order_line(&self, words: &Words) -> Tried<()> {
-        let (line, outstanding) = self.order_line(words).await?;
+    async fn check_order_line(&mut self, words: &Words) -> Tried<()> {
+        let (line, [received, outstanding, ordered]) = self.order_line(words).await?;
         let quantities = [
-            ("received", line.received()),
+            ("received", received),
             ("outstanding", outstanding),
-            ("qty", line.ordered().quantity),
+            ("qty", ordered),
         ];
         for (field, found) in quantities {
             if words.names(field) {
@@ -312,19 +341,40 @@ impl World {
         let (row, code) = (words.step("row")?.unwrap_or(0), words.need("code")?);
         let step = words.need_step("step")?;
         let played = self.played_step(step)?;
-        let codes = match (&played.import, &played.outcome) {
-            (Some(import), _) => import.rows.get(&row).cloned().unwrap_or_default(),
+        let what = format!("error of row {row} of step {step}");
+        let of_row = played
+            .import
+            .as_ref()
+            .and_then(|import| import.rows.get(&row));
+        let found = match (of_row, &played.outcome) {
+            (Some(found), _) => found.clone(),
             // A batch that lands whole is refused whole, whatever row it is about.
-            (None, Err(refusal)) => refusal.codes.clone(),
-            (None, Ok(())) => Vec::new(),
+            (None, Err(refusal)) => RowRefusal {
+                codes: refusal.codes.clone(),
+                told: vec![refusal.told.clone()],
+                fields: Vec::new(),
+            },
+            (None, Ok(())) => RowRefusal::default(),
         };
-        holds(codes.contains(&code.as_str()), || {
-            differs(
-                format!("error of row {row} of step {step}"),
-                code,
-                format!("{codes:?}"),
-            )
-        })
+        holds(found.codes.contains(&code.as_str()), || {
+            differs(&what, code, format!("{:?}: {:?}", found.codes, found.told))
+        })?;
+        if let Some(field) = words.text("field")? {
+            let is_named = found.fields.is_empty() || found.fields.contains(&field.as_str());
+            holds(is_named, || {
+                differs(
+                    &what,
+                    &field,
+                    format!("{:?}: {:?}", found.fields, found.told),
+                )
+            })?;
+        }
+        match words.text("shown_as")? {
+            Some(shown) => holds(found.told.iter().any(|told| told.contains(&shown)), || {
+                differs(&what, shown, format!("{:?}", found.told))
+            }),
+            None => Ok(()),
+        }
     }
 
     // ---- states and fields -----------------------------------------------------------------------
@@ -335,18 +385,31 @@ impl World {
         match object.split_once(':') {
             Some(("count", name)) => {
                 let found = self.count_state(name).await?;
+                if ["pending_approval", "pending", "approved"].contains(&expected.as_str()) {
+                    return Err(Trouble::unsupported(format!("state {expected} of a count")));
+                }
                 holds(is_count_state(&found, &expected), || differ(&found))
             }
             Some(("order", name)) => {
                 let found = self.order_state(name).await?;
-                let words: &[&str] = if found == InventoryOrderState::Removed.as_str() {
-                    &["removed", "deleted"]
-                } else if found == InventoryOrderState::Received.as_str() {
-                    &["received", "complete", "completed", "closed"]
-                } else {
-                    &[]
+                if found == InventoryOrderState::Removed.as_str() {
+                    let is = ["removed", "deleted"].contains(&expected.as_str());
+                    return holds(is, || differ(&found));
+                }
+                let order = self.order_of(&words.with("order", name.to_owned())).await?;
+                let is_over = order.state() == InventoryOrderState::Received;
+                let is = match expected.as_str() {
+                    "complete" | "completed" | "closed" | "done" => is_over,
+                    "partially_received" | "partial" => {
+                        order.state() == InventoryOrderState::Submitted
+                            && order.is_anything_received()
+                    }
+                    "cancelled" | "canceled" => is_over && order.closed_short().is_some(),
+                    "draft" | "submitted" | "received" | "removed" | "deleted" => found == expected,
+                    other => {
+                        return Err(Trouble::unsupported(format!("state {other} of an order")));
+                    }
                 };
-                let is = found == expected || words.contains(&expected.as_str());
                 holds(is, || differ(&found))
             }
             Some(("adjustment", step)) => {
@@ -381,6 +444,32 @@ impl World {
                     "name" => take.details().name.as_ref().map(ToString::to_string),
                     "created_by" => Some(person(take.created_by())),
                     "posted_by" => take.posted_by().map(person),
+                    _ => return Err(unsupported()),
+                }
+            }
+            Some(("order", _)) => {
+                let name = object.trim_start_matches("order:").to_owned();
+                let order = self.order_of(&words.with("order", name)).await?;
+                match field.as_str() {
+                    "item_count" => Some(order.item_count().to_string()),
+                    "subtotal" | "subtotal_minor" => Some(order.subtotal_minor().to_string()),
+                    "number" | "purchase_order_number" => {
+                        order.purchase_order_number().map(ToString::to_string)
+                    }
+                    "supplier" => Some(order.supplier().name.to_string()),
+                    "currency" => Some(order.currency().to_string().to_lowercase()),
+                    "created_by" => Some(order.created_by().full_name()),
+                    _ => return Err(unsupported()),
+                }
+            }
+            Some(("adjustment", step)) => {
+                let step: usize = step.parse().map_err(|_| unsupported())?;
+                let adjustment = self.adjustment(step).await?;
+                match field.as_str() {
+                    "reason" => Some(adjustment.reason().to_string()),
+                    "delta" => Some(adjustment.change().to_string()),
+                    "requires_approval" => Some(adjustment.requires_approval().to_string()),
+                    "created_by" => Some(adjustment.created_by().full_name()),
                     _ => return Err(unsupported()),
                 }
             }

@@ -4,10 +4,11 @@
 //! late but is older is recorded late with an older date. What is below zero is issued while the site allows that.
 
 use rust_decimal::Decimal;
-use stocktake::domain::{CostingMethod, Quantity, StockKey, Tracking, UnitCost};
+use stocktake::domain::{Quantity, StockKey, Tracking, UnitCost};
 use stocktake::service::{Movement, NewMovement};
 
 use super::calendar::{end_of, morning};
+use super::people::Person;
 use super::trouble::{Tried, Trouble};
 use super::words::Words;
 use super::world::World;
@@ -16,6 +17,8 @@ use super::world::World;
 const ORDER: &[&str] = &[
     "currency",
     "today",
+    "actor",
+    "user",
     "location",
     "supplier_products",
     "product",
@@ -38,6 +41,12 @@ pub(crate) fn rank(fact: &str) -> Option<usize> {
 impl World {
     /// Sets everything up.
     pub(crate) async fn set_up(&mut self, given: &[Words]) -> Tried<()> {
+        for words in given {
+            // The first site that is named for a document is the one that all of this is about.
+            if self.site_name.is_none() && ["count", "order"].iter().any(|it| words.names(it)) {
+                self.site_name = words.text("site")?;
+            }
+        }
         let mut facts: Vec<(usize, String, &Words)> = Vec::new();
         for words in given {
             if let Some(policy) = words.text("policy")? {
@@ -66,7 +75,7 @@ impl World {
                 return Err(Trouble::unsupported(format!("fact {fact}.{field}")));
             }
         }
-        self.read_ledger().await.map(drop)
+        self.begin_here().await
     }
 
     async fn set_up_one(&mut self, fact: &str, words: &Words) -> Tried<()> {
@@ -87,7 +96,17 @@ impl World {
                 self.calendar.is_fixed = true;
                 Ok(())
             }
-            "location" => self.site(&words.need("location")?).map(drop),
+            "actor" | "user" => {
+                let person = Person::of(words)?;
+                let name = person.name().unwrap_or_default().to_owned();
+                self.people.insert(name, person);
+                Ok(())
+            }
+            "location" => {
+                // A location below another one is named so: `A/sub`.
+                words.either(&["parent", "within"])?;
+                self.site(&words.need("location")?).map(drop)
+            }
             "supplier_products" => {
                 let products = words.texts("products")?.unwrap_or_default();
                 self.supplied.insert(words.need("supplier")?, products);
@@ -168,8 +187,8 @@ impl World {
         Ok(())
     }
 
-    /// A layer of which only the total is known. Where one unit cost does not give it exactly, the average of two
-    /// receipts does; layers can't.
+    /// A layer of which only the total is known. Where one unit cost does not give it exactly, the last unit has what is
+    /// left.
     async fn set_up_total(&mut self, words: &Words) -> Tried<()> {
         let key = self.key(words).await?;
         let quantity = words.need_quantity("qty")?;
@@ -188,7 +207,7 @@ impl World {
                 .bring_in(key, quantity, Some(cost(each)?), words.clone())
                 .await;
         }
-        if self.policy.costing == CostingMethod::Fifo || quantity <= Quantity::ONE {
+        if quantity <= Quantity::ONE {
             return Err(Trouble::unsupported(
                 "fact stock_total_value of an inexact cost",
             ));

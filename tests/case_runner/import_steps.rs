@@ -9,7 +9,7 @@ use stocktake::service::{Caller, Error};
 
 use super::trouble::{Refusal, Tried, Trouble, codes_of_request};
 use super::words::Words;
-use super::world::{Imported, World};
+use super::world::{Imported, RowRefusal, World};
 
 /// The steps of this file.
 pub(crate) const OPS: &[&str] = &["import", "import_raw"];
@@ -84,16 +84,22 @@ impl World {
         self.run_jobs().await?;
         let import = imports.get(&self.host(), started.import.id()).await?;
         let report = import.report();
-        let mut rows: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
+        let mut rows: BTreeMap<usize, RowRefusal> = BTreeMap::new();
         for problem in &report.problems {
             let index = usize::try_from(problem.row).unwrap_or(usize::MAX);
-            let row = body.places.get(index).map_or(index, |(_, row)| *row);
-            rows.entry(row)
-                .or_default()
-                .extend(codes_of_request(&problem.code));
+            let (place, row) = body
+                .places
+                .get(index)
+                .cloned()
+                .unwrap_or((String::new(), index));
+            rows.entry(row).or_default().add(
+                &place,
+                &problem.code,
+                format!("{}: {}", problem.place, problem.message),
+            );
         }
         let told = report.problems.first().map(|it| it.code.clone());
-        let codes: Vec<&'static str> = rows.values().flatten().copied().collect();
+        let codes: Vec<&'static str> = rows.values().flat_map(|row| row.codes.clone()).collect();
         self.imported = Some(Imported {
             accepted: report.applied,
             rejected: report.failed,
@@ -227,14 +233,41 @@ fn pointer(path: &[&str]) -> String {
     pointer
 }
 
+impl RowRefusal {
+    /// One more thing that is wrong with the row, at a place of the body.
+    fn add(&mut self, place: &str, code: &str, told: String) {
+        self.codes.extend(codes_of_request(code));
+        self.fields.push(field_of(place, code));
+        self.told.push(told);
+    }
+}
+
+/// Which field of a row is meant: a number is the quantity, and a name is that of the location, the product or the
+/// variant, by how deep in the body it stands.
+fn field_of(place: &str, code: &str) -> &'static str {
+    let is_of_a_name = ["invalid_name", "duplicate_key", "too_many_locations"];
+    match (place.matches('/').count(), code) {
+        (_, "unknown_location") => "location",
+        (_, "unknown_product") => "product",
+        (depth, code) if is_of_a_name.contains(&code) => match depth {
+            0 | 1 => "location",
+            2 => "product",
+            _ => "variant",
+        },
+        _ => "qty",
+    }
+}
+
 /// What a body that was refused as a whole came to.
 fn refused(body: &Body, refusal: &Refusal) -> Imported {
-    let mut rows: BTreeMap<usize, Vec<&'static str>> = BTreeMap::new();
-    for (place, codes) in &refusal.places {
+    let mut rows: BTreeMap<usize, RowRefusal> = BTreeMap::new();
+    for (place, code, told) in &refusal.places {
         let below = format!("{place}/");
         for (row_place, row) in &body.places {
             if row_place == place || row_place.starts_with(&below) {
-                rows.entry(*row).or_default().extend(codes);
+                rows.entry(*row)
+                    .or_default()
+                    .add(place, code, format!("{place}: {told}"));
             }
         }
     }

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use stocktake::domain::{Cause, StockEvent, StockEventKind};
 
-use super::stock_checks::{differs, expected_layers, merged, told};
+use super::stock_checks::{compare_layers, differs, expected_layers, half_up, merged};
 use super::trouble::{Tried, Trouble};
 use super::words::Words;
 use super::world::{Played, World};
@@ -66,16 +66,37 @@ impl World {
             .ok_or_else(|| Trouble::broken(format!("step {step} has not been played")))
     }
 
-    /// The events of the step that a check names; without one, all of them.
-    fn events_named(&self, words: &Words) -> Tried<&[StockEvent]> {
-        match words.step("step")? {
-            Some(step) => Ok(&self.played_step(step)?.events),
-            None => Ok(&self.events),
+    /// The events of the step that a check names, without one those of all steps; narrowed by what else it names.
+    async fn events_named(&self, words: &Words) -> Tried<Vec<StockEvent>> {
+        let mut events = match words.step("step")? {
+            Some(step) => self.played_step(step)?.events.clone(),
+            None => self.events.clone(),
+        };
+        events.retain(|event| !self.opening.contains(&event.id));
+        if let Some(kind) = words.text("type")? {
+            let kind = kind_named(&kind)?;
+            events.retain(|event| event.kind == kind);
         }
+        let narrowing = [
+            "product",
+            "location",
+            "locations",
+            "lot",
+            "batch",
+            "serial",
+            "variant",
+        ];
+        if narrowing.iter().any(|field| words.names(field)) {
+            let chosen = self.chosen(words).await?;
+            let any_product = !words.names("product");
+            events.retain(|event| self.is_chosen_of(&chosen, &event.key, any_product));
+        }
+        Ok(events)
     }
 
     pub(crate) async fn check_ledger(&self, check: &str, words: &Words) -> Tried<()> {
-        let events = self.events_named(words)?;
+        let events = self.events_named(words).await?;
+        let events = events.as_slice();
         match check {
             "value_delta" => {
                 let changes = events.iter().map(|event| event.value_change.to_decimal());
@@ -85,7 +106,7 @@ impl World {
                 let cost = costs_out(events).into_iter().sum();
                 self.compare_amount(check, words, cost)
             }
-            "issue_cost_list" => Self::check_costs(words, &costs_out(events)),
+            "issue_cost_list" => self.check_costs(words, &costs_out(events)),
             "receipt_unit_cost" => {
                 let receipt = events.iter().find(|event| event.change.is_positive());
                 let receipt = receipt.ok_or_else(|| differs(check, "a receipt", "none"))?;
@@ -101,10 +122,7 @@ impl World {
                     .flat_map(|event| &event.parts);
                 let parts =
                     parts.map(|part| (part.quantity.to_decimal(), part.unit_cost.to_decimal()));
-                let found = merged(parts);
-                (expected == found)
-                    .then_some(())
-                    .ok_or_else(|| differs(check, told(&expected), told(&found)))
+                compare_layers(check, words, &expected, &merged(parts))
             }
             "cost_correction" => self.check_correction(words),
             "movements" | "change_notifications" => {
@@ -141,21 +159,45 @@ impl World {
             .ok_or_else(|| differs(what, expected, found))
     }
 
-    fn check_costs(words: &Words, found: &[Decimal]) -> Tried<()> {
+    /// What goods cost that left, exactly or in whole minor units. Booked so, each takes what the running total is
+    /// rounded to, so that nothing of the sum is lost.
+    fn check_costs(&self, words: &Words, found: &[Decimal]) -> Tried<()> {
         words.text("currency")?;
         let texts = match words.texts("amounts")? {
             Some(texts) => texts,
             None => words.texts("list")?.unwrap_or_default(),
         };
         let expected: Result<Vec<Decimal>, _> = texts.iter().map(|text| text.parse()).collect();
-        let expected = expected.map_err(|_| Trouble::broken("issue_cost_list has no amounts"))?;
-        (expected == found).then_some(()).ok_or_else(|| {
-            differs(
-                "issue_cost_list",
-                format!("{expected:?}"),
-                format!("{found:?}"),
-            )
-        })
+        let mut expected =
+            expected.map_err(|_| Trouble::broken("issue_cost_list has no amounts"))?;
+        let digits = match words.whole("dp")? {
+            Some(digits) => u32::try_from(digits).unwrap_or(0),
+            None => self.currency.minor_digits(),
+        };
+        let mut total = Decimal::ZERO;
+        let mut booked: Vec<Decimal> = found
+            .iter()
+            .map(|cost| {
+                let before = half_up(total, digits);
+                total += *cost;
+                half_up(total, digits) - before
+            })
+            .collect();
+        let mut found = found.to_vec();
+        if words.flag("order_may_vary")?.unwrap_or(false) {
+            expected.sort();
+            booked.sort();
+            found.sort();
+        }
+        (expected == found || expected == booked)
+            .then_some(())
+            .ok_or_else(|| {
+                differs(
+                    "issue_cost_list",
+                    format!("{expected:?}"),
+                    format!("{found:?}"),
+                )
+            })
     }
 
     /// What later receipts booked beside what they cost, because they settled what a step had taken below zero.

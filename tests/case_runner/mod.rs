@@ -7,8 +7,9 @@
 //! | `words` | reading fields, and noticing those that nobody reads |
 //! | `trouble` | refused, unsupported, broken; the table of error codes |
 //! | `world`, `calendar` | the library over an empty store; days and instants |
+//! | `people` | who does it, and what they may do |
 //! | `facts` | what is given |
-//! | `steps`, `*_steps`, `commands` | what is done, once or by several tasks at once |
+//! | `steps`, `*_steps`, `count_opening`, `commands` | what is done, once or by several tasks at once |
 //! | `checks`, `*_checks` | what is expected |
 //! | `alternatives` | what the notes of a case allow instead |
 //!
@@ -21,13 +22,16 @@ mod calendar;
 mod case;
 mod checks;
 mod commands;
+mod count_opening;
 mod count_steps;
 mod document_checks;
 mod facts;
 mod import_steps;
 mod ledger_checks;
 mod order_steps;
+mod people;
 mod report;
+mod row_steps;
 mod steps;
 mod stock_checks;
 mod stock_steps;

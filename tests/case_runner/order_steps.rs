@@ -13,9 +13,10 @@ use stocktake::service::{
 use stocktake::store::{InventoryOrderItemFilter, PageRequest};
 
 use super::commands::Command;
+use super::stock_steps::{each_serial, reason_of};
 use super::trouble::{Tried, Trouble};
-use super::words::Words;
-use super::world::World;
+use super::words::{Words, formula};
+use super::world::{World, id};
 
 /// The steps of this file.
 pub(crate) const OPS: &[&str] = &[
@@ -36,10 +37,36 @@ pub(crate) struct OrderAs {
     pub(crate) id: InventoryOrderId,
     /// Its lines by their names.
     lines: BTreeMap<String, InventoryOrderItemId>,
+    /// What had come of lines while the order was a draft, which the library does not know: its lines are of what will
+    /// still come.
+    had_come: BTreeMap<InventoryOrderItemId, Quantity>,
+}
+
+impl OrderAs {
+    /// A line that the order does not have.
+    pub(crate) fn unknown_line(&self) -> InventoryOrderItemId {
+        InventoryOrderItemId::new(id("order line", &self.id.to_string()))
+    }
+
+    /// What the library's line is of, when the order's is to be of so many.
+    pub(crate) fn still_to_come(
+        &self,
+        item: InventoryOrderItemId,
+        quantity: Option<Quantity>,
+    ) -> Tried<Option<Quantity>> {
+        Ok(match quantity {
+            Some(quantity) => Some(quantity.checked_sub(self.had_come(item))?),
+            None => None,
+        })
+    }
+
+    fn had_come(&self, item: InventoryOrderItemId) -> Quantity {
+        self.had_come.get(&item).copied().unwrap_or(Quantity::ZERO)
+    }
 }
 
 impl World {
-    fn order_named(&self, words: &Words) -> Tried<(String, OrderAs)> {
+    pub(crate) fn order_named(&self, words: &Words) -> Tried<(String, OrderAs)> {
         let name = words.text("order")?.unwrap_or_else(|| "O".to_owned());
         let order = self
             .orders
@@ -49,13 +76,35 @@ impl World {
         Ok((name, order))
     }
 
-    fn order_line_id(order: &OrderAs, words: &Words) -> Tried<InventoryOrderItemId> {
+    /// The line that some words name: by its name, or by its product if that is on one line. One that the order does not
+    /// have is for the library to refuse.
+    pub(crate) async fn order_line_id(
+        &mut self,
+        order: &OrderAs,
+        words: &Words,
+    ) -> Tried<InventoryOrderItemId> {
+        if let (None, Some(product)) = (words.text("line")?, words.text("product")?) {
+            let product = self.find_product(&product).await?;
+            let mut lines = self.order_lines(order.id).await?;
+            lines.retain(|line| Some(line.product().id) == product);
+            return Ok(match lines.as_slice() {
+                [only] => only.id(),
+                _ => order.unknown_line(),
+            });
+        }
         let line = words.need("line")?;
-        order
-            .lines
-            .get(&line)
-            .copied()
-            .ok_or_else(|| Trouble::broken(format!("the order has no line {line}")))
+        if let Some(item) = order.lines.get(&line) {
+            return Ok(*item);
+        }
+        let of_another = self
+            .orders
+            .values()
+            .find_map(|other| other.lines.get(&line));
+        if of_another.is_some() {
+            // For the library it is not there; to name a line of another order is a mistake besides.
+            self.also.push("validation");
+        }
+        Ok(of_another.copied().unwrap_or_else(|| order.unknown_line()))
     }
 
     pub(crate) async fn set_up_order(&mut self, words: &Words) -> Tried<()> {
@@ -82,29 +131,80 @@ impl World {
         let mut order = OrderAs {
             id,
             lines: BTreeMap::new(),
+            had_come: BTreeMap::new(),
         };
         let mut received = Vec::new();
+        let state = words.text("state")?;
+        let is_draft = matches!(state.as_deref(), None | Some("draft"));
         for line in words.objects("lines")?.unwrap_or_default() {
-            let added = self.add_order_line(&host, &mut order, &line).await?;
             let quantity = line.quantity("received")?.unwrap_or(Quantity::ZERO);
+            if quantity.is_positive() && is_draft {
+                let left = line.need_quantity("qty")?.checked_sub(quantity)?;
+                if !left.is_positive() {
+                    let word = "a draft order of which a line has come as a whole";
+                    return Err(Trouble::unsupported(word));
+                }
+                let line = line.with("qty", left.to_string());
+                let added = self.add_order_line(&host, &mut order, &line).await?;
+                order.had_come.insert(added, quantity);
+                continue;
+            }
+            let added = self.add_order_line(&host, &mut order, &line).await?;
             if quantity.is_positive() {
                 received.push((added, quantity, self.key_at(&line, &location).await?));
             }
         }
-        let state = words.text("state")?;
+        if words.names("generated_lines") {
+            let generated = words.inner("generated_lines")?;
+            self.generate_lines(&mut order, &generated).await?;
+        }
         match state.as_deref() {
             None | Some("draft") => {}
-            Some("submitted" | "received") => {
+            Some("submitted" | "partially_received" | "received" | "cancelled") => {
                 self.library.inventory_orders().submit(&host, id).await?;
             }
             Some(other) => return Err(Trouble::unsupported(format!("order state {other}"))),
         }
         self.set_up_receipts(&host, id, received).await?;
-        if state.as_deref() == Some("received") {
-            let orders = self.library.inventory_orders();
-            orders.receive(&host, id, ReceiveRequest::all()).await?;
+        let orders = self.library.inventory_orders();
+        match state.as_deref() {
+            Some("received") => {
+                orders.receive(&host, id, ReceiveRequest::all()).await?;
+            }
+            Some("cancelled") => {
+                orders.close_short(&host, id, None).await?;
+            }
+            Some(_) | None => {}
         }
         self.orders.insert(name, order);
+        Ok(())
+    }
+
+    /// So many lines, each of a product of its own; the name of the product stands for all of them.
+    async fn generate_lines(&mut self, order: &mut OrderAs, words: &Words) -> Tried<()> {
+        let count = words.need_step("count")?;
+        let formula_of_quantity = words.need("qty_formula")?;
+        let formula_of_price = words.text("unit_price_minor_formula")?;
+        let price = words.text("unit_price_minor")?;
+        let family = words.text("product")?.unwrap_or_else(|| "P".to_owned());
+        let host = self.host();
+        for number in 0..count {
+            let product = format!("{family}-{number}");
+            let mut line = words
+                .with("product", product.clone())
+                .with("line", format!("{}", number + 1))
+                .with("qty", formula(&formula_of_quantity, number)?);
+            if let Some(text) = &formula_of_price {
+                line = line.with("unit_price_minor", formula(text, number)?);
+            } else if let Some(price) = &price {
+                line = line.with("unit_price_minor", price.clone());
+            }
+            self.add_order_line(&host, order, &line).await?;
+            self.families
+                .entry(family.clone())
+                .or_default()
+                .push(product);
+        }
         Ok(())
     }
 
@@ -173,18 +273,21 @@ impl World {
                     quantity: words.quantity("qty")?,
                     unit_price_minor: words.whole("unit_price_minor")?,
                 };
-                let line = Self::order_line_id(&order, words)?;
+                let line = self.order_line_id(&order, words).await?;
+                let quantity = order.still_to_come(line, update.quantity)?;
+                let update = OrderItemUpdate { quantity, ..update };
                 let orders = self.library.inventory_orders();
                 orders.update_item(&caller, id, line, update).await?;
             }
             "order_delete_line" => {
-                let line = Self::order_line_id(&order, words)?;
+                let line = self.order_line_id(&order, words).await?;
                 let orders = self.library.inventory_orders();
                 orders.delete_item(&caller, id, line).await?;
             }
             "order_cancel_outstanding" => {
                 let orders = self.library.inventory_orders();
-                orders.close_short(&caller, id, None).await?;
+                let reason = reason_of(words)?;
+                orders.close_short(&caller, id, reason).await?;
             }
             "order_delete" => self.library.inventory_orders().remove(&caller, id).await?,
             "order_get" => {
@@ -201,19 +304,22 @@ impl World {
         let occurred_at = self.stated_time(words, true)?;
         let location = words.text("location")?.unwrap_or_else(|| "A".to_owned());
         let mut lines = Vec::new();
-        if op == "order_receive" {
-            for line in words.need_objects("lines")? {
-                let item = Self::order_line_id(&order, &line)?;
-                let quantity = line.quantity("qty")?;
+        if op == "order_receive" && words.names("lines") {
+            // Lines that are null are none: nothing is to be received.
+            for line in words.objects("lines")?.unwrap_or_default() {
+                let item = self.order_line_id(&order, &line).await?;
                 let at = line.text("location")?.unwrap_or_else(|| location.clone());
-                let key = self.receipt_key(&order, item, &line, &at).await?;
-                lines.push(ReceiptLine {
-                    item,
-                    quantity,
-                    key: Some(key),
-                    batch: None,
-                    serial: None,
-                });
+                for line in each_serial(&line)? {
+                    let quantity = line.quantity("qty")?;
+                    let key = self.receipt_key(&order, item, &line, &at).await?;
+                    lines.push(ReceiptLine {
+                        item,
+                        quantity,
+                        key,
+                        batch: None,
+                        serial: None,
+                    });
+                }
             }
         } else {
             for item in self.order_lines(order.id).await? {
@@ -226,14 +332,14 @@ impl World {
                     lines.push(ReceiptLine {
                         item: item.id(),
                         quantity: None,
-                        key: Some(key),
+                        key,
                         batch: None,
                         serial: None,
                     });
                 }
             }
         }
-        let all = op == "order_receive_all" && lines.is_empty();
+        let all = lines.is_empty() && !words.names("lines");
         Ok(Command::Receive {
             caller,
             order: order.id,
@@ -250,17 +356,19 @@ impl World {
         item: InventoryOrderItemId,
         words: &Words,
         location: &str,
-    ) -> Tried<StockKey> {
-        let orders = self.library.inventory_orders();
-        let line = orders.item(&self.host(), order.id, item).await?;
+    ) -> Tried<Option<StockKey>> {
+        let lines = self.order_lines(order.id).await?;
+        let Some(line) = lines.iter().find(|line| line.id() == item) else {
+            return Ok(None);
+        };
         let (batch, serial) = (words.either(&["lot", "batch"])?, words.text("serial")?);
-        Ok(StockKey {
+        Ok(Some(StockKey {
             variant: line.variant().cloned(),
             place: self.place(location)?,
             batch: batch.map(|text| text.parse()).transpose()?,
             serial: serial.map(|text| text.parse()).transpose()?,
             ..StockKey::plain(self.site(location)?, line.product().id)
-        })
+        }))
     }
 
     async fn order(&self, id: InventoryOrderId) -> Tried<stocktake::domain::InventoryOrder> {
@@ -312,14 +420,20 @@ impl World {
         self.order(order.id).await
     }
 
-    /// A line of an order, and what of it will still come.
-    pub(crate) async fn order_line(&self, words: &Words) -> Tried<(InventoryOrderItem, Quantity)> {
+    /// A line of an order, and how much of it has come, will still come, and was ordered.
+    pub(crate) async fn order_line(
+        &mut self,
+        words: &Words,
+    ) -> Tried<(InventoryOrderItem, [Quantity; 3])> {
         let (_, order) = self.order_named(words)?;
-        let item = Self::order_line_id(&order, words)?;
+        let item = self.order_line_id(&order, words).await?;
         let orders = self.library.inventory_orders();
         let line = orders.item(&self.host(), order.id, item).await?;
         let outstanding = self.order(order.id).await?.outstanding(&line);
-        Ok((line, outstanding))
+        let had_come = order.had_come(item);
+        let received = line.received().checked_add(had_come)?;
+        let ordered = line.ordered().quantity.checked_add(had_come)?;
+        Ok((line, [received, outstanding, ordered]))
     }
 
     /// How much of a product is ordered and has not come, drafts included.

@@ -6,10 +6,11 @@ use stocktake::store::{ChangeSet, Command as Stored, CommandId, CommitError, Dig
 
 use super::calendar::end_of;
 use super::commands::Command;
+use super::stock_steps::reason_of;
 use super::trouble::{Refusal, Tried, Trouble};
 use super::words::Words;
 use super::world::{Played, World};
-use super::{adjustment_steps, count_steps, import_steps, order_steps, stock_steps};
+use super::{adjustment_steps, count_steps, import_steps, order_steps, row_steps, stock_steps};
 
 /// The steps of this file.
 const OPS: &[&str] = &[
@@ -36,6 +37,7 @@ pub(crate) fn is_op(op: &str) -> bool {
         adjustment_steps::OPS,
         import_steps::OPS,
         order_steps::OPS,
+        row_steps::OPS,
     ]
     .iter()
     .any(|ops| ops.contains(&op))
@@ -46,13 +48,24 @@ impl World {
     pub(crate) async fn play_step(&mut self, step: &Value) -> Tried<()> {
         let words = Words::of(step)?;
         let op = words.need("op")?;
+        if op == "count_open" && words.names("facts") {
+            self.bring_in_expected(&words).await?;
+        }
         let before = self.picture().await?;
         let known = self.events.len();
         self.clock.advance_seconds(1);
         (self.imported, self.adjusted, self.attempts) = (None, None, Vec::new());
+        (self.posted, self.also) = (None, Vec::new());
         let outcome = match self.play_at(&op, &words).await {
             Ok(()) => Ok(()),
-            Err(Trouble::Refused(refusal)) => Err(refusal),
+            Err(Trouble::Refused(mut refusal)) => {
+                refusal.codes.append(&mut self.also);
+                if refusal.answers_to("not_found") && self.is_of_some_site(&words)? {
+                    // What is of a site that an actor does not see is not there for them.
+                    refusal.codes.push("permission_denied");
+                }
+                Err(refusal)
+            }
             Err(other) => return Err(other),
         };
         let was_read = outcome.as_ref().err().is_none_or(|it| !it.while_reading);
@@ -63,6 +76,8 @@ impl World {
         let events: Vec<StockEvent> = self.events.get(known..).unwrap_or_default().to_vec();
         let played = Played {
             op,
+            step: step.clone(),
+            posted: self.posted.take(),
             outcome,
             attempts: std::mem::take(&mut self.attempts),
             events,
@@ -98,6 +113,14 @@ impl World {
     }
 
     async fn play(&mut self, op: &str, words: &Words) -> Tried<()> {
+        if row_steps::OPS.contains(&op) {
+            return self.play_rows(op, words).await;
+        }
+        if op == "reverse"
+            && let Some(count) = self.posted_by(words)?
+        {
+            return self.take_back(words, &count).await;
+        }
         if let Some(command) = self.command(op, words).await? {
             self.adjusted = command.call(&self.library).await?;
             return Ok(());
@@ -183,7 +206,7 @@ impl World {
             _ => None,
         };
         let Some(command) = command else {
-            return Err(Trouble::unsupported(format!("parallel {op}")));
+            return self.play_in_turn(times, &op, &step).await;
         };
         self.attempts = command.call_at_once(&self.library, times).await?;
         if self.attempts.iter().any(Result::is_ok) {
@@ -191,6 +214,46 @@ impl World {
         }
         let refusal = self.attempts.iter().find_map(|it| it.as_ref().err());
         Err(Trouble::Refused(refusal.cloned().unwrap_or_default()))
+    }
+
+    /// Several tasks of which each takes several calls: one after the other is one of the ways in which they can meet.
+    async fn play_in_turn(&mut self, times: usize, op: &str, step: &Words) -> Tried<()> {
+        if !is_op(op) || op == "parallel" {
+            return Err(Trouble::unsupported(format!("parallel {op}")));
+        }
+        let mut attempts = Vec::with_capacity(times);
+        for _ in 0..times {
+            attempts.push(match Box::pin(self.play(op, step)).await {
+                Ok(()) => Ok(()),
+                Err(Trouble::Refused(refusal)) => Err(refusal),
+                Err(other) => return Err(other),
+            });
+        }
+        self.attempts = attempts;
+        if self.attempts.iter().any(Result::is_ok) {
+            return Ok(());
+        }
+        let refusal = self.attempts.iter().find_map(|it| it.as_ref().err());
+        Err(Trouble::Refused(refusal.cloned().unwrap_or_default()))
+    }
+
+    /// The count that the step posted which is to be reversed.
+    fn posted_by(&self, words: &Words) -> Tried<Option<String>> {
+        let step = words.need_step("of_step")?;
+        Ok(self
+            .played
+            .get(step)
+            .and_then(|played| played.posted.clone()))
+    }
+
+    /// The way to take a posted count back is to reopen it.
+    async fn take_back(&mut self, words: &Words, count: &str) -> Tried<()> {
+        let caller = self.actor(words)?;
+        let take = Self::take_of(&self.counted_as(count)?, "reverse")?;
+        let reason = reason_of(words)?;
+        let takes = self.library.stock_takes();
+        takes.reopen(&caller, take, reason).await?;
+        Ok(())
     }
 
     /// What a handle reads, it remembers.

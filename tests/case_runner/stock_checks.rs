@@ -6,6 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use stocktake::domain::{ProductId, Quantity, StockKey, StockLevel};
 
 use super::calendar::{day_of, end_of};
+use super::count_opening::is_below;
 use super::trouble::{Tried, Trouble};
 use super::words::Words;
 use super::world::World;
@@ -44,8 +45,9 @@ pub(crate) fn differs(
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen {
     product: String,
-    id: Option<ProductId>,
+    ids: Vec<ProductId>,
     locations: Option<Vec<String>>,
+    and_below: bool,
     batch: Option<String>,
     serial: Option<String>,
     variant: Option<String>,
@@ -85,12 +87,43 @@ pub(crate) fn expected_layers(words: &Words) -> Tried<Layers> {
     Ok(merged(layers.into_iter()))
 }
 
-pub(crate) fn told(layers: &Layers) -> String {
+/// Compares layers, their costs rounded where the check says so.
+pub(crate) fn compare_layers(
+    what: &str,
+    words: &Words,
+    expected: &Layers,
+    found: &Layers,
+) -> Tried<()> {
+    let digits = words.step("dp")?.map(u32::try_from);
+    let rounded = |layers: &Layers| match digits {
+        Some(Ok(digits)) => {
+            let layers = layers.iter();
+            merged(layers.map(|(quantity, cost)| (*quantity, half_up(*cost, digits))))
+        }
+        Some(Err(_)) | None => layers.clone(),
+    };
+    if rounded(expected) == rounded(found) {
+        return Ok(());
+    }
+    Err(differs(what, told(expected), told(found)))
+}
+
+fn told(layers: &Layers) -> String {
     let each: Vec<String> = layers
         .iter()
         .map(|(quantity, cost)| format!("{} @ {}", quantity.normalize(), cost.normalize()))
         .collect();
     format!("[{}]", each.join(", "))
+}
+
+pub(crate) fn half_up(number: Decimal, digits: u32) -> Decimal {
+    number.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// Whether a number is as near to what is expected as the check asks for.
+fn is_within(words: &Words, expected: Decimal, found: Decimal) -> Tried<bool> {
+    let tolerance = words.decimal("tolerance")?;
+    Ok(tolerance.is_some_and(|tolerance| (expected - found).abs() <= tolerance))
 }
 
 fn sum(quantities: impl Iterator<Item = Quantity>) -> Decimal {
@@ -104,9 +137,14 @@ impl World {
             Some(location) => Some(vec![location]),
             None => words.texts("locations")?,
         };
+        let mut ids: Vec<ProductId> = self.find_product(&product).await?.into_iter().collect();
+        for member in self.families.get(&product).into_iter().flatten() {
+            ids.extend(self.find_product(member).await?);
+        }
         Ok(Chosen {
-            id: self.find_product(&product).await?,
+            ids,
             product,
+            and_below: words.flag("include_sublocations")?.unwrap_or(false),
             locations,
             batch: words.either(&["lot", "batch"])?,
             serial: words.text("serial")?,
@@ -115,24 +153,33 @@ impl World {
     }
 
     pub(crate) fn is_chosen(&self, chosen: &Chosen, key: &StockKey) -> bool {
+        self.is_chosen_of(chosen, key, false)
+    }
+
+    /// Whether a key is one of those that are chosen, of their product or of any.
+    pub(crate) fn is_chosen_of(&self, chosen: &Chosen, key: &StockKey, any_product: bool) -> bool {
         let fits = |wanted: &Option<String>, is: Option<&stocktake::domain::Code>| {
             wanted.is_none() || wanted.as_deref() == is.map(stocktake::domain::Code::as_str)
         };
-        chosen.id == Some(key.product)
+        let is_there = |location: &String| {
+            self.is_at(key, location)
+                || (chosen.and_below && is_below(&self.location_of(key), location))
+        };
+        (any_product || chosen.ids.contains(&key.product))
             && fits(&chosen.batch, key.batch.as_ref())
             && fits(&chosen.serial, key.serial.as_ref())
             && fits(&chosen.variant, key.variant.as_ref())
             && chosen
                 .locations
                 .as_ref()
-                .is_none_or(|at| at.iter().any(|location| self.is_at(key, location)))
+                .is_none_or(|at| at.iter().any(is_there))
     }
 
-    async fn chosen_levels(&self, chosen: &Chosen) -> Tried<Vec<StockLevel>> {
-        if chosen.id.is_none() {
-            return Ok(Vec::new());
+    pub(crate) async fn chosen_levels(&self, chosen: &Chosen) -> Tried<Vec<StockLevel>> {
+        let mut levels = Vec::new();
+        for product in &chosen.ids {
+            levels.extend(self.levels(Some(*product)).await?);
         }
-        let mut levels = self.levels(chosen.id).await?;
         levels.retain(|level| self.is_chosen(chosen, level.key()));
         Ok(levels)
     }
@@ -148,10 +195,9 @@ impl World {
             Some(digits) => u32::try_from(digits).unwrap_or(own),
             None => own,
         };
-        let round = |number: Decimal| {
-            number.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero)
-        };
-        if expected == found || round(expected) == round(found) {
+        let round = |number: Decimal| half_up(number, digits);
+        let is_near = is_within(words, expected, found)?;
+        if expected == found || is_near || round(expected) == round(found) {
             return Ok(());
         }
         Err(differs(what, expected, found.normalize()))
@@ -159,7 +205,12 @@ impl World {
 
     fn compare_quantity(what: &str, words: &Words, found: Decimal) -> Tried<()> {
         let expected = words.need_decimal("qty")?;
-        if expected == found {
+        let is_near = is_within(words, expected, found)?;
+        let is_rounded = match words.whole("dp")?.map(u32::try_from) {
+            Some(Ok(digits)) => half_up(expected, digits) == half_up(found, digits),
+            Some(Err(_)) | None => false,
+        };
+        if expected == found || is_near || is_rounded {
             return Ok(());
         }
         Err(differs(what, expected, found.normalize()))
@@ -241,10 +292,10 @@ impl World {
 
     /// What one is worth: the average of what is on hand, else the last known cost, else the standard cost.
     async fn unit_cost(&self, chosen: &Chosen, levels: &[StockLevel]) -> Tried<Option<Decimal>> {
-        let standard = match chosen.id {
+        let standard = match chosen.ids.first() {
             Some(id) => {
                 let catalogue = self.library.catalogue();
-                catalogue.product(&self.host(), id).await?.unit_cost
+                catalogue.product(&self.host(), *id).await?.unit_cost
             }
             None => None,
         };
@@ -304,13 +355,33 @@ impl World {
         let Some(expected) = expected else {
             return Err(Trouble::unsupported("balances without lines or quantities"));
         };
-        let found: Vec<String> = self
-            .events
-            .iter()
-            .filter(|event| self.is_chosen(chosen, &event.key))
-            .map(|event| event.after.to_string())
-            .collect();
-        (expected == found)
+        let mut events = self.events.clone();
+        events.retain(|event| self.is_chosen(chosen, &event.key));
+        match words.text("ignoring")?.as_deref() {
+            None => {}
+            Some("reversed events") => {
+                let reversed: BTreeSet<_> = events
+                    .iter()
+                    .filter_map(|event| event.reverses.map(|link| link.event))
+                    .collect();
+                events.retain(|it| it.reverses.is_none() && !reversed.contains(&it.id));
+            }
+            Some(other) => {
+                return Err(Trouble::unsupported(format!("balances.ignoring {other}")));
+            }
+        }
+        let mut on_hand = Decimal::ZERO;
+        let (mut found, mut of_steps) = (Vec::new(), Vec::new());
+        for event in &events {
+            on_hand += event.change.to_decimal();
+            let told = on_hand.normalize().to_string();
+            if !self.opening.contains(&event.id) {
+                of_steps.push(told.clone());
+            }
+            found.push(told);
+        }
+        // With what was given as the first balance, or from the first step on.
+        (expected == found || expected == of_steps)
             .then_some(())
             .ok_or_else(|| differs("balances", expected.join(", "), found.join(", ")))
     }
@@ -367,21 +438,37 @@ impl World {
         if levels.len() > 1 {
             layers.sort_by_key(|layer| layer.left.received_at);
         }
-        let found = merged(layers.into_iter().map(|layer| {
+        // What is missing has no layers: it is told as one, at what it was booked out for.
+        let missing = levels.iter().filter(|level| level.quantity().is_negative());
+        let missing = missing.map(|level| {
+            let quantity = level.quantity().to_decimal();
+            let value = level.valuation().value().to_decimal();
+            (quantity, value.checked_div(quantity).unwrap_or_default())
+        });
+        let there = layers.into_iter().map(|layer| {
             let left = &layer.left;
             (left.quantity.to_decimal(), left.unit_cost.to_decimal())
-        }));
-        (expected == found)
-            .then_some(())
-            .ok_or_else(|| differs(what, told(&expected), told(&found)))
+        });
+        compare_layers(what, words, &expected, &merged(missing.chain(there)))
     }
 
     fn check_layer_date(&self, what: &str, words: &Words, levels: &[StockLevel]) -> Tried<()> {
         let expected = self.calendar.day(&words.need("date")?)?;
-        let layers = levels.iter().flat_map(|level| level.valuation().layers());
-        let found = layers.map(|layer| day_of(layer.left.received_at)).min();
-        (found == Some(expected))
+        let layers: Vec<_> = levels
+            .iter()
+            .flat_map(|level| level.valuation().layers())
+            .map(|layer| (day_of(layer.left.received_at), layer.left.quantity))
+            .collect();
+        let told = format!("{layers:?}");
+        let is_there = match words.decimal("qty")? {
+            Some(quantity) => {
+                let of_day = layers.iter().filter(|(day, _)| *day == expected);
+                sum(of_day.map(|(_, quantity)| *quantity)) == quantity
+            }
+            None => layers.iter().map(|(day, _)| *day).min() == Some(expected),
+        };
+        is_there
             .then_some(())
-            .ok_or_else(|| differs(what, expected, format!("{found:?}")))
+            .ok_or_else(|| differs(what, expected, told))
     }
 }

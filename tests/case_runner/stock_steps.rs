@@ -31,7 +31,6 @@ pub(crate) const OPS: &[&str] = &[
     "return_to_supplier",
     "customer_return",
     "reverse",
-    "bulk",
     "adjust_via",
     "set_via",
 ];
@@ -105,16 +104,16 @@ impl World {
             "receive" | "receive_dated" | "receive_as" | "receive_lot" | "receive_serial" => {
                 self.receipts(op, words).await?
             }
-            "issue" | "issue_dated" | "issue_at" => vec![self.issue(words).await?],
+            "issue" | "issue_dated" | "issue_at" => self.issues(words).await?,
             "issue_matching" => self.issues_matching(words).await?,
-            "transfer" => vec![self.transfer(words).await?],
+            "transfer" => self.transfers(words).await?,
             "transfer_batch" => {
                 let mut movements = Vec::new();
                 for line in words.need_objects("lines")? {
                     let line = line
                         .with_default("from", words.text("from")?)
                         .with_default("to", words.text("to")?);
-                    movements.push(self.transfer(&line).await?);
+                    movements.extend(self.transfers(&line).await?);
                 }
                 movements
             }
@@ -122,9 +121,12 @@ impl World {
                 let mut movements = Vec::new();
                 for line in words.need_objects("lines")? {
                     let line = line.with_default("location", words.text("location")?);
-                    movements.push(self.issue(&line).await?);
+                    movements.extend(self.issues(&line).await?);
                 }
                 movements
+            }
+            "adjust" | "adjust_as" | "adjust_via" if words.names("set_to") => {
+                vec![self.setting(words, "set_to").await?]
             }
             "adjust" | "adjust_as" | "adjust_via" => vec![Movement::Adjust {
                 key: self.key(words).await?,
@@ -143,7 +145,6 @@ impl World {
             }],
             "customer_return" => vec![self.customer_return(words).await?],
             "reverse" => self.reversals(words)?,
-            "bulk" => self.bulk(words).await?,
             _ => return Err(Trouble::unsupported(format!("op {op}"))),
         };
         let atomic = words.flag("atomic")?.unwrap_or(true);
@@ -209,6 +210,23 @@ impl World {
             quantity,
             unit_cost,
         }])
+    }
+
+    /// Goods that leave; serial numbers each for itself.
+    async fn issues(&mut self, words: &Words) -> Tried<Vec<Movement>> {
+        let mut movements = Vec::new();
+        for words in each_serial(words)? {
+            movements.push(self.issue(&words).await?);
+        }
+        Ok(movements)
+    }
+
+    async fn transfers(&mut self, words: &Words) -> Tried<Vec<Movement>> {
+        let mut movements = Vec::new();
+        for words in each_serial(words)? {
+            movements.push(self.transfer(&words).await?);
+        }
+        Ok(movements)
     }
 
     async fn issue(&mut self, words: &Words) -> Tried<Movement> {
@@ -299,7 +317,7 @@ impl World {
 
     /// An absolute value of the library states what one costs that the book did not know; what is there keeps its
     /// cost.
-    async fn refuse_revaluation(
+    pub(crate) async fn refuse_revaluation(
         &self,
         op: &str,
         key: &StockKey,
@@ -386,32 +404,6 @@ impl World {
         Ok(movements)
     }
 
-    async fn bulk(&mut self, words: &Words) -> Tried<Vec<Movement>> {
-        let action = words.need("action")?;
-        let mut movements = Vec::new();
-        for row in words.need_objects("rows")? {
-            let row = row.with_default("location", words.text("location")?);
-            let (key, quantity) = (self.key(&row).await?, row.need_quantity("qty")?);
-            let unit_cost = row.cost("unit_cost")?;
-            movements.push(match action.as_str() {
-                "remove" | "issue" => Movement::Issue { key, quantity },
-                "add" | "receive" => Movement::Receipt {
-                    key,
-                    quantity,
-                    unit_cost,
-                },
-                "count" | "set" => Movement::Reset {
-                    key,
-                    quantity,
-                    unit_cost,
-                    expected: None,
-                },
-                other => return Err(Trouble::unsupported(format!("bulk action {other}"))),
-            });
-        }
-        Ok(movements)
-    }
-
     /// A movement of a kind that the step names. What is adjusted is a stock adjustment (S2.9), which wants a reason.
     pub(crate) async fn movement(&mut self, words: &Words) -> Tried<Command> {
         let caller = self.actor(words)?;
@@ -453,32 +445,11 @@ impl World {
         })
     }
 
-    /// A level that the host sets. An absolute value of the library is zero or more; below that the host asks for the
-    /// difference, and to be forced is to be allowed for this once.
+    /// A level that the host sets: to be forced is to be allowed for this once.
     pub(crate) async fn set_level(&mut self, words: &Words) -> Tried<()> {
         let (caller, key) = (self.actor(words)?, self.key(words).await?);
-        let quantity = words.need_quantity("qty")?;
-        let (unit_cost, force) = (words.cost("unit_cost")?, words.flag("force")?);
-        let movement = if quantity.is_negative() {
-            let now = self
-                .level(&key)
-                .await?
-                .map_or(Quantity::ZERO, |it| it.quantity());
-            Movement::Adjust {
-                key: key.clone(),
-                change: quantity.checked_sub(now)?,
-                unit_cost,
-            }
-        } else {
-            self.refuse_revaluation("set_level", &key, quantity, unit_cost)
-                .await?;
-            Movement::Reset {
-                key: key.clone(),
-                quantity,
-                unit_cost,
-                expected: words.quantity("expected")?,
-            }
-        };
+        let force = words.flag("force")?;
+        let movement = self.setting(words, "qty").await?;
         let forbidden = !self.policy.allow_negative && force == Some(true);
         if forbidden {
             self.policy.allow_negative = true;
@@ -492,6 +463,31 @@ impl World {
             self.keep_policy().await?;
         }
         Ok(done.map(drop)?)
+    }
+
+    /// A level that is set to what a field says.
+    async fn setting(&mut self, words: &Words, field: &str) -> Tried<Movement> {
+        let (key, quantity) = (self.key(words).await?, words.need_quantity(field)?);
+        let unit_cost = words.cost("unit_cost")?;
+        let level = self.level(&key).await?;
+        let now = level.map_or(Quantity::ZERO, |level| level.quantity());
+        let change = quantity.checked_sub(now)?;
+        // An absolute value of the library is zero or more, and an adjustment that says where to is one by so much.
+        if quantity.is_negative() || (field == "set_to" && !change.is_zero()) {
+            return Ok(Movement::Adjust {
+                key,
+                change,
+                unit_cost,
+            });
+        }
+        self.refuse_revaluation(field, &key, quantity, unit_cost)
+            .await?;
+        Ok(Movement::Reset {
+            key,
+            quantity,
+            unit_cost,
+            expected: words.quantity("expected")?,
+        })
     }
 
     /// Goods that were told apart by nothing get serial numbers: they move to the serials' keys.
@@ -520,6 +516,21 @@ impl World {
             atomic: true,
         })
     }
+}
+
+/// The same words for each serial number that they list, one unit each.
+pub(crate) fn each_serial(words: &Words) -> Tried<Vec<Words>> {
+    let Some(serials) = words.texts("serials")? else {
+        return Ok(vec![words.clone()]);
+    };
+    // How many they are is told by the list.
+    words.quantity("qty")?;
+    let one = |serial| {
+        words
+            .with_default("serial", Some(serial))
+            .with("qty", "1".to_owned())
+    };
+    Ok(serials.into_iter().map(one).collect())
 }
 
 fn is_manager(actor: &stocktake::domain::Actor) -> bool {

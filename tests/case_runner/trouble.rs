@@ -3,7 +3,9 @@
 //! One table maps the library's error codes onto the codes of the vocabulary. Where the vocabulary is finer or
 //! coarser than the library, several codes are equivalent, and the table says so.
 
-use stocktake::domain::{DecimalError, LineProblem, StockTakeState, TextError, TransitionError};
+use stocktake::domain::{
+    DecimalError, LineProblem, StockKey, StockTakeState, TextError, TransitionError,
+};
 use stocktake::service::{Error, ErrorKind, FieldError};
 
 /// What the player of a case tries.
@@ -27,8 +29,10 @@ pub(crate) struct Refusal {
     pub(crate) codes: Vec<&'static str>,
     /// The library's own words.
     pub(crate) told: String,
-    /// Where in an import: a JSON pointer and the codes.
-    pub(crate) places: Vec<(String, Vec<&'static str>)>,
+    /// Where in a request: a field or a JSON pointer, the library's code, and its words.
+    pub(crate) places: Vec<(String, &'static str, String)>,
+    /// The stock that it is about.
+    pub(crate) keys: Vec<StockKey>,
     /// Whether a word of the step could not even be read.
     pub(crate) while_reading: bool,
 }
@@ -156,14 +160,28 @@ impl Refusal {
         let places = match error {
             Error::Invalid(fields) => fields
                 .iter()
-                .map(|field| (field.field.to_string(), of_field(field)))
+                .map(|field| {
+                    let message = field.message.clone();
+                    (field.field.to_string(), field.code, message)
+                })
                 .collect(),
+            _ => Vec::new(),
+        };
+        let keys = match error {
+            Error::Stock { key, .. }
+            | Error::SerialElsewhere { key, .. }
+            | Error::Key { key, .. } => {
+                vec![StockKey::clone(key)]
+            }
+            Error::Refused(refusal) => refusal.lines.iter().map(|it| it.key.clone()).collect(),
+            Error::CountRefused(refusal) => refusal.items.iter().map(|it| it.key.clone()).collect(),
             _ => Vec::new(),
         };
         Self {
             codes,
             told: format!("{}: {error}", error.code()),
             places,
+            keys,
             while_reading: false,
         }
     }

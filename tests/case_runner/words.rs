@@ -8,10 +8,12 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use stocktake::domain::{DecimalError, Quantity, UnitCost};
 
-use super::trouble::{Tried, Trouble};
+use super::trouble::{Refusal, Tried, Trouble};
 
 /// Fields that say something to the reader of a case, and nothing to its player.
-const REMARKS: [&str; 4] = ["op", "check", "note", "detail"];
+const REMARKS: &[&str] = &[
+    "op", "check", "note", "notes", "detail", "comment", "source", "derived", "requires",
+];
 
 /// One object of a case: a fact, a step, a check, or a line of one.
 #[derive(Clone, Debug)]
@@ -62,12 +64,24 @@ impl Words {
         self.get(field).cloned()
     }
 
-    /// A text; numbers are texts too.
+    /// A field that a request can't do without. The library's types demand it, so that a host which has none refuses
+    /// the request itself.
+    fn missing<T>(&self, field: &str, codes: &[&'static str]) -> Tried<T> {
+        Err(Trouble::Refused(Refusal {
+            codes: codes.to_vec(),
+            told: format!("`{}{field}` is missing", self.path),
+            while_reading: true,
+            ..Refusal::default()
+        }))
+    }
+
+    /// A text; numbers and flags are texts too.
     pub(crate) fn text(&self, field: &str) -> Tried<Option<String>> {
         match self.get(field) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
             Some(_) => self.broken(field, "a text"),
         }
     }
@@ -76,7 +90,7 @@ impl Words {
     pub(crate) fn need(&self, field: &str) -> Tried<String> {
         match self.text(field)? {
             Some(text) => Ok(text),
-            None => self.broken(field, "there"),
+            None => self.missing(field, &["validation"]),
         }
     }
 
@@ -105,7 +119,7 @@ impl Words {
     pub(crate) fn need_quantity(&self, field: &str) -> Tried<Quantity> {
         match self.quantity(field)? {
             Some(quantity) => Ok(quantity),
-            None => self.broken(field, "there"),
+            None => self.missing(field, &["validation", "invalid_quantity"]),
         }
     }
 
@@ -194,9 +208,12 @@ impl Words {
         };
         let mut objects = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
-            match value.as_object() {
-                Some(object) => objects.push(self.below(&format!("{field}[{index}]."), object)),
-                None => return self.broken(field, "a list of objects"),
+            let path = format!("{field}[{index}].");
+            match value {
+                Value::Object(object) => objects.push(self.below(&path, object)),
+                // An entry that is null lacks every field.
+                Value::Null => objects.push(self.below(&path, &Map::new())),
+                _ => return self.broken(field, "a list of objects"),
             }
         }
         Ok(Some(objects))
@@ -205,7 +222,7 @@ impl Words {
     pub(crate) fn need_objects(&self, field: &str) -> Tried<Vec<Self>> {
         match self.objects(field)? {
             Some(objects) => Ok(objects),
-            None => self.broken(field, "there"),
+            None => self.missing(field, &["validation"]),
         }
     }
 
@@ -235,6 +252,13 @@ impl Words {
         {
             words.object.insert(field.to_owned(), Value::String(value));
         }
+        words
+    }
+
+    /// The same words with another one in a field.
+    pub(crate) fn with(&self, field: &str, value: String) -> Self {
+        let mut words = self.clone();
+        words.object.insert(field.to_owned(), Value::String(value));
         words
     }
 
@@ -274,6 +298,89 @@ fn collect_unread(
             {
                 collect_unread(object, &path, read, unread);
             }
+        }
+    }
+}
+
+/// A number that follows from the number of a line: `1000+i for i in 0..249`, `2*(i+1)`. Lines are counted from the
+/// beginning of the range, else from 0.
+pub(crate) fn formula(text: &str, line: usize) -> Tried<String> {
+    let (sum, range) = text.split_once(" for ").unwrap_or((text, ""));
+    let begin = range.rsplit(' ').next().and_then(|it| it.split_once(".."));
+    let begin: usize = begin.map_or(Ok(0), |(first, _)| first.parse()).unwrap_or(0);
+    let mut rest: Vec<char> = sum.chars().filter(|it| !it.is_whitespace()).rev().collect();
+    let value = sum_of(&mut rest, Decimal::from(begin + line));
+    match (value, rest.as_slice()) {
+        (Some(value), []) => Ok(value.normalize().to_string()),
+        _ => Err(Trouble::broken(format!("`{text}` is no formula"))),
+    }
+}
+
+fn sum_of(rest: &mut Vec<char>, i: Decimal) -> Option<Decimal> {
+    let mut sum = product_of(rest, i)?;
+    while let Some(sign @ ('+' | '-')) = rest.last().copied() {
+        rest.pop();
+        let next = product_of(rest, i)?;
+        sum = if sign == '+' { sum + next } else { sum - next };
+    }
+    Some(sum)
+}
+
+fn product_of(rest: &mut Vec<char>, i: Decimal) -> Option<Decimal> {
+    let mut product = factor_of(rest, i)?;
+    while let Some(sign @ ('*' | '/' | '%')) = rest.last().copied() {
+        rest.pop();
+        let next = factor_of(rest, i)?;
+        product = match sign {
+            '*' => product.checked_mul(next)?,
+            '/' => product.checked_div(next)?,
+            _ => product.checked_rem(next)?,
+        };
+    }
+    Some(product)
+}
+
+fn factor_of(rest: &mut Vec<char>, i: Decimal) -> Option<Decimal> {
+    match rest.pop()? {
+        'i' => Some(i),
+        '-' => factor_of(rest, i).map(|it| -it),
+        '(' => {
+            let inner = sum_of(rest, i)?;
+            (rest.pop()? == ')').then_some(inner)
+        }
+        digit if digit.is_ascii_digit() => {
+            let mut number = String::from(digit);
+            while let Some(next) = rest.last().filter(|it| it.is_ascii_digit() || **it == '.') {
+                number.push(*next);
+                rest.pop();
+            }
+            number.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::formula;
+
+    #[test]
+    fn formulas_follow_from_the_number_of_the_line() {
+        for (text, line, expected) in [
+            ("1000+i for i in 0..249", 249, "1249"),
+            ("i for i in 1..10", 0, "1"),
+            ("2*(i+1)", 3, "8"),
+            ("10 - i/2", 5, "7.5"),
+            ("1.5", 7, "1.5"),
+        ] {
+            assert_eq!(
+                formula(text, line).ok().as_deref(),
+                Some(expected),
+                "{text}"
+            );
+        }
+        for text in ["", "i+", "(i", "i i", "x", "1/0"] {
+            assert!(formula(text, 0).is_err(), "{text}");
         }
     }
 }

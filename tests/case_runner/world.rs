@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use serde_json::Value;
 use stocktake::domain::{
-    Actor, Code, CostingMethod, Currency, Named, OrganisationId, Product, ProductId, Quantity,
-    Role, Site, SiteAccess, SiteId, SitePolicy, StockAdjustmentId, StockEvent, StockKey,
-    StockLevel, Supplier, SupplierId, Timestamp, UserId, UserSummary,
+    Code, CostingMethod, Currency, Named, OrganisationId, Product, ProductId, Quantity, Site,
+    SiteId, SitePolicy, StockAdjustmentId, StockEvent, StockEventId, StockKey, StockLevel,
+    Supplier, SupplierId, Timestamp, Tolerance,
 };
 use stocktake::jobs::Worker;
-use stocktake::service::{Caller, Clock as _, Error, Stocktake};
+use stocktake::service::{Clock as _, Error, Stocktake};
 use stocktake::store::PageRequest;
 use stocktake::testing::{ManualClock, SequentialIds};
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use super::calendar::{Calendar, day_of, morning, noon};
 use super::count_steps::CountedAs;
 use super::order_steps::OrderAs;
+use super::people::Person;
 use super::trouble::{Refusal, Tried, Trouble};
 use super::words::Words;
 use crate::stores::{Store, Stores};
@@ -40,6 +42,9 @@ const POLICIES: &[(&str, &[&str])] = &[
     ("count_conflict", &["refresh", "block"]),
     ("over_receipt_allowance_percent", &["*"]),
     ("serial_scope", &["global", "product"]),
+    ("discrepancy_threshold_percent", &["*"]),
+    ("count_quantity_tolerance", &["*"]),
+    ("count_line_cost_threshold", &["*"]),
 ];
 
 /// Whether the library has a counterpart for a policy.
@@ -64,14 +69,29 @@ pub(crate) struct Imported {
     pub(crate) accepted: u64,
     pub(crate) rejected: u64,
     pub(crate) message: Option<String>,
-    /// Rows that were refused, and the codes that each answers to.
-    pub(crate) rows: BTreeMap<usize, Vec<&'static str>>,
+    /// Rows that were refused, and what each answers to.
+    pub(crate) rows: BTreeMap<usize, RowRefusal>,
+}
+
+/// What was said about a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowRefusal {
+    /// The codes of the vocabulary that it answers to.
+    pub(crate) codes: Vec<&'static str>,
+    /// The fields of the vocabulary that are at fault, where that can be told.
+    pub(crate) fields: Vec<&'static str>,
+    /// What a person reads.
+    pub(crate) told: Vec<String>,
 }
 
 /// A step that has been played.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) op: String,
+    /// The step as it is written.
+    pub(crate) step: Value,
+    /// The count that it posted.
+    pub(crate) posted: Option<String>,
     pub(crate) outcome: Result<(), Refusal>,
     /// What its tasks came to, when it was several at once.
     pub(crate) attempts: Vec<Result<(), Refusal>>,
@@ -107,9 +127,19 @@ pub(crate) struct World {
     pub(crate) layout: Layout,
     sites: BTreeMap<String, SiteId>,
     products: BTreeMap<String, Product>,
+    /// Products that the case names only where nothing is found: they are not made when they are met.
+    unknown: BTreeSet<String>,
+    /// Products that a name stands for together: of the generated lines of an order.
+    pub(crate) families: BTreeMap<String, Vec<String>>,
+    /// What the case calls the site of all stock places, if it names sites.
+    pub(crate) site_name: Option<String>,
+    /// People of whom the facts say more than a name.
+    pub(crate) people: BTreeMap<String, Person>,
     /// Who sells what, where the case says so.
     pub(crate) supplied: BTreeMap<String, Vec<String>>,
     pub(crate) count_policy: stocktake::domain::MovementPolicy,
+    /// How far counts may be off, where the case says so.
+    pub(crate) tolerance: Option<Tolerance>,
     /// Whether counts are played as inventory counts (S2): where adjustment records are asked about.
     pub(crate) counts_are_documents: bool,
     pub(crate) counts: BTreeMap<String, CountedAs>,
@@ -119,32 +149,21 @@ pub(crate) struct World {
     pub(crate) played: Vec<Played>,
     /// The whole ledger so far.
     pub(crate) events: Vec<StockEvent>,
+    /// Those of what is given.
+    pub(crate) opening: BTreeSet<StockEventId>,
     positions: BTreeMap<SiteId, u64>,
     /// What the step that is being played has made.
     pub(crate) imported: Option<Imported>,
     pub(crate) adjusted: Option<StockAdjustmentId>,
     pub(crate) attempts: Vec<Result<(), Refusal>>,
+    pub(crate) posted: Option<String>,
+    /// Codes that a refusal of the step answers to as well, because the vocabulary is coarser there.
+    pub(crate) also: Vec<&'static str>,
 }
 
-fn id(space: &str, name: &str) -> Uuid {
+/// The id of what the case calls by a name.
+pub(crate) fn id(space: &str, name: &str) -> Uuid {
     Uuid::new_v5(&Uuid::nil(), format!("{space}/{name}").as_bytes())
-}
-
-/// What an actor of the vocabulary may do. People who keep the stock but count no takes are the library's service
-/// role, which moves stock and never approves or posts; everybody else who is no manager counts.
-fn role_of(actor: &str) -> Option<Role> {
-    let has = |words: &[&str]| words.iter().any(|word| actor.contains(word));
-    if has(&["nobody", "anonymous", "unauthenticated"]) {
-        None
-    } else if has(&["manager", "admin", "owner", "supervisor", "approver"]) {
-        Some(Role::Manager)
-    } else if has(&["stock_user", "service", "system", "machine"]) {
-        Some(Role::Service)
-    } else if has(&["viewer", "reader", "guest", "auditor"]) {
-        Some(Role::Viewer)
-    } else {
-        Some(Role::Counter)
-    }
 }
 
 impl World {
@@ -153,6 +172,7 @@ impl World {
         currency: &str,
         layout: Layout,
         counts_are_documents: bool,
+        unknown: BTreeSet<String>,
     ) -> Tried<Self> {
         let store = stores.fresh().await;
         let clock = Arc::new(ManualClock::default());
@@ -180,18 +200,26 @@ impl World {
             layout,
             sites: BTreeMap::new(),
             products: BTreeMap::new(),
+            unknown,
+            families: BTreeMap::new(),
+            site_name: None,
+            people: BTreeMap::new(),
             supplied: BTreeMap::new(),
             count_policy: stocktake::domain::MovementPolicy::default(),
+            tolerance: None,
             counts_are_documents,
             counts: BTreeMap::new(),
             orders: BTreeMap::new(),
             handles: BTreeMap::new(),
             played: Vec::new(),
             events: Vec::new(),
+            opening: BTreeSet::new(),
             positions: BTreeMap::new(),
             imported: None,
             adjusted: None,
             attempts: Vec::new(),
+            posted: None,
+            also: Vec::new(),
         };
         let sites: Vec<String> = match &world.layout {
             Layout::Places => vec![SHELVES.to_owned()],
@@ -222,34 +250,6 @@ impl World {
         Ok(())
     }
 
-    /// Who does what the case says nothing about.
-    pub(crate) fn host(&self) -> Caller {
-        self.caller(Some("host_manager"))
-    }
-
-    pub(crate) fn caller(&self, actor: Option<&str>) -> Caller {
-        let name = actor.unwrap_or("host_manager");
-        let Some(role) = role_of(name) else {
-            return Caller::nobody();
-        };
-        Caller::of(&Actor {
-            organisation: self.organisation,
-            user: UserSummary {
-                id: UserId::new(id("user", name)),
-                email: None,
-                first_name: name.to_owned(),
-                last_name: String::new(),
-            },
-            role,
-            sites: SiteAccess::All,
-        })
-    }
-
-    /// Who a step names.
-    pub(crate) fn actor(&self, words: &Words) -> Tried<Caller> {
-        Ok(self.caller(words.either(&["actor", "by", "user"])?.as_deref()))
-    }
-
     // ---- the catalogue ---------------------------------------------------------------------------
 
     pub(crate) fn sites(&self) -> impl Iterator<Item = SiteId> + '_ {
@@ -266,6 +266,25 @@ impl World {
             .get(name)
             .copied()
             .ok_or_else(|| Trouble::broken(format!("there is no location {location}")))
+    }
+
+    /// The site of a name. Where locations are stock places, the facts' name is that of the site of all of them.
+    pub(crate) fn site_named(&self, name: &str) -> SiteId {
+        let of_all_places = self.site_name.as_deref().is_none_or(|own| own == name);
+        match self.layout {
+            Layout::Places if of_all_places => SiteId::new(id("site", SHELVES)),
+            Layout::Places | Layout::Sites(_) => SiteId::new(id("site", name)),
+        }
+    }
+
+    /// A site of a name, made when it is met.
+    pub(crate) async fn open_site(&mut self, name: &str) -> Tried<SiteId> {
+        let site = self.site_named(name);
+        if !self.sites.values().any(|known| *known == site) {
+            self.sites.insert(name.to_owned(), site);
+            self.keep_policy().await?;
+        }
+        Ok(site)
     }
 
     /// The stock place of a location, where locations are stock places.
@@ -317,10 +336,23 @@ impl World {
         }
     }
 
+    /// Whether the catalogue has no product of a name, because the case expects that it is not found.
+    pub(crate) fn is_unknown(&self, name: &str) -> bool {
+        self.unknown.contains(name)
+    }
+
+    /// Asks the library for the product of a name.
+    pub(crate) async fn look_up(&self, name: &str) -> Tried<ProductId> {
+        let catalogue = self.library.catalogue();
+        let (host, article) = (self.host(), name.parse()?);
+        Ok(catalogue.product_by_article(&host, &article).await?.id)
+    }
+
     /// The product of a name, made when it is met first.
     pub(crate) async fn product(&mut self, name: &str) -> Tried<ProductId> {
         match self.find_product(name).await? {
             Some(product) => Ok(product),
+            None if self.unknown.contains(name) => Ok(ProductId::new(id("product", name))),
             None => self.change_product(name, |_| ()).await,
         }
     }
@@ -470,6 +502,13 @@ impl World {
         Ok(new)
     }
 
+    /// What has been done so far is given: it is none of the case's steps.
+    pub(crate) async fn begin_here(&mut self) -> Tried<()> {
+        let opening = self.read_ledger().await?;
+        self.opening.extend(opening.iter().map(|event| event.id));
+        Ok(())
+    }
+
     /// What is there now.
     pub(crate) async fn picture(&mut self) -> Tried<Picture> {
         self.read_ledger().await?;
@@ -549,7 +588,7 @@ impl World {
             ("valuation", "fifo") => self.policy.costing = CostingMethod::Fifo,
             ("valuation", "average") => self.policy.costing = CostingMethod::WeightedAverage,
             // A stock key of the library is a location and a lot at once: it is valued on its own.
-            ("valuation_scope", "location" | "lot") => {}
+            ("valuation_scope", "location" | "lot" | "product") => {}
             ("negative_stock", "allow") => self.policy.allow_negative = true,
             ("negative_stock", "forbid") => self.policy.allow_negative = false,
             ("count_conflict", "refresh") => self.count_policy = MovementPolicy::MatchCount,
@@ -560,6 +599,21 @@ impl World {
             }
             ("serial_scope", "global") => self.policy.serials = SerialScope::Global,
             ("serial_scope", "product") => self.policy.serials = SerialScope::Product,
+            ("discrepancy_threshold_percent", percent) => {
+                let percent = Some(percent.parse().map_err(Trouble::unreadable)?);
+                self.tolerance.get_or_insert_default().percent = percent;
+            }
+            ("count_quantity_tolerance", part) => {
+                // A tenth is ten percent.
+                let part: Quantity = part.parse().map_err(Trouble::unreadable)?;
+                let percent = part.to_decimal() * rust_decimal::Decimal::ONE_HUNDRED;
+                let percent = Quantity::from_decimal(percent).map_err(Trouble::unreadable)?;
+                self.tolerance.get_or_insert_default().percent = Some(percent);
+            }
+            ("count_line_cost_threshold", value) => {
+                let value = value.parse().map_err(Trouble::unreadable)?;
+                self.tolerance.get_or_insert_default().value = Some(value);
+            }
             (_, _) => {
                 return Err(Trouble::unsupported(format!("policy {policy}={value}")));
             }
