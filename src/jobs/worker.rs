@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::Timer;
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
-use crate::service::{Error, OrderLetter, Stocktake};
+use crate::service::{Error, OrderLetter, Pace, Stocktake};
 use crate::store::{Job, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
 
 /// How long a lease lasts, unless told otherwise.
@@ -183,7 +183,11 @@ impl Worker {
         };
         match lease.job.task {
             JobTask::PopulateStockTake { take } => {
-                while self.stocktake.populate_step(&stamp, take).await? {
+                let mut pace = Pace::default();
+                while (self.stocktake)
+                    .populate_step(&stamp, take, &mut pace)
+                    .await?
+                {
                     self.keep(lease).await?;
                 }
             }
@@ -191,21 +195,29 @@ impl Worker {
                 self.run_take(lease, &stamp, take).await?;
             }
             JobTask::CompleteInventoryCount { count } => {
-                while self.stocktake.step_inventory_count(&stamp, count).await? {
+                let mut pace = Pace::default();
+                while (self.stocktake)
+                    .step_inventory_count(&stamp, count, &mut pace)
+                    .await?
+                {
                     self.keep(lease).await?;
                 }
             }
             JobTask::ImportStock { import } => {
-                let mut ahead = crate::service::ImportAhead::default();
+                let mut pace = Pace::default();
                 while (self.stocktake)
-                    .step_stock_import(&stamp, import, &mut ahead)
+                    .step_stock_import(&stamp, import, &mut pace)
                     .await?
                 {
                     self.keep(lease).await?;
                 }
             }
             JobTask::Export => {
-                while self.stocktake.step_export(&stamp, lease.job.id).await? {
+                let mut pace = Pace::default();
+                while (self.stocktake)
+                    .step_export(&stamp, lease.job.id, &mut pace)
+                    .await?
+                {
                     self.keep(lease).await?;
                 }
             }
@@ -250,7 +262,7 @@ impl Worker {
         stamp: &Stamp,
         take: StockTakeId,
     ) -> Result<(), Interrupted> {
-        let mut pace = crate::service::Pace::default();
+        let mut pace = Pace::default();
         while self
             .stocktake
             .step_stock_take(stamp, take, &mut pace)

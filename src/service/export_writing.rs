@@ -14,6 +14,7 @@ use crate::store::{
 };
 
 use super::call::Call;
+use super::pace::Pace;
 use super::{CHUNK, Error, Stocktake};
 
 /// A chunk of a file, and what comes after it.
@@ -27,7 +28,12 @@ struct Written {
 impl Stocktake {
     /// Writes the next chunk of an export. Returns whether there was one to write: only what was read whole is
     /// whole, because somebody else may have written this chunk, and another one than this.
-    pub(crate) async fn step_export(&self, stamp: &Stamp, id: JobId) -> Result<bool, Error> {
+    pub(crate) async fn step_export(
+        &self,
+        stamp: &Stamp,
+        id: JobId,
+        pace: &mut Pace,
+    ) -> Result<bool, Error> {
         let organisation = stamp.actor.organisation;
         let read = self.repository.export(organisation, id).await?;
         let read = read.ok_or(Error::not_found("export"))?;
@@ -35,6 +41,7 @@ impl Stocktake {
         if export.complete {
             return Ok(false);
         }
+        pace.begin(read.version)?;
         let page = PageRequest {
             start: export.after.clone().map_or(PageStart::First, |after| {
                 PageStart::After(Cursor::from(after))

@@ -22,12 +22,10 @@ use super::access::Operation;
 use super::call::Step;
 use super::inventory_count_posting::{Decided, Lines};
 use super::inventory_counts::{InventoryCountSummary, InventoryCounts};
+use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::stock_takes::{JOB_ATTEMPTS, step_in_delay};
-use super::{Caller, Error, Pace, Stocktake};
-
-/// How often a chunk is decided anew, each time a smaller one, before its worker keeps its lease and goes on.
-const ATTEMPTS_A_STEP: u32 = 20;
+use super::{Caller, Error, Stocktake};
 
 impl InventoryCounts<'_> {
     /// Completes a count (S2.5): done when it returns. Applied, the levels match what was counted, whatever was sold
@@ -50,7 +48,11 @@ impl InventoryCounts<'_> {
         let (_, stamp) = self
             .begin_completing(caller, operation, id, options, notes, step_in_delay())
             .await?;
-        while self.library.step_inventory_count(&stamp, id).await? {}
+        let mut pace = Pace::default();
+        while (self.library)
+            .step_inventory_count(&stamp, id, &mut pace)
+            .await?
+        {}
         let count = self.visible(&stamp, id).await?.value;
         match (count.state(), count.refusal()) {
             (InventoryCountState::InProgress, Some(refusal)) => {
@@ -163,32 +165,28 @@ impl Stocktake {
         &self,
         stamp: &Stamp,
         id: InventoryCountId,
+        pace: &mut Pace,
     ) -> Result<bool, Error> {
-        let mut pace = Pace::default();
-        for _ in 0..ATTEMPTS_A_STEP {
-            let stamp = Stamp {
-                actor: stamp.actor.clone(),
-                at: self.clock.now(),
-            };
-            let read = self
-                .repository
-                .inventory_count(stamp.actor.organisation, id)
+        let stamp = Stamp {
+            actor: stamp.actor.clone(),
+            at: self.clock.now(),
+        };
+        let read = self
+            .repository
+            .inventory_count(stamp.actor.organisation, id)
+            .await?
+            .ok_or(Error::not_found("inventory count"))?;
+        let Some(completion) = read.value.completion().cloned() else {
+            return Ok(false);
+        };
+        pace.begin(read.version)?;
+        let applied = if completion.options.apply_adjustments {
+            self.post_count_chunk(&stamp, &read, completion, pace.limit())
                 .await?
-                .ok_or(Error::not_found("inventory count"))?;
-            let Some(completion) = read.value.completion().cloned() else {
-                return Ok(false);
-            };
-            let applied = if completion.options.apply_adjustments {
-                self.post_count_chunk(&stamp, &read, completion, pace.limit())
-                    .await?
-            } else {
-                self.keep_count(&stamp, &read, completion).await?
-            };
-            if applied {
-                return Ok(true);
-            }
-            pace.note(false);
-        }
+        } else {
+            self.keep_count(&stamp, &read, completion).await?
+        };
+        pace.note(applied);
         Ok(true)
     }
 

@@ -437,6 +437,9 @@ impl<'a> InventoryOrders<'a> {
     }
 }
 
+/// How often an order is read for a letter, each time because it changed meanwhile, before the job is tried again later.
+const MOST_READINGS: u32 = 20;
+
 impl Stocktake {
     /// What a job sends to a supplier: nothing when the order is not waited for any more (removed, received,
     /// closed short), or when a later submission has a job of its own.
@@ -446,7 +449,8 @@ impl Stocktake {
         id: InventoryOrderId,
         job: JobId,
     ) -> Result<Option<OrderLetter>, Error> {
-        loop {
+        // The lines are to be those of the header: it may change while they are read.
+        for _ in 0..MOST_READINGS {
             let read = self.repository.inventory_order(organisation, id).await?;
             let is_due = |order: &InventoryOrder| {
                 order.state() == InventoryOrderState::Submitted
@@ -473,6 +477,7 @@ impl Stocktake {
                 }));
             }
         }
+        Err(Error::Conflict)
     }
 }
 

@@ -27,6 +27,7 @@ mod inventory_orders;
 mod look_ahead;
 mod movement;
 mod movement_batch;
+mod pace;
 mod queued_jobs;
 mod serial_marks;
 mod stock;
@@ -64,14 +65,13 @@ pub use inventory_orders::{
     InventoryOrderAmendment, InventoryOrderUpdate, InventoryOrders, NewInventoryOrder, OrderLetter,
 };
 pub use movement::{Movement, NewMovement};
+pub(crate) use pace::Pace;
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
-pub(crate) use stock_import_applying::ImportAhead;
 pub use stock_imports::{ImportStarted, StockImports};
 pub use stock_key_lookup::{StockChoice, StockName};
 pub use stock_take_articles::FoundArticle;
 pub use stock_take_counting::{CountRequest, InventoryRequest};
-pub(crate) use stock_take_posting::Pace;
 pub use stock_takes::{
     NewStockTake, NewStockTakeList, StockTakeAmendment, StockTakeSummary, StockTakes,
 };

@@ -1,6 +1,7 @@
 //! Taking in an import in chunks, resumable (S5.1 to S5.4, S6.4).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -16,23 +17,37 @@ use crate::store::{
 };
 
 use super::call::Step;
-use super::look_ahead::{Ahead, both};
+use super::look_ahead::both;
+use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::stock_imports::job_id;
 use super::{CHUNK, Error, StockName, Stocktake};
 
-/// What is known of the rows that come next.
-pub(crate) type ImportAhead = Ahead<Rows>;
-
-/// A chunk of rows, and what it needs to know.
+/// Rows that are taken in together, and what they need to know.
 #[derive(Debug)]
 pub(crate) struct Rows {
     chunk: Option<Versioned<ImportChunk>>,
+    /// Which rows of the chunk.
+    part: Range<usize>,
     around: Surroundings,
 }
 
+impl Rows {
+    fn rows(&self) -> &[ImportRow] {
+        let chunk = self.chunk.as_ref();
+        let rows = chunk.and_then(|chunk| chunk.value.rows.get(self.part.clone()));
+        rows.unwrap_or_default()
+    }
+
+    /// Whether they are the last of their chunk.
+    fn end_chunk(&self) -> bool {
+        let chunk = self.chunk.as_ref();
+        chunk.is_none_or(|chunk| self.part.end >= chunk.value.rows.len())
+    }
+}
+
 /// What a chunk of rows needs to know.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Surroundings {
     sites: BTreeMap<SiteId, Versioned<Site>>,
     products: BTreeMap<Code, Arc<Product>>,
@@ -41,6 +56,9 @@ struct Surroundings {
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
     serials: SerialMarks,
 }
+
+/// How many ids that follow from an article are looked at before one is taken that follows from nothing.
+const MOST_NAMESAKES: u32 = 16;
 
 /// Levels as they were read.
 type Levels = BTreeMap<StockKey, Versioned<StockLevel>>;
@@ -61,12 +79,12 @@ struct Taken {
 }
 
 impl Stocktake {
-    /// One chunk of an import. Returns whether there is more.
+    /// One step of an import: the next rows of a chunk. Returns whether there is more.
     pub(crate) async fn step_stock_import(
         &self,
         stamp: &Stamp,
         id: StockImportId,
-        ahead: &mut ImportAhead,
+        pace: &mut Pace<Rows>,
     ) -> Result<bool, Error> {
         let organisation = stamp.actor.organisation;
         let read = self.repository.stock_import(organisation, id).await?;
@@ -75,92 +93,161 @@ impl Stocktake {
         if import.state() != StockImportState::Pending {
             return Ok(false);
         }
+        pace.begin(read.version)?;
         let stamp = &Stamp {
             actor: stamp.actor.clone(),
             at: self.clock.now(),
         };
-        let first = if import.is_checking() {
+        let checking = import.is_checking();
+        let first = if checking {
             import.checked()
         } else {
             import.done()
         };
-        let number =
-            u32::try_from(first.checked_div(u64::from(CHUNK)).unwrap_or(0)).unwrap_or(u32::MAX);
-        let checking = import.is_checking();
-        let Rows { chunk, mut around } = match ahead.take(read.version) {
+        let rows = match pace.take_ahead(read.version) {
             Some(rows) => rows,
-            None => self.rows_of(import, number, stamp).await?,
+            None => self.rows_of(import, first, pace.limit(), stamp).await?,
         };
-        let rows = chunk
-            .as_ref()
-            .map_or(&[][..], |chunk| chunk.value.rows.as_slice());
-        if rows.is_empty() && first < import.values() {
+        if rows.rows().is_empty() && first < import.values() {
             // It would be looked for again and again.
             return Err(StoreError::new(StoreErrorKind::Corrupt, "import_chunk").into());
         }
-        let looked_at = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let after = first.saturating_add(count(rows.rows().len()));
+        let has_next = rows.end_chunk() && after < import.values();
         let next_rows = async {
-            let is_last = first.saturating_add(looked_at) >= import.values();
-            let rows = self.rows_of(import, number.saturating_add(1), stamp);
-            if is_last { None } else { rows.await.ok() }
+            let next = self.rows_of(import, after, CHUNK, stamp);
+            if has_next { next.await.ok() } else { None }
         };
-        let written = async {
-            let taken = around.take(import, rows, first, stamp);
-            let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
-            let progress = Progress {
-                done: next.done(),
-                total: next.values(),
-            };
-            let command = CommandId::new("import", format_args!("{id}/{}", read.version));
-            let mut call = Self::begin_derived(stamp.clone(), command);
-            let step = self.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-                changes.progress(JobProgress {
-                    job: job_id(id),
-                    progress,
-                });
-                if let Some(ack) = ack {
-                    changes.ack(ack);
-                }
-                if checking {
-                    return;
-                }
-                // What has been applied needs no keeping.
-                if let Some(chunk) = &chunk {
-                    changes.delete(chunk.version, DeletableKey::ImportChunk(id, number));
-                }
-                for site in around.sites.values() {
-                    changes.guard(Guard::site(site));
-                }
-                around.write(taken.events, changes);
-            });
-            Ok::<_, Error>((step.await?, ack))
-        };
+        let written = self.write_rows(&read, first, rows, stamp);
         let (next_rows, written) = both(next_rows, written).await;
-        match written? {
-            (Step::Done(_), ack) => {
-                ahead.keep(read.version, next_rows);
-                Ok(ack.is_none())
+        let written = written?;
+        pace.note(written.is_some());
+        let Some(is_over) = written else {
+            return Ok(true);
+        };
+        pace.keep_ahead(read.version, next_rows);
+        Ok(!is_over)
+    }
+
+    /// Checks rows, or takes them in. Returns whether that was all of the import, and nothing if something moved: begin
+    /// again.
+    async fn write_rows(
+        &self,
+        read: &Versioned<StockImport>,
+        first: u64,
+        mut rows: Rows,
+        stamp: &Stamp,
+    ) -> Result<Option<bool>, Error> {
+        let (import, id) = (&read.value, read.value.id());
+        let looked_at = count(rows.rows().len());
+        let mut around = std::mem::take(&mut rows.around);
+        let taken = around.take(import, rows.rows(), first, stamp);
+        let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
+        let progress = Progress {
+            done: next.done(),
+            total: next.values(),
+        };
+        let command = CommandId::new("import", format_args!("{id}/{}", read.version));
+        let mut call = Self::begin_derived(stamp.clone(), command);
+        let step = self.commit(&mut call, Outcome::Done, |changes| {
+            changes.update(read.version, next);
+            changes.progress(JobProgress {
+                job: job_id(id),
+                progress,
+            });
+            if let Some(ack) = ack {
+                changes.ack(ack);
             }
-            (Step::Again(_), _) => Ok(true),
+            if import.is_checking() {
+                return;
+            }
+            // What has been applied needs no keeping.
+            if let Some(chunk) = rows.chunk.as_ref().filter(|_| rows.end_chunk()) {
+                let key = DeletableKey::ImportChunk(id, chunk.value.number);
+                changes.delete(chunk.version, key);
+            }
+            for site in around.sites.values() {
+                changes.guard(Guard::site(site));
+            }
+            around.write(taken.events, changes);
+        });
+        match step.await {
+            Ok(Step::Done(_)) => Ok(Some(ack.is_some())),
+            // An article that was to be created has been created meanwhile.
+            Ok(Step::Again(_)) | Err(Error::Taken { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// A chunk of an import's rows, with what it needs to know.
+    /// The rows of an import from one on, as far as their chunk goes and at most so many, with what they need to know.
     async fn rows_of(
         &self,
         import: &StockImport,
-        number: u32,
+        first: u64,
+        limit: u32,
         stamp: &Stamp,
     ) -> Result<Rows, Error> {
+        let chunk_size = u64::from(CHUNK);
+        let number = first.checked_div(chunk_size).unwrap_or(0);
+        let start = first.checked_rem(chunk_size).unwrap_or(0);
         let chunk = self
             .repository
-            .import_chunk(import.organisation(), import.id(), number)
+            .import_chunk(
+                import.organisation(),
+                import.id(),
+                u32::try_from(number).unwrap_or(u32::MAX),
+            )
             .await?;
+        let there = chunk.as_ref().map_or(0, |chunk| chunk.value.rows.len());
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(there);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let part = start..start.saturating_add(limit).min(there);
         let rows = chunk.as_ref();
-        let rows = rows.map_or(&[][..], |chunk| chunk.value.rows.as_slice());
-        let around = self.surroundings(import, rows, stamp).await?;
-        Ok(Rows { chunk, around })
+        let rows = rows.and_then(|chunk| chunk.value.rows.get(part.clone()));
+        let around = self
+            .surroundings(import, rows.unwrap_or_default(), stamp)
+            .await?;
+        Ok(Rows {
+            chunk,
+            part,
+            around,
+        })
+    }
+
+    /// Products for articles that nobody has. The id of one follows from its article, so that whoever makes it makes the
+    /// same; where that is the id of another product by now (it was renamed since), the next one is taken that follows.
+    async fn new_products(
+        &self,
+        import: &StockImport,
+        articles: &BTreeSet<Code>,
+    ) -> Result<BTreeMap<Code, Arc<Product>>, Error> {
+        let mut made = BTreeMap::new();
+        let mut left: Vec<&Code> = articles.iter().collect();
+        for namesake in 0..MOST_NAMESAKES {
+            if left.is_empty() {
+                break;
+            }
+            let id = |article: &&Code| new_product_id(import, article, namesake);
+            let ids: Vec<ProductId> = left.iter().map(id).collect();
+            let there = self
+                .repository
+                .products(import.organisation(), &ids)
+                .await?;
+            let mut taken = Vec::new();
+            for ((article, id), there) in left.into_iter().zip(ids).zip(there) {
+                if there.is_some() {
+                    taken.push(article);
+                } else {
+                    made.insert(article.clone(), Arc::new(new_product(import, id, article)?));
+                }
+            }
+            left = taken;
+        }
+        for article in left {
+            let id = ProductId::new(self.ids.next());
+            made.insert(article.clone(), Arc::new(new_product(import, id, article)?));
+        }
+        Ok(made)
     }
 
     /// Reads sites, products, keys and levels of some rows: a fixed number of reads for each site.
@@ -186,14 +273,13 @@ impl Stocktake {
         let mut products: BTreeMap<Code, Arc<Product>> = BTreeMap::new();
         let mut created = BTreeSet::new();
         for (article, found) in articles.into_iter().zip(found) {
-            let product = if let Some(found) = found {
-                found.value
+            if let Some(found) = found {
+                products.insert(article, found.value);
             } else {
-                created.insert(article.clone());
-                Arc::new(new_product(import, &article)?)
-            };
-            products.insert(article, product);
+                created.insert(article);
+            }
         }
+        products.extend(self.new_products(import, &created).await?);
         let (keys, mut levels) = self.keys_of(import, rows, &products).await?;
         let wanted: BTreeSet<StockKey> = keys.iter().flatten().cloned().collect();
         let wanted: Vec<StockKey> = wanted.into_iter().collect();
@@ -286,12 +372,20 @@ fn next_import(
     Ok((next.apply(stamp.at)?, Some(JobAck::Settled(job))))
 }
 
-/// A product that an import makes: its article id is all that is known of it.
-fn new_product(import: &StockImport, article: &Code) -> Result<Product, Error> {
-    let id = ProductId::new(Uuid::new_v5(
+/// The id of a product that an import makes: of the first of an article, or of one after another product has its id.
+fn new_product_id(import: &StockImport, article: &Code, namesake: u32) -> ProductId {
+    let first = Uuid::new_v5(
         &import.organisation().as_uuid(),
         article.as_str().as_bytes(),
-    ));
+    );
+    ProductId::new(match namesake {
+        0 => first,
+        _ => Uuid::new_v5(&first, &namesake.to_be_bytes()),
+    })
+}
+
+/// A product that an import makes: its article id is all that is known of it.
+fn new_product(import: &StockImport, id: ProductId, article: &Code) -> Result<Product, Error> {
     let name = Label::new(article.as_str())?;
     Ok(Product::new(
         id,
@@ -299,6 +393,10 @@ fn new_product(import: &StockImport, article: &Code) -> Result<Product, Error> {
         article.clone(),
         name,
     ))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 impl Surroundings {

@@ -21,7 +21,7 @@ pub(super) type Line = Versioned<Arc<StockTakeItem>>;
 
 /// What a chunk of a run needs to know.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     pub(super) lines: Page<StockTakeItemView>,
     /// Lines of other chunks: their keys hold units that lines of this one found. They are dealt with ahead of their
     /// turn if they let go of them, so that a unit that was found elsewhere moves.

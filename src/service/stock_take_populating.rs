@@ -12,6 +12,7 @@ use crate::store::{
 };
 
 use super::call::Step;
+use super::pace::Pace;
 use super::stock_takes::StockTakes;
 use super::{CHUNK, Error, Stocktake};
 
@@ -33,7 +34,11 @@ impl StockTakes<'_> {
         if take.items_added() {
             return Ok(take);
         }
-        while self.library.populate_step(stamp, take.id()).await? {}
+        let mut pace = Pace::default();
+        while (self.library)
+            .populate_step(stamp, take.id(), &mut pace)
+            .await?
+        {}
         self.visible(stamp, take.id()).await.map(|read| read.value)
     }
 }
@@ -41,16 +46,20 @@ impl StockTakes<'_> {
 impl Stocktake {
     /// Adds the next chunk of the lines that are on their way, if there are any; the take as it was read
     /// before. Whoever else does the same does no harm: each chunk is one commit on the header's version.
-    pub(crate) async fn step_population(
+    pub(crate) async fn step_population<Part>(
         &self,
         stamp: &Stamp,
         id: StockTakeId,
+        pace: &mut Pace<Part>,
     ) -> Result<Versioned<StockTake>, Error> {
         let read = self
             .repository
             .stock_take(stamp.actor.organisation, id)
             .await?;
         let read = read.ok_or(Error::not_found("stock take"))?;
+        if is_populating(&read.value) || read.value.run().is_some() {
+            pace.begin(read.version)?;
+        }
         if let Some(population) = read.value.population()
             && is_populating(&read.value)
         {
@@ -64,8 +73,9 @@ impl Stocktake {
         &self,
         stamp: &Stamp,
         id: StockTakeId,
+        pace: &mut Pace,
     ) -> Result<bool, Error> {
-        self.step_population(stamp, id)
+        self.step_population(stamp, id, pace)
             .await
             .map(|read| is_populating(&read.value))
     }

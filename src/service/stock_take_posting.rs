@@ -18,50 +18,14 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::Step;
-use super::look_ahead::{Ahead, both};
+use super::look_ahead::both;
+use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::stock_take_chunks::{Chunk, Line};
 use super::stock_take_lines::{decide, has_posted, tally};
 use super::stock_take_populating::is_populating;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
 use super::{CHUNK, Caller, Error, Stocktake};
-
-/// How large the chunks of a run are: stock that is being sold moves under a chunk, so one that was decided in
-/// vain several times is cut in half.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    limit: u32,
-    failed: u32,
-    ahead: Ahead<Chunk>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            limit: CHUNK,
-            failed: 0,
-            ahead: Ahead::default(),
-        }
-    }
-}
-
-impl Pace {
-    /// How many lines the next chunk may have.
-    pub(super) const fn limit(&self) -> u32 {
-        self.limit
-    }
-
-    pub(super) fn note(&mut self, applied: bool) {
-        if applied {
-            (self.limit, self.failed) = (CHUNK, 0);
-            return;
-        }
-        self.failed = self.failed.saturating_add(1);
-        if self.failed > 3 {
-            self.limit = self.limit.checked_div(2).unwrap_or(1).max(1);
-        }
-    }
-}
 
 impl StockTakes<'_> {
     /// Posts a take in the background (S1.6): locks it at once, and gives the job that does it. Read the take for
@@ -260,13 +224,13 @@ impl Stocktake {
         &self,
         stamp: &Stamp,
         id: StockTakeId,
-        pace: &mut Pace,
+        pace: &mut Pace<Chunk>,
     ) -> Result<Option<StockTake>, Error> {
         let stamp = &Stamp {
             actor: stamp.actor.clone(),
             at: self.clock.now(),
         };
-        let read = self.step_population(stamp, id).await?;
+        let read = self.step_population(stamp, id, pace).await?;
         if is_populating(&read.value) {
             // Posting waits until all items are there.
             return Ok(None);
@@ -278,9 +242,9 @@ impl Stocktake {
             .site(read.value.organisation(), read.value.site())
             .await?;
         let take = &read.value;
-        let chunk = match pace.ahead.take(read.version) {
+        let chunk = match pace.take_ahead(read.version) {
             Some(chunk) => chunk,
-            None => self.read_chunk(&site, take, &run, pace.limit).await?,
+            None => self.read_chunk(&site, take, &run, pace.limit()).await?,
         };
         let next = self.read_ahead(&site, take, &run, &chunk);
         let applied = async {
@@ -295,7 +259,7 @@ impl Stocktake {
         };
         let (next, applied) = both(next, applied).await;
         let applied = applied?;
-        pace.ahead.keep(read.version, next.filter(|_| applied));
+        pace.keep_ahead(read.version, next.filter(|_| applied));
         pace.note(applied);
         Ok(None)
     }

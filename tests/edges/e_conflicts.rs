@@ -1,1 +1,328 @@
-//! What can not be resolved is told, not tried for ever; every phase has a way out.
+//! E: what conflicts again and again. Every step ends, every job ends, and every phase of a document has a way out.
+
+use std::sync::Arc;
+
+use stocktake::domain::{
+    Code, CompletionOptions, CountType, ImportMode, InventoryCountDetails, InventoryCountId, JobId,
+    MovementPolicy, PostingOptions, Product, Quantity, StockImportState, StockKey, StockTakeId,
+    StockTakeItemId,
+};
+use stocktake::jobs::{Ran, Worker};
+use stocktake::memory::MemoryStore;
+use stocktake::service::{Caller, CountRequest, NewCountItem, NewStockTake};
+use stocktake::store::{JobState, StockTakeItemFilter};
+use stocktake::testing::{Fault, FaultStore, Shop};
+
+use super::stores::{Kind, Store, Stores};
+
+fn manager(shop: &Shop) -> Caller {
+    Caller::of(&shop.manager)
+}
+
+/// A shop on a store of some kind, open.
+async fn opened(store: &Store) -> Shop {
+    let clock = Arc::new(stocktake::testing::ManualClock::default());
+    let library = stocktake::service::Stocktake::with(
+        store.repository.clone(),
+        store.queue.clone(),
+        clock.clone(),
+        Arc::new(stocktake::testing::SequentialIds::default()),
+    );
+    let shop = Shop::with(library, clock);
+    shop.open().await.unwrap();
+    shop
+}
+
+async fn state(shop: &Shop, job: JobId) -> JobState {
+    let job = shop.stocktake.job(&manager(shop), job).await;
+    job.unwrap().state
+}
+
+fn has_ended(state: &JobState) -> bool {
+    match state {
+        JobState::Queued | JobState::Running { .. } => false,
+        JobState::Succeeded | JobState::Refused | JobState::Dead => true,
+    }
+}
+
+/// The product of an article, as a catalogue has it.
+async fn product_of(store: &Store, shop: &Shop, article: &str) -> Product {
+    let articles: [Code; 1] = [article.parse().unwrap()];
+    let organisation = shop.manager.organisation;
+    let found = store
+        .repository
+        .products_by_article(organisation, &articles);
+    let found = found.await.unwrap().pop().flatten();
+    Product::clone(&found.expect("the article has a product").value)
+}
+
+async fn import(shop: &Shop, body: &str) -> (stocktake::domain::StockImportId, JobId) {
+    let imports = shop.stocktake.stock_imports();
+    let began = imports
+        .begin(&manager(shop), ImportMode::Absolute, body.as_bytes(), false)
+        .await
+        .unwrap();
+    (began.import.id(), began.job)
+}
+
+/// An article that an import made is renamed; the next import makes it anew, whatever the id of the first follows from.
+#[tokio::test]
+async fn fault_e1_an_article_that_was_renamed_is_made_anew() {
+    const ROUNDS: u32 = 3;
+    for kind in Kind::ALL {
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let shop = opened(&store).await;
+        let mut ids = std::collections::BTreeSet::new();
+        for round in 0..ROUNDS {
+            // All or nothing, with values before and behind it.
+            let body = format!(r#"{{"store-1": {{"SKU-0": 3, "NEW-1": {round}, "SKU-1": 4}}}}"#);
+            let (id, job) = import(&shop, &body).await;
+            let worker = Worker::new(&shop.stocktake, "worker");
+            assert_eq!(worker.run_once().await.unwrap(), Ran::Done(job));
+            let import = shop
+                .stocktake
+                .stock_imports()
+                .get(&manager(&shop), id)
+                .await;
+            let import = import.unwrap();
+            assert_eq!(import.state(), StockImportState::Applied, "{}", kind.name());
+            let made = product_of(&store, &shop, "NEW-1").await;
+            assert!(ids.insert(made.id), "a product of its own each time");
+            let key = StockKey::plain(shop.site.id, made.id);
+            assert_eq!(shop.on_hand(&key).await.unwrap(), Quantity::from(round));
+            // The host gives it another article id.
+            let renamed = Product {
+                article_id: format!("OLD-{round}").parse().unwrap(),
+                ..made
+            };
+            let catalogue = shop.stocktake.catalogue();
+            let renaming = catalogue.put_products(&manager(&shop), vec![renamed]).await;
+            renaming.unwrap();
+        }
+        let verified = shop
+            .stocktake
+            .stock()
+            .verify(&manager(&shop), shop.site.id)
+            .await;
+        assert!(verified.unwrap().is_sound());
+    }
+}
+
+type World = (FaultStore<MemoryStore>, Shop);
+
+async fn world() -> World {
+    let store = FaultStore::new(MemoryStore::new());
+    let shop = Shop::on(Arc::new(store.clone()));
+    shop.open().await.unwrap();
+    (store, shop)
+}
+
+/// A kind of long work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Populating,
+    Posting,
+    PostingWithSkips,
+    Reopening,
+    Completing,
+    CompletingWithSkips,
+    Importing,
+    ImportingWithSkips,
+    Exporting,
+}
+
+impl Work {
+    const ALL: [Self; 9] = [
+        Self::Populating,
+        Self::Posting,
+        Self::PostingWithSkips,
+        Self::Reopening,
+        Self::Completing,
+        Self::CompletingWithSkips,
+        Self::Importing,
+        Self::ImportingWithSkips,
+        Self::Exporting,
+    ];
+
+    /// Begins the work; a job is to do it.
+    async fn begun(self, (store, shop): &World) -> JobId {
+        match self {
+            Self::Populating => {
+                let take = new_take(shop).await;
+                let take = shop.stocktake.stock_takes().get(&manager(shop), take).await;
+                take.unwrap().take.population().unwrap().job
+            }
+            Self::Posting | Self::PostingWithSkips => {
+                let take = counted_take(shop).await;
+                let options = PostingOptions {
+                    skip_unpostable: self == Self::PostingWithSkips,
+                    ..PostingOptions::default()
+                };
+                let takes = shop.stocktake.stock_takes();
+                takes.post(&manager(shop), take, options).await.unwrap()
+            }
+            Self::Reopening => {
+                let take = counted_take(shop).await;
+                let takes = shop.stocktake.stock_takes();
+                let options = PostingOptions::default();
+                takes.submit(&manager(shop), take, options).await.unwrap();
+                // It begins, and whoever asked for it is gone.
+                store.heal();
+                store.fail_commits_from(2, Fault::Before);
+                let gone = takes.reopen(&manager(shop), take, None).await.unwrap_err();
+                assert_eq!(gone.code(), "store_unavailable");
+                store.heal();
+                let take = takes.get(&manager(shop), take).await.unwrap().take;
+                take.run().unwrap().job
+            }
+            Self::Completing | Self::CompletingWithSkips => {
+                let count = counted(shop).await;
+                let options = CompletionOptions {
+                    apply_adjustments: true,
+                    skip_unpostable: self == Self::CompletingWithSkips,
+                };
+                let counts = shop.stocktake.inventory_counts();
+                let queued = counts
+                    .queue_completion(&manager(shop), count, options, None)
+                    .await;
+                queued.unwrap()
+            }
+            Self::Importing | Self::ImportingWithSkips => {
+                let body = br#"{"store-1": {"SKU-0": 3, "NEW-1": 7, "SKU-1": 4}}"#;
+                let skips = self == Self::ImportingWithSkips;
+                let imports = shop.stocktake.stock_imports();
+                let began = imports
+                    .begin(&manager(shop), ImportMode::Absolute, body, skips)
+                    .await;
+                began.unwrap().job
+            }
+            Self::Exporting => {
+                let take = counted_take(shop).await;
+                let exports = shop.stocktake.exports();
+                let all = StockTakeItemFilter::default();
+                exports.stock_take(&manager(shop), take, all).await.unwrap()
+            }
+        }
+    }
+}
+
+async fn new_take(shop: &Shop) -> StockTakeId {
+    let new = NewStockTake {
+        site: shop.site.id,
+        description: "January".parse().unwrap(),
+        movement_policy: MovementPolicy::default(),
+    };
+    let takes = shop.stocktake.stock_takes();
+    takes.create(&manager(shop), new).await.unwrap().id()
+}
+
+/// A take with two lines that are off.
+async fn counted_take(shop: &Shop) -> StockTakeId {
+    let take = new_take(shop).await;
+    shop.run_jobs().await.unwrap();
+    for number in [0, 3] {
+        let line = StockTakeItemId::for_key(take, &shop.key(number));
+        let request = CountRequest::set(Quantity::from(38));
+        let takes = shop.stocktake.stock_takes();
+        let counted = takes.count(&manager(shop), take, line, request).await;
+        counted.unwrap();
+    }
+    take
+}
+
+/// An inventory count with two lines that are off.
+async fn counted(shop: &Shop) -> InventoryCountId {
+    let counts = shop.stocktake.inventory_counts();
+    let details = InventoryCountDetails {
+        name: "January".parse().unwrap(),
+        kind: CountType::Cycle,
+        notes: None,
+        movement_policy: MovementPolicy::default(),
+    };
+    let count = counts.start(&manager(shop), shop.site.id, details).await;
+    let count = count.unwrap().id();
+    for number in [0, 3] {
+        let line = NewCountItem::of(shop.products[number].id, Quantity::from(38));
+        counts.count(&manager(shop), count, line).await.unwrap();
+    }
+    count
+}
+
+/// Does jobs, as a worker that never tires, until one has ended.
+async fn worked_off(shop: &Shop, job: JobId) -> JobState {
+    let worker = Worker::new(&shop.stocktake, "worker");
+    for _ in 0..20 {
+        shop.clock.advance_seconds(2 * 60 * 60);
+        worker.run_all_due().await.unwrap();
+        let state = state(shop, job).await;
+        if has_ended(&state) {
+            return state;
+        }
+    }
+    panic!("the job goes on for ever");
+}
+
+/// Whatever a commit of a job answers from some point on, for ever: the job ends after a bounded number of calls. Then
+/// what was in the way is gone, the job is queued again, and it does its work.
+#[tokio::test]
+async fn fault_e1_a_step_that_conflicts_for_ever_ends() {
+    /// Ten attempts of forty tries, each of a dozen calls at most.
+    const MOST_CALLS: u64 = 10 * 40 * 12;
+    for work in Work::ALL {
+        let clean = world().await;
+        let job = work.begun(&clean).await;
+        clean.0.heal();
+        assert_eq!(
+            worked_off(&clean.1, job).await,
+            JobState::Succeeded,
+            "{work:?}"
+        );
+        let commits = clean.0.commits();
+        assert!(commits > 0, "{work:?}");
+        let faults = [
+            Fault::Conflict,
+            Fault::Taken,
+            Fault::Before,
+            Fault::Busy,
+            Fault::Unknown,
+        ];
+        for fault in faults {
+            for commit in 1..=commits {
+                let told = format!("{work:?}, {fault:?} from commit {commit} on");
+                let (store, shop) = world().await;
+                let job = work
+                    .begun(&(
+                        store.clone(),
+                        Shop::with(shop.stocktake.clone(), shop.clock.clone()),
+                    ))
+                    .await;
+                store.heal();
+                store.fail_commits_from(commit, fault);
+                assert_eq!(worked_off(&shop, job).await, JobState::Dead, "{told}");
+                assert!(
+                    store.calls() < MOST_CALLS,
+                    "{told}: {} calls",
+                    store.calls()
+                );
+                let error = shop.stocktake.job(&manager(&shop), job).await.unwrap();
+                assert!(error.last_error.is_some(), "{told}: it says why");
+                store.heal();
+                let again = shop.stocktake.requeue_job(&manager(&shop), job).await;
+                assert!(again.unwrap(), "{told}");
+                assert_eq!(worked_off(&shop, job).await, JobState::Succeeded, "{told}");
+                let verified = shop
+                    .stocktake
+                    .stock()
+                    .verify(&manager(&shop), shop.site.id)
+                    .await;
+                assert!(verified.unwrap().is_sound(), "{told}");
+                for number in [0, 3] {
+                    let on_hand = shop.on_hand(&shop.key(number)).await.unwrap();
+                    let expected = clean.1.on_hand(&shop.key(number)).await.unwrap();
+                    assert_eq!(on_hand, expected, "{told}");
+                }
+            }
+        }
+    }
+}

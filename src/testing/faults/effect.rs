@@ -19,7 +19,7 @@ impl<S> FaultStore<S> {
     ) -> Result<T, E> {
         let failed = |kind| Err(StoreError::new(kind, method).into());
         match fault {
-            None | Some(Fault::Conflict | Fault::Stale) => call.await,
+            None | Some(Fault::Conflict | Fault::Taken | Fault::Stale) => call.await,
             Some(Fault::Before | Fault::Unknown | Fault::Late) => {
                 failed(StoreErrorKind::Unavailable)
             }
@@ -61,6 +61,7 @@ impl<S: Repository> FaultStore<S> {
         let commit = self.inner().commit(changes);
         match fault {
             Some(Fault::Conflict) => Err(CommitError::Conflict(conflict_of(changes))),
+            Some(Fault::Taken) => Err(CommitError::Conflict(taken_in(changes))),
             Some(Fault::After) => {
                 drop(commit.await);
                 unknown()
@@ -103,6 +104,12 @@ async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+/// A name of a record that a change set writes is taken.
+fn taken_in(changes: &ChangeSet) -> Vec<Conflict> {
+    let key = changes.parts().writes.keys().next().cloned();
+    key.map(Conflict::Taken).into_iter().collect()
 }
 
 /// A conflict that a change set could have met.

@@ -33,6 +33,9 @@ pub enum Fault {
     /// Somebody else was faster: a commit is not applied and fails with [`CommitError::Conflict`]. Other
     /// calls pass.
     Conflict,
+    /// A name is another's: a commit is not applied and fails with [`CommitError::Conflict`], of a record of it whose name is
+    /// [taken](crate::store::Conflict::Taken). Other calls pass.
+    Taken,
     /// A read is answered from a cache: as it was answered the last time, through any handle, before this call. A
     /// read that was never made before passes, and so does any other call. Against the contract (R5); only what a
     /// commit expects (R2) protects who decides by it.
@@ -115,9 +118,14 @@ struct Plan {
     log: Vec<&'static str>,
     once: BTreeMap<u64, Fault>,
     from: BTreeMap<u64, Fault>,
+    /// By how many commits there have been, this one included.
+    commits_from: BTreeMap<u64, Fault>,
     /// Whether a call has begun to hang.
     hanging: bool,
 }
+
+/// The method whose calls are told apart from all others.
+const COMMIT: &str = "commit";
 
 /// What each read was answered the last time, by its method and arguments.
 type Answers = HashMap<(&'static str, String), Box<dyn Any + Send>>;
@@ -155,6 +163,17 @@ impl<S> FaultStore<S> {
         self.plan(|plan| plan.from.insert(call, fault));
     }
 
+    /// Fails a commit and every later one until the store is [healed](Self::heal), and no other call: 1 is the first
+    /// commit since the store was made or healed. What is said of it as a call goes before.
+    pub fn fail_commits_from(&self, commit: u64, fault: Fault) {
+        self.plan(|plan| plan.commits_from.insert(commit, fault));
+    }
+
+    /// How many commits there were since the store was made or [healed](Self::heal).
+    pub fn commits(&self) -> u64 {
+        self.plan(|plan| plan.commits())
+    }
+
     /// Fails no more, and counts from the beginning again. What is [late](Fault::Late) still lands, and
     /// what was [read](Fault::Stale) stays known.
     pub fn heal(&self) {
@@ -187,11 +206,13 @@ impl<S> FaultStore<S> {
             plan.log.push(method);
             let call = plan.calls();
             let once = plan.once.get(&call).copied();
-            once.or_else(|| {
-                plan.from
-                    .range(..=call)
-                    .next_back()
-                    .map(|(_, fault)| *fault)
+            let from = |faults: &BTreeMap<u64, Fault>, number: u64| {
+                let begun = faults.range(..=number).next_back();
+                begun.map(|(_, fault)| *fault)
+            };
+            once.or_else(|| from(&plan.from, call)).or_else(|| {
+                let commits = (method == COMMIT).then(|| plan.commits())?;
+                from(&plan.commits_from, commits)
             })
         })
     }
@@ -231,5 +252,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Plan {
     fn calls(&self) -> u64 {
         u64::try_from(self.log.len()).unwrap_or(u64::MAX)
+    }
+
+    fn commits(&self) -> u64 {
+        let commits = self.log.iter().filter(|method| **method == COMMIT);
+        u64::try_from(commits.count()).unwrap_or(u64::MAX)
     }
 }

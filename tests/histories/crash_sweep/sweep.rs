@@ -37,7 +37,7 @@ pub(super) const WRITES: [&str; 8] = [
 /// is being unreachable.
 pub(super) fn matters(fault: Fault, method: &str) -> bool {
     match fault {
-        Fault::Conflict | Fault::Unknown | Fault::Late => method == "commit",
+        Fault::Conflict | Fault::Taken | Fault::Unknown | Fault::Late => method == "commit",
         Fault::Stale => !WRITES.contains(&method),
         Fault::Before
         | Fault::After
