@@ -83,6 +83,7 @@ pub(super) const SIGNED_DECIMALS: &[&str] = &[
 /// Fields that hold values: wider, and with four digits more.
 pub(super) const VALUE_FIELDS: &[&str] = &[
     "cost_impact",
+    "difference",
     "fifo_value",
     "standard_value",
     "value_change",

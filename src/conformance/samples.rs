@@ -171,6 +171,7 @@ pub(super) fn moved(level: &StockLevel, event: u128, by: &str) -> (StockLevel, S
         reason: None,
         reference: None,
         cause: Cause::Movement,
+        of: None,
         reverses: None,
     };
     let terms = Terms {
@@ -200,6 +201,7 @@ pub(super) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
         after: Quantity::ONE,
         unit_cost: UnitCost::ZERO,
         value_change: Value::ZERO,
+        difference: Value::ZERO,
         parts: Vec::new(),
         occurred_at: at(1),
         timed: false,
@@ -208,6 +210,7 @@ pub(super) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
         reason: None,
         reference: None,
         cause: Cause::Movement,
+        of: None,
         reverses: None,
         absorbs: None,
     }

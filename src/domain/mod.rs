@@ -77,7 +77,7 @@ pub use stock_import::{
     StockImport, StockImportCommand, StockImportState,
 };
 pub use stock_key::{KeyError, StockKey};
-pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, Terms};
+pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, TakesBack, Terms};
 pub use stock_take::{
     InitialState, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand, StockTakeDetails,
     StockTakePlace, StockTakeState,
@@ -94,6 +94,6 @@ pub use text::{Code, Label, Note, SearchText, Text, TextError, fold};
 pub use timestamp::Timestamp;
 pub use transition::{Edge, Machine, TransitionError};
 pub use unit_cost::UnitCost;
-pub use valuation::{CostLayer, CostPart, Costing, Pick, Valuation};
+pub use valuation::{CostLayer, CostPart, Costing, Pick, PutIn, Valuation};
 pub use value::Value;
 pub use variance::Variance;

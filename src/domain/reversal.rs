@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Cause, Change, EventLink, IncomingCost, Known, Note, Pick, StockError, StockEvent,
-    StockEventId, StockEventKind, StockLevel, Terms,
+    StockEventId, StockEventKind, StockLevel, TakesBack, Terms,
 };
 
 /// The id of the event that takes another one back. It follows from that event, so that nothing is taken
@@ -13,23 +13,27 @@ pub fn reversal_id(event: StockEventId) -> StockEventId {
     StockEventId::new(Uuid::new_v5(&event.as_uuid(), b"reversal"))
 }
 
-/// The change that takes an event back: what left comes back with its very cost parts, what came leaves
-/// oldest first.
+/// The change that takes an event back: what left comes back with its very cost parts, and of what came leaves what is
+/// left, then the oldest.
 pub fn reversal_of(event: &StockEvent, reason: Option<Note>) -> Change {
     Change {
         id: reversal_id(event.id),
         kind: StockEventKind::Reversal,
         quantity: event.change.negated(),
         cost: IncomingCost::Parts(event.parts.clone(), event.value_change.negated()),
-        pick: Pick::Oldest,
+        pick: Pick::Back(event.parts.clone(), event.value_change),
         occurred_at: event.timed.then_some(event.occurred_at),
         reason,
         reference: event.reference.clone(),
         cause: event.cause,
-        // Of an absorption, where the late movement belongs that it balances.
-        reverses: Some(EventLink {
-            event: event.id,
-            ..event.moment()
+        of: None,
+        reverses: Some(TakesBack {
+            // Of an absorption, where the late movement belongs that it balances.
+            link: EventLink {
+                event: event.id,
+                ..event.moment()
+            },
+            value_change: event.value_change,
         }),
     }
 }
@@ -52,6 +56,7 @@ impl StockLevel {
         let of_posting = |known: &Known| match posting {
             Posting::Count(cause) => known.cause == *cause,
             Posting::Event(event) => !known.timed && known.sequence == event.sequence,
+            Posting::Transfer { .. } => false,
         };
         // What was known last knew more than what was known before, also of the same instant.
         let was_last = self.known().is_some_and(of_posting);
@@ -72,7 +77,11 @@ impl StockLevel {
             let mut refused = None;
             let mut taken = None;
             for (index, (event, part)) in left.iter().enumerate() {
-                let change = reversal_of(event, reason.cloned());
+                let mut change = reversal_of(event, reason.cloned());
+                if let Posting::Transfer { back, .. } = posting {
+                    let worth = back.value_change.negated();
+                    change.cost = IncomingCost::Parts(back.parts.clone(), worth);
+                }
                 let known = level.known().filter(|_| !was_last).copied();
                 let step = match (part, known) {
                     (Part::Absorption(late), _) => level.release(change, *late, terms),
@@ -153,6 +162,7 @@ impl Posting<'_> {
                 );
                 (event.id == reset.id, knew, reset.cause)
             }
+            Posting::Transfer { out, .. } => (event.id == out.id, false, out.cause),
         };
         if posted {
             return Some(Part::Posted { knew });
@@ -171,4 +181,12 @@ pub enum Posting<'a> {
     Count(Cause),
     /// An event, and what it knew if it was an absolute value.
     Event(&'a StockEvent),
+    /// The goods of a transfer, at the key that they left. What is there now where they went to comes back, at what it is
+    /// worth there: so that no value comes from nowhere, nor goes there.
+    Transfer {
+        /// The event with which they left.
+        out: &'a StockEvent,
+        /// The reversal of the event with which they came.
+        back: &'a StockEvent,
+    },
 }

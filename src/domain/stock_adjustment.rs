@@ -482,6 +482,7 @@ impl StockAdjustment {
             reason: Some(self.reason.clone()),
             reference: self.reference.clone(),
             cause: Cause::Adjustment(self.id),
+            of: None,
             reverses: None,
         }
     }

@@ -32,6 +32,15 @@ pub struct StockEvent {
     pub unit_cost: UnitCost,
     /// By how much the key's value changed, under the site's costing method.
     pub value_change: Value,
+    /// How much of `value_change` is not the worth of what moved; nothing as a rule.
+    ///
+    /// Of a reversal: what it and the event that it takes back don't sum to nothing by. A receipt of 10 at 999.00, one of
+    /// which has been sold, is taken back with the nine that are left and one of the oldest: what that one cost less than
+    /// 999.00 could not be taken back, and is named here. Below zero: the oldest had cost more.
+    ///
+    /// Of what came in to a key that was below zero: what the goods that had gone out beyond the stock were booked at, less
+    /// what they turned out to cost.
+    pub difference: Value,
     /// The cost parts that came in, or left, by first in, first out.
     pub parts: Vec<CostPart>,
     /// When it happened.
@@ -49,6 +58,9 @@ pub struct StockEvent {
     pub reference: Option<Code>,
     /// The document behind it.
     pub cause: Cause,
+    /// The event that this one names: of a customer's return the issue, of a return to the supplier the receipt, if it
+    /// named one.
+    pub of: Option<StockEventId>,
     /// The event that this one takes back.
     pub reverses: Option<EventLink>,
     /// The late movement that this one balances, because a later count knew better.

@@ -74,8 +74,19 @@ pub struct Change {
     pub reference: Option<Code>,
     /// The document.
     pub cause: Cause,
+    /// The event that this names: the issue that a customer returns, the receipt that goes back to the supplier.
+    pub of: Option<StockEventId>,
     /// The event that this takes back.
-    pub reverses: Option<EventLink>,
+    pub reverses: Option<TakesBack>,
+}
+
+/// The event that a change takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakesBack {
+    /// The event, and where it belongs in the history of the key.
+    pub link: EventLink,
+    /// By how much it changed the value.
+    pub value_change: Value,
 }
 
 /// What incoming goods cost.
@@ -87,6 +98,8 @@ pub enum IncomingCost {
     PerUnit(UnitCost),
     /// So much together.
     Total(Value),
+    /// So much together, also where the site's method would value them otherwise: they left at this worth and come back.
+    Returned(Value),
     /// The very parts that left elsewhere, and what they were worth there under the site's method.
     Parts(Vec<CostPart>, Value),
 }
@@ -255,7 +268,7 @@ impl StockLevel {
         }
         let known_since = self.known().copied().filter(|known| match change.reverses {
             // A reversal belongs where the event that it takes back belongs.
-            Some(link) => known.covers(link),
+            Some(back) => known.covers(back.link),
             None => change.occurred_at.is_some_and(|at| at <= known.at),
         });
         match known_since {
@@ -372,7 +385,7 @@ impl StockLevel {
         };
         let timed = change
             .reverses
-            .map_or(change.occurred_at.is_some(), |link| link.timed);
+            .map_or(change.occurred_at.is_some(), |back| back.link.timed);
         check_date(occurred_at, terms)?;
         let after = self.quantity.checked_add(change.quantity)?;
         if change.quantity.is_negative() && after.is_negative() && !terms.site.policy.allow_negative
@@ -386,18 +399,12 @@ impl StockLevel {
             return Err(StockError::SerialQuantity { quantity: after });
         }
         let mut next = self.clone();
-        let (parts, value_change) = next.revalue(&change, occurred_at, terms)?;
+        let worth = next.revalue(&change, occurred_at, terms)?;
         next.quantity = after;
         next.stocked = true;
         next.updated_at = terms.at;
         next.sequence = next.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
-        let event = event_of(
-            change,
-            (self, &next),
-            (parts, value_change),
-            (occurred_at, timed),
-            terms,
-        )?;
+        let event = event_of(change, (self, &next), worth, (occurred_at, timed), terms)?;
         Ok((next, event))
     }
 
@@ -419,7 +426,7 @@ impl StockLevel {
         change: &Change,
         occurred_at: Timestamp,
         terms: &Terms<'_>,
-    ) -> Result<(Vec<CostPart>, Value), StockError> {
+    ) -> Result<Worth, StockError> {
         let costing = terms.costing();
         let blank = CostPart {
             source: change.id,
@@ -430,44 +437,89 @@ impl StockLevel {
             value: Value::ZERO,
         };
         if change.quantity.is_zero() {
-            return Ok((Vec::new(), Value::ZERO));
+            return Ok(Worth::default());
         }
-        if change.quantity.is_negative() {
+        let moved = if change.quantity.is_negative() {
             let out = change.quantity.abs();
-            return Ok(self.valuation.take_out(
-                self.quantity,
-                out,
-                change.pick,
-                &blank,
-                costing,
-            )?);
-        }
-        let parts = match &change.cost {
-            IncomingCost::Parts(parts, _) => parts.clone(),
-            IncomingCost::Total(value) => {
-                let unit_cost = value.per_unit(change.quantity)?;
-                vec![CostPart {
-                    unit_cost,
-                    value: *value,
-                    ..blank
-                }]
+            let (on_hand, pick) = (self.quantity, &change.pick);
+            let (parts, value_change) = self
+                .valuation
+                .take_out(on_hand, out, pick, &blank, costing)?;
+            Worth {
+                parts,
+                value_change,
+                difference: Value::ZERO,
             }
-            IncomingCost::PerUnit(cost) => vec![costed(&blank, *cost, terms)?],
+        } else {
+            let (parts, worth) = self.incoming(change, &blank, terms)?;
+            let put_in = self
+                .valuation
+                .put_in(self.quantity, &parts, worth, costing)?;
+            Worth {
+                parts,
+                value_change: put_in.value_change,
+                difference: put_in.difference,
+            }
+        };
+        moved.against(change)
+    }
+
+    /// The parts of what comes in, and what they are worth where the site's method has no say in it.
+    fn incoming(
+        &self,
+        change: &Change,
+        blank: &CostPart,
+        terms: &Terms<'_>,
+    ) -> Result<(Vec<CostPart>, Option<Value>), StockError> {
+        let together = |value: Value| {
+            let unit_cost = value.per_unit(change.quantity)?;
+            Ok::<_, StockError>(vec![CostPart {
+                unit_cost,
+                value,
+                ..blank.clone()
+            }])
+        };
+        Ok(match &change.cost {
+            IncomingCost::Parts(parts, worth) => (parts.clone(), Some(*worth)),
+            IncomingCost::Returned(value) => (together(*value)?, Some(*value)),
+            IncomingCost::Total(value) => (together(*value)?, None),
+            IncomingCost::PerUnit(cost) => (vec![costed(blank, *cost, terms)?], None),
             IncomingCost::Current => {
                 let known = self.valuation.current_cost(self.quantity, terms.standard);
                 let free = terms.site.policy.allow_zero_cost.then_some(UnitCost::ZERO);
                 let cost = known.or(free).ok_or(StockError::CostUnknown)?;
-                vec![costed(&blank, cost, terms)?]
+                (vec![costed(blank, cost, terms)?], None)
             }
+        })
+    }
+
+    /// What a movement that the level has no part in is worth. A reversal takes back what the event was worth: nothing
+    /// of it is in the level.
+    fn priced(
+        &self,
+        change: &Change,
+        occurred_at: Timestamp,
+        terms: &Terms<'_>,
+    ) -> Result<Worth, StockError> {
+        let taken_back = match (&change.reverses, &change.cost, &change.pick) {
+            (None, _, _) => None,
+            (Some(_), IncomingCost::Parts(parts, worth), _) if change.quantity.is_positive() => {
+                Some((parts, *worth))
+            }
+            (Some(_), _, Pick::Back(parts, worth)) if change.quantity.is_negative() => {
+                Some((parts, worth.negated()))
+            }
+            (Some(_), _, _) => None,
         };
-        let worth = match &change.cost {
-            IncomingCost::Parts(_, worth) => Some(*worth),
-            IncomingCost::Current | IncomingCost::PerUnit(_) | IncomingCost::Total(_) => None,
-        };
-        let value_change = self
-            .valuation
-            .put_in(self.quantity, &parts, worth, costing)?;
-        Ok((parts, value_change))
+        match taken_back {
+            Some((parts, value_change)) => Worth {
+                parts: parts.clone(),
+                value_change,
+                difference: Value::ZERO,
+            }
+            .against(change),
+            None => self.clone().revalue(change, occurred_at, terms),
+        }
     }
 
     /// Books a late movement on its date and balances it at the moment that knew better, or, when that is
@@ -482,14 +534,13 @@ impl StockLevel {
         let occurred_at = link.map_or(change.occurred_at.unwrap_or(terms.at), |_| {
             self.reversal_date(change.occurred_at, terms)
         });
-        let timed = link.map_or(change.occurred_at.is_some(), |link| link.timed);
+        let timed = link.map_or(change.occurred_at.is_some(), |back| back.link.timed);
         check_date(occurred_at, terms)?;
         let moved = change.quantity.abs();
         if self.key.serial.is_some() && link.is_none() && moved != Quantity::ONE {
             return Err(StockError::SerialQuantity { quantity: moved });
         }
-        let mut priced = self.clone();
-        let (parts, value_change) = priced.revalue(&change, occurred_at, terms)?;
+        let worth = self.priced(&change, occurred_at, terms)?;
         let mut between = self.clone();
         between.quantity = self.quantity.checked_add(change.quantity)?;
         between.sequence = self.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
@@ -505,20 +556,14 @@ impl StockLevel {
             quantity: change.quantity.negated(),
             reason: None,
             cause: known.cause,
+            of: None,
             reverses: None,
             ..change.clone()
         };
         let dated = (occurred_at, timed);
-        let late = event_of(
-            change,
-            (self, &between),
-            (parts.clone(), value_change),
-            dated,
-            terms,
-        )?;
+        let late = event_of(change, (self, &between), worth.clone(), dated, terms)?;
         let moment = (known.at.max(occurred_at), true);
-        let back = (parts, value_change.negated());
-        let mut counter = event_of(balance, (&between, &next), back, moment, terms)?;
+        let mut counter = event_of(balance, (&between, &next), worth.negated(), moment, terms)?;
         counter.absorbs = Some(EventLink {
             event: late.id,
             ..late.moment()
@@ -545,13 +590,46 @@ fn check_date(occurred_at: Timestamp, terms: &Terms<'_>) -> Result<(), StockErro
     Ok(())
 }
 
+/// What a movement is worth.
+#[derive(Clone, Debug, Default)]
+struct Worth {
+    parts: Vec<CostPart>,
+    value_change: Value,
+    difference: Value,
+}
+
+impl Worth {
+    /// Of a reversal, the difference is what it and the event that it takes back don't sum to nothing by.
+    fn against(self, change: &Change) -> Result<Self, StockError> {
+        let difference = match change.reverses {
+            Some(back) => self.value_change.checked_add(back.value_change)?,
+            None => self.difference,
+        };
+        Ok(Self { difference, ..self })
+    }
+
+    /// The same the other way round.
+    fn negated(self) -> Self {
+        Self {
+            value_change: self.value_change.negated(),
+            difference: self.difference.negated(),
+            ..self
+        }
+    }
+}
+
 fn event_of(
     change: Change,
     (before, after): (&StockLevel, &StockLevel),
-    (parts, value_change): (Vec<CostPart>, Value),
+    worth: Worth,
     (occurred_at, timed): (Timestamp, bool),
     terms: &Terms<'_>,
 ) -> Result<StockEvent, StockError> {
+    let Worth {
+        parts,
+        value_change,
+        difference,
+    } = worth;
     let mut cost = Value::ZERO;
     for part in &parts {
         cost = cost.checked_add(part.value)?;
@@ -577,6 +655,7 @@ fn event_of(
         after: after.quantity,
         unit_cost,
         value_change,
+        difference,
         parts,
         occurred_at,
         timed,
@@ -585,7 +664,8 @@ fn event_of(
         reason: change.reason,
         reference: change.reference,
         cause: change.cause,
-        reverses: change.reverses,
+        of: change.of,
+        reverses: change.reverses.map(|back| back.link),
         absorbs: None,
     })
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cause, CostingMethod, Currency, DecimalError, Quantity, StockEvent, StockEventId, Timestamp,
-    UnitCost, Value,
+    Cause, CostingMethod, Currency, DecimalError, Quantity, StockEvent, StockEventId,
+    StockEventKind, Timestamp, UnitCost, Value,
 };
 
 /// Goods that came in together and have one cost.
@@ -58,12 +58,24 @@ pub struct Costing {
 }
 
 /// What leaves first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pick {
     /// The oldest layer.
     Oldest,
-    /// What is left of the named event's layer, then the oldest.
+    /// What is left of the goods that the named event brought, then the oldest.
     Layer(StockEventId),
+    /// What is left of these parts, which came in once and are taken back, then the oldest. Under average and standard
+    /// cost they leave at this worth: by so much the value changed when they came.
+    Back(Vec<CostPart>, Value),
+}
+
+/// By how much goods that came in changed the value of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutIn {
+    /// By so much the value changed.
+    pub value_change: Value,
+    /// How much of that is not the worth of the goods: they settled a shortage that had gone out at another cost.
+    pub difference: Value,
 }
 
 impl Valuation {
@@ -97,8 +109,8 @@ impl Valuation {
         }
     }
 
-    /// Puts goods in: their parts and, where the site's method valued them otherwise when they left elsewhere, what
-    /// they were worth. Returns by how much the value changed.
+    /// Puts goods in: their parts and, of goods that come from elsewhere or come back, what they were worth there by the
+    /// site's method, which they keep. Returns by how much the value changed.
     ///
     /// # Errors
     ///
@@ -109,7 +121,7 @@ impl Valuation {
         parts: &[CostPart],
         worth: Option<Value>,
         costing: Costing,
-    ) -> Result<Value, DecimalError> {
+    ) -> Result<PutIn, DecimalError> {
         let before = self.value;
         let (mut incoming, mut cost) = (Quantity::ZERO, Value::ZERO);
         for part in parts {
@@ -117,8 +129,9 @@ impl Valuation {
             cost = cost.checked_add(part.value)?;
             self.last_cost = Some(part.unit_cost);
         }
-        cost = worth.unwrap_or(cost);
-        if costing.method == CostingMethod::Standard
+        if let Some(worth) = worth {
+            cost = worth;
+        } else if costing.method == CostingMethod::Standard
             && let Some(standard) = costing.standard
         {
             cost = Value::of(incoming, standard, costing.currency)?;
@@ -143,7 +156,11 @@ impl Valuation {
             }
             CostingMethod::WeightedAverage | CostingMethod::Standard => {}
         }
-        self.value.checked_sub(before)
+        let value_change = self.value.checked_sub(before)?;
+        Ok(PutIn {
+            value_change,
+            difference: value_change.checked_sub(cost)?,
+        })
     }
 
     fn put_layers(
@@ -193,7 +210,7 @@ impl Valuation {
         &mut self,
         on_hand: Quantity,
         quantity: Quantity,
-        pick: Pick,
+        pick: &Pick,
         shortage: &CostPart,
         costing: Costing,
     ) -> Result<(Vec<CostPart>, Value), DecimalError> {
@@ -204,9 +221,16 @@ impl Valuation {
             .current_cost(on_hand, costing.standard)
             .unwrap_or(UnitCost::ZERO);
         if covered.is_positive() {
-            self.value =
-                self.value
-                    .checked_sub(self.value.share(covered, on_hand, costing.currency)?)?;
+            let worth = match pick {
+                // A value below zero on what is left would be worth nothing to anybody.
+                Pick::Back(_, worth) if covered < on_hand => {
+                    (*worth).min(self.value).max(Value::ZERO)
+                }
+                Pick::Oldest | Pick::Layer(_) | Pick::Back(..) => {
+                    self.value.share(covered, on_hand, costing.currency)?
+                }
+            };
+            self.value = self.value.checked_sub(worth)?;
         }
         let mut parts = self.take_layers(covered, pick, costing.currency)?;
         if short.is_positive() {
@@ -228,63 +252,131 @@ impl Valuation {
         if costing.method == CostingMethod::Fifo {
             self.value = self.fifo_value;
         }
+        if let Pick::Back(back, _) = pick {
+            self.forget_cost(on_hand.checked_sub(quantity)?, back, costing)?;
+        }
         Ok((parts, self.value.checked_sub(before)?))
     }
 
+    /// What is taken back says nothing about cost any more: the last known cost is that of what is left, or, when nothing
+    /// is left, the standard cost if there is one.
+    fn forget_cost(
+        &mut self,
+        left: Quantity,
+        back: &[CostPart],
+        costing: Costing,
+    ) -> Result<(), DecimalError> {
+        if left.is_positive() {
+            self.last_cost = Some(self.value.per_unit(left)?);
+        } else if costing.standard.is_some()
+            && back
+                .iter()
+                .any(|part| self.last_cost == Some(part.unit_cost))
+        {
+            self.last_cost = None;
+        }
+        Ok(())
+    }
+
     /// Plays a ledger event again: what came in is layered, what left is taken from the layers that its
-    /// parts name. Returns whether the oldest layers left first. The value under the site's method is the
-    /// sum of the events' changes.
+    /// parts name. Returns whether those are the ones that had to leave: the oldest, or of a return to the supplier
+    /// those of the receipt, or of a reversal those that `reversed`, the event that it takes back, had brought. The value
+    /// under the site's method is the sum of the events' changes.
     ///
     /// # Errors
     ///
     /// [`DecimalError::OutOfRange`], also when a part names a layer that is not there.
-    pub fn replay(&mut self, event: &StockEvent, currency: Currency) -> Result<bool, DecimalError> {
+    pub fn replay(
+        &mut self,
+        event: &StockEvent,
+        reversed: Option<&StockEvent>,
+        currency: Currency,
+    ) -> Result<bool, DecimalError> {
         self.value = self.value.checked_add(event.value_change)?;
         if event.change.is_positive() {
             let short = event.before.negated().max(Quantity::ZERO);
             self.put_layers(short, short.min(event.change), &event.parts, currency)?;
             return Ok(true);
         }
-        let mut oldest_first = true;
-        for part in &event.parts {
-            let found = self
-                .layers
-                .iter()
-                .position(|layer| layer.left.source == part.source);
-            match found.and_then(|index| self.layers.get_mut(index)) {
-                Some(layer) => {
-                    oldest_first &= found == Some(0);
-                    layer.left.quantity = layer.left.quantity.checked_sub(part.quantity)?;
-                    layer.left.value = layer.left.value.checked_sub(part.value)?;
-                    if layer.left.quantity.is_negative() {
-                        return Err(DecimalError::OutOfRange);
-                    }
-                }
-                // What went out beyond the stock has the event itself as its source.
-                None if part.source == event.id => {}
-                None => return Err(DecimalError::OutOfRange),
+        // What went out beyond the stock has the event itself as its source.
+        let (beyond, layered): (Vec<&CostPart>, Vec<&CostPart>) =
+            event.parts.iter().partition(|part| part.source == event.id);
+        for part in beyond {
+            self.fifo_value = self.fifo_value.checked_sub(part.value)?;
+        }
+        let mut quantity = Quantity::ZERO;
+        for part in &layered {
+            quantity = quantity.checked_add(part.quantity)?;
+        }
+        let pick = match (reversed, event.of) {
+            (Some(reversed), _) => Pick::Back(reversed.parts.clone(), reversed.value_change),
+            (None, Some(receipt)) if event.kind == StockEventKind::SupplierReturn => {
+                Pick::Layer(receipt)
+            }
+            (None, _) => Pick::Oldest,
+        };
+        let mut by_rule = self.clone();
+        let taken = by_rule.take_layers(quantity, &pick, currency)?;
+        if taken.iter().eq(layered.iter().copied()) {
+            *self = by_rule;
+            return Ok(true);
+        }
+        for part in layered {
+            let index = self.place_of(part).ok_or(DecimalError::OutOfRange)?;
+            let layer = self.layers.get_mut(index).ok_or(DecimalError::OutOfRange)?;
+            layer.left.quantity = layer.left.quantity.checked_sub(part.quantity)?;
+            layer.left.value = layer.left.value.checked_sub(part.value)?;
+            if layer.left.quantity.is_negative() {
+                return Err(DecimalError::OutOfRange);
             }
             self.fifo_value = self.fifo_value.checked_sub(part.value)?;
             self.layers.retain(|layer| !layer.left.quantity.is_zero());
         }
-        Ok(oldest_first)
+        Ok(false)
+    }
+
+    /// Where the layer of a part is: one that is the part exactly, else the oldest of its source.
+    fn place_of(&self, part: &CostPart) -> Option<usize> {
+        let is_of = |layer: &CostLayer| layer.left.source == part.source;
+        let whole = |layer: &CostLayer| {
+            is_of(layer) && layer.left.quantity == part.quantity && layer.left.value == part.value
+        };
+        let exact = self.layers.iter().position(whole);
+        exact.or_else(|| self.layers.iter().position(is_of))
     }
 
     fn take_layers(
         &mut self,
         quantity: Quantity,
-        pick: Pick,
+        pick: &Pick,
         currency: Currency,
     ) -> Result<Vec<CostPart>, DecimalError> {
         let mut parts = Vec::new();
         let mut needed = quantity;
-        if let Pick::Layer(source) = pick
-            && let Some(named) = self
-                .layers
-                .iter_mut()
-                .find(|layer| layer.left.source == source)
-        {
-            needed = needed.checked_sub(take_from(named, needed, currency, &mut parts)?)?;
+        match pick {
+            Pick::Oldest => {}
+            Pick::Layer(source) => {
+                for layer in &mut self.layers {
+                    if layer.left.source == *source {
+                        needed =
+                            needed.checked_sub(take_from(layer, needed, currency, &mut parts)?)?;
+                    }
+                }
+            }
+            Pick::Back(back, _) => {
+                for part in back {
+                    let mut of_part = part.quantity.min(needed);
+                    while of_part.is_positive()
+                        && let Some(index) = self.place_of(part)
+                        && let Some(layer) = self.layers.get_mut(index)
+                    {
+                        let taken = take_from(layer, of_part, currency, &mut parts)?;
+                        of_part = of_part.checked_sub(taken)?;
+                        needed = needed.checked_sub(taken)?;
+                        self.layers.retain(|layer| !layer.left.quantity.is_zero());
+                    }
+                }
+            }
         }
         for layer in &mut self.layers {
             if needed.is_zero() {
@@ -297,6 +389,20 @@ impl Valuation {
             self.fifo_value = self.fifo_value.checked_sub(part.value)?;
         }
         Ok(parts)
+    }
+
+    /// How much is left here of the goods that an event brought.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn left_of(&self, source: StockEventId) -> Result<Quantity, DecimalError> {
+        self.layers
+            .iter()
+            .filter(|layer| layer.left.source == source)
+            .try_fold(Quantity::ZERO, |sum, layer| {
+                sum.checked_add(layer.left.quantity)
+            })
     }
 }
 

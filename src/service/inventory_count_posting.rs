@@ -139,6 +139,7 @@ impl Lines<'_> {
             reason: item.reason.clone(),
             reference: None,
             cause: Cause::InventoryCount(self.count.id()),
+            of: None,
             reverses: None,
         }
     }

@@ -267,6 +267,7 @@ impl InventoryOrders<'_> {
                         order: item.order(),
                         item: item.id(),
                     },
+                    of: None,
                     reverses: None,
                 };
                 arrivals.push((key, change));

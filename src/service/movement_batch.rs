@@ -235,6 +235,7 @@ impl Batch<'_> {
                     key,
                     Change {
                         pick: receipt.map_or(Pick::Oldest, Pick::Layer),
+                        of: *receipt,
                         ..change
                     },
                 )
@@ -269,7 +270,8 @@ impl Batch<'_> {
                 let left_from = self.event(*of).map(|issue| issue.key.clone());
                 self.touched.extend(left_from);
                 let change = plain(StockEventKind::CustomerReturn, quantity, cost);
-                self.change(key, Change { id, ..change })
+                let of = Some(*of);
+                self.change(key, Change { id, of, ..change })
             }
             Movement::Reset {
                 key,
@@ -420,7 +422,7 @@ impl Batch<'_> {
         let cost = share(all_back)
             .and_then(|all| share(back).and_then(|before| all.checked_sub(before)))
             .map_err(|error| in_range(error.into()))?;
-        Ok((return_id(of, number), IncomingCost::Total(cost)))
+        Ok((return_id(of, number), IncomingCost::Returned(cost)))
     }
 
     /// An event that movements refer to, or that an earlier one of the batch made.
@@ -486,7 +488,7 @@ impl Batch<'_> {
         }
         // The goods of a transfer leave where they came to before they come back.
         let incoming = self.referred.get(&transfer_in_id(of)).cloned();
-        for event in incoming.into_iter().chain([event]) {
+        for event in incoming.iter().cloned().chain([event]) {
             let mut later = self.later.get(&event.key).cloned().unwrap_or_default();
             later.extend(
                 self.events
@@ -498,8 +500,17 @@ impl Batch<'_> {
             if self.is_taken_back(&event) || later.iter().any(|event| event.id == taken_back) {
                 return refused("already_reversed", "the event has been taken back");
             }
+            let back = incoming
+                .as_ref()
+                .filter(|incoming| incoming.id != event.id)
+                .and_then(|incoming| self.event(reversal_id(incoming.id)))
+                .cloned();
+            let posting = match &back {
+                Some(back) => Posting::Transfer { out: &event, back },
+                None => Posting::Event(&event),
+            };
             self.with_level(&event.key, |level, terms| {
-                level.take_back(&Posting::Event(&event), &later, reason, terms)
+                level.take_back(&posting, &later, reason, terms)
             })?;
         }
         Ok(())
@@ -601,6 +612,7 @@ fn change_of(
         reason: new.reason.clone(),
         reference: new.reference.clone(),
         cause: Cause::Movement,
+        of: None,
         reverses: None,
     }
 }

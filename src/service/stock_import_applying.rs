@@ -481,6 +481,7 @@ impl Surroundings {
             reason: None,
             reference: None,
             cause: Cause::Import(import.id()),
+            of: None,
             reverses: None,
         };
         let (next, events) = match import.mode() {

@@ -146,6 +146,7 @@ impl Line<'_> {
             reason: None,
             reference: None,
             cause: self.cause,
+            of: None,
             reverses: None,
         };
         let blank = StockLevel::new(self.item.key.clone(), self.terms.at);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Quantity, SerialScope, Site, StockEvent, StockEventKind, StockKey, StockLevel, Valuation, Value,
+    Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel, Valuation, Value,
 };
 use crate::store::{LevelFilter, PageRequest};
 
@@ -68,8 +68,17 @@ pub enum Difference {
         /// The key.
         key: StockKey,
     },
-    /// A decrease did not take the oldest layer first.
+    /// A decrease did not take the layers that had to leave: the oldest first, or of a return to the supplier those of the
+    /// receipt, or of a reversal those that it takes back.
     Order {
+        /// The key.
+        key: StockKey,
+        /// Which event.
+        at: u64,
+    },
+    /// A reversal is not the opposite of an earlier event of its key: of the quantity, or of the value, but for the
+    /// difference that it names.
+    Reversal {
         /// The key.
         key: StockKey,
         /// Which event.
@@ -194,6 +203,8 @@ impl Verification {
         let mut valuation = Valuation::default();
         let mut layers_hold = true;
         let mut sequence = 0_u64;
+        let by_id: BTreeMap<StockEventId, &StockEvent> =
+            history.iter().map(|event| (event.id, event)).collect();
         for (index, event) in history.iter().enumerate() {
             sequence = sequence.saturating_add(1);
             if event.sequence != sequence {
@@ -219,9 +230,17 @@ impl Verification {
                 // A late movement and its counter-event cancel out, and leave the layers as they were.
                 continue;
             }
-            match valuation.replay(event, site.currency) {
+            let reversed = event
+                .reverses
+                .and_then(|link| by_id.get(&link.event).copied());
+            if event.reverses.is_some() && !is_undone(event, reversed) {
+                self.differences.push(Difference::Reversal {
+                    key: key.clone(),
+                    at: sequence,
+                });
+            }
+            match valuation.replay(event, reversed, site.currency) {
                 Ok(true) => {}
-                Ok(false) if event.kind == StockEventKind::SupplierReturn => {}
                 Ok(false) => self.differences.push(Difference::Order {
                     key: key.clone(),
                     at: sequence,
@@ -263,6 +282,14 @@ impl Verification {
                 .push(Difference::Layers { key: key.clone() });
         }
     }
+}
+
+/// Whether a reversal does the opposite to what it takes back, but for the difference that it names.
+fn is_undone(event: &StockEvent, reversed: Option<&StockEvent>) -> bool {
+    reversed.is_some_and(|reversed| {
+        event.change == reversed.change.negated()
+            && event.value_change.checked_add(reversed.value_change) == Ok(event.difference)
+    })
 }
 
 /// What the layers sum to.

@@ -22,3 +22,4 @@ mod m_verify;
 mod n_limits;
 mod o_errors;
 mod p_opening;
+mod room;

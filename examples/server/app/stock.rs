@@ -67,6 +67,9 @@ struct EventView {
     unit_cost: Number,
     /// In major units, exact.
     value_change: Number,
+    /// How much of that is not the worth of what moved: what a reversal could not take back, or what goods that settled a
+    /// shortage cost otherwise. In major units, exact.
+    value_difference: Number,
     #[schema(format = DateTime)]
     occurred_at: String,
     #[schema(format = DateTime)]
@@ -127,6 +130,7 @@ impl EventView {
             after: event.after.into(),
             unit_cost: event.unit_cost.into(),
             value_change: event.value_change.into(),
+            value_difference: event.difference.into(),
             occurred_at: event.occurred_at.to_string(),
             recorded_at: event.recorded_at.to_string(),
             reference: event.reference.as_ref().map(ToString::to_string),

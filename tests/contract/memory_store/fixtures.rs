@@ -141,6 +141,7 @@ pub(crate) fn level(key: StockKey, on_hand: &str) -> StockLevel {
         reason: None,
         reference: None,
         cause: Cause::Movement,
+        of: None,
         reverses: None,
     };
     let terms = Terms {
@@ -168,6 +169,7 @@ pub(crate) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
         after: Quantity::ONE,
         unit_cost: UnitCost::ZERO,
         value_change: Value::ZERO,
+        difference: Value::ZERO,
         parts: Vec::new(),
         occurred_at: at(1),
         timed: false,
@@ -176,6 +178,7 @@ pub(crate) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
         reason: None,
         reference: None,
         cause: Cause::Movement,
+        of: None,
         reverses: None,
         absorbs: None,
     }

@@ -1093,6 +1093,12 @@ impl Key {
             if covered == moved {
                 let expected = match costing {
                     CostingMethod::Fifo => of_parts,
+                    // What is taken back leaves at what it came with, but a drained key is worth nothing, and no key less.
+                    CostingMethod::WeightedAverage | CostingMethod::Standard
+                        if event.reverses.is_some() && moved < before =>
+                    {
+                        (units(event.difference) - changed).clamp(0, self.value)
+                    }
                     CostingMethod::WeightedAverage | CostingMethod::Standard => {
                         share(self.value, moved, before)
                     }
@@ -1115,9 +1121,10 @@ impl Key {
                 // first in, first out that is what its parts are worth.
                 let from_elsewhere = matches!(
                     event.kind,
-                    StockEventKind::TransferIn | StockEventKind::Reversal
-                ) && costing != CostingMethod::Fifo
-                    && standard.is_none();
+                    StockEventKind::TransferIn
+                        | StockEventKind::Reversal
+                        | StockEventKind::CustomerReturn
+                ) && costing != CostingMethod::Fifo;
                 ensure!(
                     changed == expected || from_elsewhere,
                     "the value should change by {expected}"
@@ -1153,7 +1160,8 @@ impl Key {
     }
 
     fn take_goods(&mut self, event: &StockEvent) -> Result<(), String> {
-        let named = event.kind == StockEventKind::SupplierReturn;
+        // What is taken back leaves out of the very layers that it brought.
+        let named = event.kind == StockEventKind::SupplierReturn || event.reverses.is_some();
         for (index, part) in event.parts.iter().enumerate() {
             if part.source == event.id {
                 ensure!(
@@ -1162,17 +1170,20 @@ impl Key {
                 );
                 continue;
             }
+            let (taken, worth) = (part.quantity.micros(), units(part.value));
+            // Goods of one receipt may have come here in several goes.
+            let exact = |layer: &Layer| {
+                event.reverses.is_some()
+                    && (layer.0, layer.1, layer.2) == (part.source, taken, worth)
+            };
             let place = self
                 .layers
                 .iter()
-                .position(|(source, ..)| *source == part.source)
+                .position(exact)
+                .or_else(|| self.layers.iter().position(|layer| layer.0 == part.source))
                 .ok_or("goods left that were not there")?;
-            ensure!(
-                place == 0 || (named && index == 0),
-                "not the oldest goods left first"
-            );
+            ensure!(place == 0 || named, "not the oldest goods left first");
             let (_, quantity, value, _) = &mut self.layers[place];
-            let taken = part.quantity.micros();
             ensure!(taken <= *quantity, "more left of a layer than was there");
             ensure!(
                 units(part.value) == share(*value, taken, *quantity),
@@ -1186,7 +1197,7 @@ impl Key {
             } else {
                 let last = index + 1 == event.parts.len();
                 ensure!(
-                    last || (named && index == 0),
+                    last || named,
                     "goods of a newer layer left before the older was gone"
                 );
             }
