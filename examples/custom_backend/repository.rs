@@ -21,7 +21,7 @@ use stocktake::store::{
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
     LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Ranked,
     RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
-    StockTakeItemView, StockTakeTotals, StoreError, StoreErrorKind, TakeSums, Versioned,
+    StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -438,17 +438,13 @@ impl Repository for CustomStore {
         organisation: OrganisationId,
         count: InventoryCountId,
     ) -> Result<CountTotals, StoreError> {
-        let corrupt = || StoreError::new(StoreErrorKind::Corrupt, "inventory_count_totals");
         let state = self.state();
-        let mut items = state.all::<InventoryCountItem>(organisation);
-        let totals = items.try_fold(CountTotals::default(), |totals, item| {
-            if item.count == count {
+        let items = state.all::<InventoryCountItem>(organisation);
+        Ok(items
+            .filter(|item| item.count == count)
+            .fold(CountTotals::default(), |totals, item| {
                 totals.with(&item.variance)
-            } else {
-                Ok(totals)
-            }
-        });
-        totals.map_err(|cause| corrupt().because(cause))
+            }))
     }
 
     async fn inventory_count_entries(

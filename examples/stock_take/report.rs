@@ -186,7 +186,7 @@ pub(crate) fn print(
         pounds(all.excess),
         pounds(net)
     ))?;
-    checks.hold(net == totals.adjustment_minor, || {
+    checks.hold(i128::from(net) == totals.adjustment_minor, || {
         let (lines, total) = (pounds(net), pounds(totals.adjustment_minor));
         format!("the lines' variances add up to {lines}, the take's total is {total}")
     });

@@ -108,7 +108,8 @@ pub(crate) fn signed(quantity: Quantity) -> String {
 }
 
 /// Pence as pounds.
-pub(crate) fn pounds(pence: i64) -> String {
+pub(crate) fn pounds(pence: impl Into<i128>) -> String {
+    let pence = pence.into();
     let sign = if pence < 0 { "-" } else { "" };
     let (whole, pence) = (pence.unsigned_abs() / 100, pence.unsigned_abs() % 100);
     format!("{sign}£{}.{pence:02}", grouped(whole))

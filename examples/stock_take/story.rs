@@ -88,7 +88,7 @@ async fn open(shop: &GiftShop) -> Result<(), Failure> {
     let began = Instant::now();
     shop.put_catalogue().await?;
     let (pieces, worth) = shop.receive_opening_stock().await?;
-    let worth = worth::told(worth, shop.currency())?;
+    let worth = worth::told(worth, shop.currency());
     let told = format!(
         "opening stock: {} worth {worth}",
         of(pieces, "piece", "pieces")

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stocktake::domain::{Currency, PostingResult, UnitCost, Value};
+use stocktake::domain::{Currency, PostingResult, UnitCost, ValueSum};
 
 use crate::failure::{Checks, Failure};
 use crate::screen::{line, pounds, table};
@@ -12,11 +12,11 @@ use crate::shop::{ACCOUNTS, GiftShop};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Worth {
     /// By first in, first out.
-    fifo: Value,
+    fifo: ValueSum,
     /// At standard cost.
-    standard: Value,
+    standard: ValueSum,
     /// By first in, first out, under each account.
-    accounts: BTreeMap<String, Value>,
+    accounts: BTreeMap<String, ValueSum>,
 }
 
 impl Worth {
@@ -30,11 +30,11 @@ impl Worth {
             };
             let fifo = level.valuation().fifo_value();
             let cost = UnitCost::from_decimal(bay.article.unit_cost)?;
-            let standard = Value::of(level.quantity(), cost, shop.currency())?;
-            worth.fifo = worth.fifo.checked_add(fifo)?;
-            worth.standard = worth.standard.checked_add(standard)?;
+            let standard = ValueSum::at_cost(level.quantity(), cost, shop.currency());
+            worth.fifo = worth.fifo.plus(fifo);
+            worth.standard = worth.standard.plus(standard);
             let account = worth.accounts.entry(bay.account().to_owned()).or_default();
-            *account = account.checked_add(fifo)?;
+            *account = account.plus(fifo);
         }
         Ok(worth)
     }
@@ -48,7 +48,7 @@ impl Worth {
         }
     }
 
-    fn under(&self, account: &str) -> Value {
+    fn under(&self, account: &str) -> ValueSum {
         self.accounts.get(account).copied().unwrap_or_default()
     }
 }
@@ -57,16 +57,16 @@ impl Worth {
 /// What it was worth before is not known to a run that continues a posting.
 pub(crate) fn print(shop: &GiftShop, before: Option<&Worth>, after: &Worth) -> Result<(), Failure> {
     let Some(before) = before else {
-        let worth = told(after.fifo, shop.currency())?;
+        let worth = told(after.fifo, shop.currency());
         return Ok(line(format_args!(
             "\nThe stock is worth {worth} after the last posting."
         ))?);
     };
-    let row = |name: &str, before: Value, after: Value| -> Result<Vec<String>, Failure> {
-        let change = after.checked_sub(before)?;
+    let row = |name: &str, before: ValueSum, after: ValueSum| -> Result<Vec<String>, Failure> {
+        let change = after.minus(before);
         let mut cells = vec![name.to_owned()];
         for value in [before, after, change] {
-            cells.push(told(value, shop.currency())?);
+            cells.push(told(value, shop.currency()));
         }
         Ok(cells)
     };
@@ -90,8 +90,8 @@ pub(crate) fn print(shop: &GiftShop, before: Option<&Worth>, after: &Worth) -> R
 }
 
 /// An amount as people write it.
-pub(crate) fn told(value: Value, currency: Currency) -> Result<String, Failure> {
-    Ok(pounds(value.to_money(currency)?.minor()))
+pub(crate) fn told(value: impl Into<ValueSum>, currency: Currency) -> String {
+    pounds(value.into().to_money(currency).minor())
 }
 
 /// Checks that what a posted take says is what the levels say.
@@ -105,10 +105,10 @@ pub(crate) async fn check(
     checks.hold(levels == *posted, || {
         format!("the take says the stock is worth {posted:?}, the levels say {levels:?}")
     });
-    let mut accounts = Value::ZERO;
-    for value in posted.accounts.values() {
-        accounts = accounts.checked_add(*value)?;
-    }
+    let accounts = posted
+        .accounts
+        .values()
+        .fold(ValueSum::ZERO, |sum, value| sum.plus(*value));
     checks.hold(accounts == posted.fifo, || {
         format!(
             "the accounts add up to {accounts}, and not to {}",

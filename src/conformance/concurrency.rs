@@ -124,7 +124,7 @@ pub(super) async fn c13_stale_version_is_conflict_and_version_steps_by_one(
             refused(&*store, &late, &[stale], "an update of another version").await?;
         }
         let found = totals(&*store).await?.adjustment_minor;
-        same(found, minor, "what the refused updates left")?;
+        same(found, minor.into(), "what the refused updates left")?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ pub(super) async fn c14_two_counters_same_line_one_wins(stage: &Stage<'_>) -> Ve
                 let mut changes = changes();
                 changes.update(version, counted(item(1), "1", minor));
                 match commit(&*store, &changes).await {
-                    Ok(_) => Ok(Some(minor)),
+                    Ok(_) => Ok(Some(i128::from(minor))),
                     Err(CommitError::Conflict(_)) => Ok(None),
                     Err(error) => Err(error.into()),
                 }
@@ -200,7 +200,7 @@ pub(super) async fn c18_parallel_deltas_lose_no_increment(stage: &Stage<'_>) -> 
     let expected = each * i64::try_from(TASKS).unwrap_or(0);
     same(
         totals(&*store).await?.adjustment_minor,
-        expected,
+        i128::from(expected),
         "the sum of all increments",
     )?;
     let steps = u64::try_from(expected).unwrap_or(0);

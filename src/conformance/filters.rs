@@ -352,7 +352,7 @@ pub(super) async fn totals_are_those_of_the_list(
                 if let Row::StockTakeItem(row) = row {
                     expected.items += 1;
                     expected.counted += u64::from(row.item.count.is_some());
-                    expected.adjustment_minor += row.item.adjustment_minor();
+                    expected.adjustment_minor += i128::from(row.item.adjustment_minor());
                     expected.versions += row.item.version.get();
                 }
             }
@@ -376,8 +376,8 @@ fn count_totals(rows: &[Row]) -> Result<CountTotals, Wrong> {
         if let Row::InventoryCountItem(row) = row {
             items += 1;
             discrepancies += u64::from(row.variance.is_discrepancy());
-            missing += row.variance.missing_minor();
-            excess += row.variance.excess_minor();
+            missing += i128::from(row.variance.missing_minor());
+            excess += i128::from(row.variance.excess_minor());
         }
     }
     Ok(CountTotals::new(items, discrepancies, missing, excess)?)

@@ -232,6 +232,7 @@ impl<'de> Deserializer<'de> for Source<'_, '_> {
         deserialize_i8 visit_i8: i8, [i8::MIN, 0, i8::MAX], [0, 1];
         deserialize_i16 visit_i16: i16, [i16::MIN, 0, i16::MAX], [0, 1];
         deserialize_i32 visit_i32: i32, [i32::MIN, -1, 0, i32::MAX], [-1, 0, 1];
+        deserialize_i128 visit_i128: i128, [-(1 << 100) - 1, -(1 << 63), 0, 1 << 64, 1 << 100], [-250, -1, 0, 1, 99];
         deserialize_u8 visit_u8: u8, [0, 1, u8::MAX], [0, 1];
         deserialize_u16 visit_u16: u16, [0, 1, u16::MAX], [0, 1];
         deserialize_u32 visit_u32: u32, [0, 1, u32::MAX], [0, 1, 2];
@@ -315,6 +316,10 @@ impl<'de> Deserializer<'de> for Source<'_, '_> {
             "Value" => {
                 let value: Value = read(self.sampler.text(field))?;
                 visitor.visit_newtype_struct(value.units().into_deserializer())
+            }
+            "ValueSum" => {
+                let value: Value = read(self.sampler.text(field))?;
+                visitor.visit_newtype_struct(value.to_string().into_deserializer())
             }
             _ => visitor.visit_newtype_struct(self),
         }

@@ -292,7 +292,7 @@ pub(super) async fn c05_decimal_and_money_round_trip_exactly(stage: &Stage<'_>) 
         let version = line_version(&*store, 1).await?;
         put(&*store, |it| it.update(version, line.clone())).await?;
         let sum = totals(&*store).await?.adjustment_minor;
-        same(sum, minor, "an amount in the minor unit")?;
+        same(sum, minor.into(), "an amount in the minor unit")?;
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ pub(super) async fn c23_read_your_writes_same_and_other_handle(stage: &Stage<'_>
         .await?;
         for reader in [&store, &other] {
             let found = totals(&**reader).await?.adjustment_minor;
-            same(found, minor, "what a handle sees after a commit")?;
+            same(found, minor.into(), "what a handle sees after a commit")?;
             same(
                 line_version(&**reader, 1).await?,
                 step.next(),

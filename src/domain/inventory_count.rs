@@ -213,7 +213,7 @@ pub struct CountResult {
 /// let mut totals = CountTotals::default();
 /// for counted in ["8", "10", "11", "10"] {
 ///     let variance = Variance::of("10".parse()?, counted.parse()?, Some("2.50".parse()?), usd)?;
-///     totals = totals.with(&variance)?;
+///     totals = totals.with(&variance);
 /// }
 /// assert_eq!((totals.items(), totals.discrepancies()), (4, 2));
 /// assert_eq!((totals.missing_minor(), totals.excess_minor(), totals.net_minor()), (500, 250, -250));
@@ -224,8 +224,8 @@ pub struct CountResult {
 pub struct CountTotals {
     items: u64,
     discrepancies: u64,
-    missing_minor: i64,
-    excess_minor: i64,
+    missing_minor: i128,
+    excess_minor: i128,
 }
 
 /// Fraction digits of an accuracy.
@@ -236,14 +236,17 @@ impl CountTotals {
     ///
     /// # Errors
     ///
-    /// [`DecimalError::OutOfRange`] for a negative amount, or more discrepancies than lines.
+    /// [`DecimalError::OutOfRange`] for more discrepancies than lines, and for an amount that is negative or more than
+    /// so many lines can have.
     pub fn new(
         items: u64,
         discrepancies: u64,
-        missing_minor: i64,
-        excess_minor: i64,
+        missing_minor: i128,
+        excess_minor: i128,
     ) -> Result<Self, DecimalError> {
-        if discrepancies > items || missing_minor < 0 || excess_minor < 0 {
+        let most = i128::from(items).saturating_mul(i128::from(i64::MAX));
+        let is_possible = |amount| (0..=most).contains(&amount);
+        if discrepancies > items || !is_possible(missing_minor) || !is_possible(excess_minor) {
             return Err(DecimalError::OutOfRange);
         }
         Ok(Self {
@@ -255,33 +258,26 @@ impl CountTotals {
     }
 
     /// One line more.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfRange`].
-    pub fn with(self, variance: &Variance) -> Result<Self, DecimalError> {
-        self.checked_add(Self {
+    #[must_use]
+    pub fn with(self, variance: &Variance) -> Self {
+        self.and(Self {
             items: 1,
             discrepancies: u64::from(variance.is_discrepancy()),
-            missing_minor: variance.missing_minor(),
-            excess_minor: variance.excess_minor(),
+            missing_minor: variance.missing_minor().into(),
+            excess_minor: variance.excess_minor().into(),
         })
     }
 
-    /// The sum: what is missing in one never hides what is too much in the other.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfRange`].
-    pub fn checked_add(self, other: Self) -> Result<Self, DecimalError> {
-        let lines = |one: u64, more: u64| one.checked_add(more).ok_or(DecimalError::OutOfRange);
-        let money = |one: i64, more: i64| one.checked_add(more).ok_or(DecimalError::OutOfRange);
-        Ok(Self {
-            items: lines(self.items, other.items)?,
-            discrepancies: lines(self.discrepancies, other.discrepancies)?,
-            missing_minor: money(self.missing_minor, other.missing_minor)?,
-            excess_minor: money(self.excess_minor, other.excess_minor)?,
-        })
+    /// The sum: what is missing in one never hides what is too much in the other. It always fits: amounts are wide
+    /// enough for as many lines as can be numbered, each of the largest amount.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            discrepancies: self.discrepancies.saturating_add(other.discrepancies),
+            missing_minor: self.missing_minor.saturating_add(other.missing_minor),
+            excess_minor: self.excess_minor.saturating_add(other.excess_minor),
+        }
     }
 
     /// Lines.
@@ -295,17 +291,17 @@ impl CountTotals {
     }
 
     /// What is missing, in the minor unit; zero or more.
-    pub const fn missing_minor(self) -> i64 {
+    pub const fn missing_minor(self) -> i128 {
         self.missing_minor
     }
 
     /// What is there beyond the book, in the minor unit; zero or more.
-    pub const fn excess_minor(self) -> i64 {
+    pub const fn excess_minor(self) -> i128 {
         self.excess_minor
     }
 
     /// Excess minus missing.
-    pub const fn net_minor(self) -> i64 {
+    pub const fn net_minor(self) -> i128 {
         // Neither is negative, so the difference of the two always fits.
         self.excess_minor.saturating_sub(self.missing_minor)
     }

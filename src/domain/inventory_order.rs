@@ -139,7 +139,7 @@ struct Totals {
     /// Lines.
     items: u64,
     /// The sum of their totals.
-    subtotal_minor: i64,
+    subtotal_minor: i128,
     /// Lines of which something is missing.
     missing: u64,
     /// Lines of which something has come.
@@ -150,24 +150,21 @@ impl Totals {
     fn of(item: &InventoryOrderItem) -> Self {
         Self {
             items: 1,
-            subtotal_minor: item.total_minor(),
+            subtotal_minor: item.total_minor().into(),
             missing: u64::from(item.missing().is_positive()),
             received: u64::from(item.received().is_positive()),
         }
     }
 
-    fn plus(self, item: &InventoryOrderItem) -> Result<Self, DecimalError> {
+    /// A line more. There are at most [`MAX_ORDER_ITEMS`], so that nothing leaves its range.
+    fn plus(self, item: &InventoryOrderItem) -> Self {
         let more = Self::of(item);
-        let sum = |one: u64, more: u64| one.checked_add(more).ok_or(DecimalError::OutOfRange);
-        Ok(Self {
-            items: sum(self.items, more.items)?,
-            subtotal_minor: self
-                .subtotal_minor
-                .checked_add(more.subtotal_minor)
-                .ok_or(DecimalError::OutOfRange)?,
-            missing: sum(self.missing, more.missing)?,
-            received: sum(self.received, more.received)?,
-        })
+        Self {
+            items: self.items.saturating_add(more.items),
+            subtotal_minor: self.subtotal_minor.saturating_add(more.subtotal_minor),
+            missing: self.missing.saturating_add(more.missing),
+            received: self.received.saturating_add(more.received),
+        }
     }
 
     fn minus(self, item: &InventoryOrderItem) -> Result<Self, DecimalError> {
@@ -175,10 +172,7 @@ impl Totals {
         let rest = |one: u64, less: u64| one.checked_sub(less).ok_or(DecimalError::OutOfRange);
         Ok(Self {
             items: rest(self.items, less.items)?,
-            subtotal_minor: self
-                .subtotal_minor
-                .checked_sub(less.subtotal_minor)
-                .ok_or(DecimalError::OutOfRange)?,
+            subtotal_minor: self.subtotal_minor.saturating_sub(less.subtotal_minor),
             missing: rest(self.missing, less.missing)?,
             received: rest(self.received, less.received)?,
         })
@@ -268,7 +262,7 @@ impl InventoryOrder {
     }
 
     /// The sum of its lines' totals, in the minor unit.
-    pub const fn subtotal_minor(&self) -> i64 {
+    pub const fn subtotal_minor(&self) -> i128 {
         self.totals.subtotal_minor
     }
 
@@ -456,7 +450,7 @@ impl InventoryOrder {
     /// # Errors
     ///
     /// [`TransitionError::Rule`]: `other_order`, `other_line` when it is not the next one or has received
-    /// something, `too_many_lines` beyond [`MAX_ORDER_ITEMS`], `out_of_range` when the subtotal does not fit.
+    /// something, `too_many_lines` beyond [`MAX_ORDER_ITEMS`].
     pub fn add_item(
         &self,
         item: &InventoryOrderItem,
@@ -473,7 +467,7 @@ impl InventoryOrder {
                 message: "the order has as many lines as it can have",
             });
         }
-        let next = self.edit(Command::AddItem, self.totals.plus(item)?, stamp.at)?;
+        let next = self.edit(Command::AddItem, self.totals.plus(item), stamp.at)?;
         Ok(Self {
             last_line: item.line(),
             ..next
@@ -486,7 +480,7 @@ impl InventoryOrder {
     /// # Errors
     ///
     /// [`TransitionError::Rule`]: `other_order`, `other_line` when the two are not the same line with the same
-    /// receipts, `out_of_range` when the subtotal does not fit.
+    /// receipts, `out_of_range` when they are not lines of this order's totals.
     pub fn update_item(
         &self,
         before: &InventoryOrderItem,
@@ -502,7 +496,7 @@ impl InventoryOrder {
         if before == after {
             return Ok(self.clone());
         }
-        let totals = self.totals.minus(before)?.plus(after)?;
+        let totals = self.totals.minus(before)?.plus(after);
         self.edit(Command::UpdateItem, totals, stamp.at)
     }
 
@@ -586,7 +580,7 @@ impl InventoryOrder {
             if !lines.insert(receipt.before().id()) {
                 return Err(OTHER_LINE);
             }
-            totals = totals.minus(receipt.before())?.plus(receipt.after())?;
+            totals = totals.minus(receipt.before())?.plus(receipt.after());
         }
         let command = if totals.missing == 0 {
             Command::ReceiveRest

@@ -107,7 +107,7 @@ pub enum OrderItemError {
         quantity: Quantity,
     },
     /// The line's total, or what it has received, would leave its range.
-    #[error("the line would leave its range")]
+    #[error("the line's total, or what it has received, would leave its range")]
     OutOfRange,
 }
 

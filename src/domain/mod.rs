@@ -33,6 +33,7 @@ mod transition;
 mod unit_cost;
 mod valuation;
 mod value;
+mod value_sum;
 mod variance;
 
 pub use actor::{Actor, Role, SiteAccess, UserSummary};
@@ -96,4 +97,5 @@ pub use transition::{Edge, Machine, TransitionError};
 pub use unit_cost::UnitCost;
 pub use valuation::{CostLayer, CostPart, Costing, Pick, PutIn, Valuation};
 pub use value::Value;
+pub use value_sum::ValueSum;
 pub use variance::Variance;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Currency, DecimalError};
 
-/// An amount of money: whole minor units of one currency (pence, cents, yen).
+/// An amount of money: whole minor units of one currency (pence, cents, yen). It is wide enough for the sum of any
+/// number of lines.
 ///
 /// # Example
 ///
@@ -19,7 +20,7 @@ use super::{Currency, DecimalError};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
-    minor: i64,
+    minor: i128,
     currency: Currency,
 }
 
@@ -37,7 +38,7 @@ pub enum MoneyError {
 
 impl Money {
     /// So many minor units.
-    pub const fn new(minor: i64, currency: Currency) -> Self {
+    pub const fn new(minor: i128, currency: Currency) -> Self {
         Self { minor, currency }
     }
 
@@ -47,7 +48,7 @@ impl Money {
     }
 
     /// The minor units.
-    pub const fn minor(self) -> i64 {
+    pub const fn minor(self) -> i128 {
         self.minor
     }
 
@@ -56,9 +57,30 @@ impl Money {
         self.currency
     }
 
-    /// The amount in major units.
-    pub fn to_decimal(self) -> rust_decimal::Decimal {
-        rust_decimal::Decimal::new(self.minor, self.currency.minor_digits())
+    /// The amount in major units, as text, with all digits that the currency has.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::domain::Money;
+    ///
+    /// assert_eq!(Money::new(-5, "gbp".parse()?).major(), "-0.05");
+    /// assert_eq!(Money::new(1_999, "jpy".parse()?).major(), "1999");
+    /// # Ok::<(), stocktake::domain::UnknownCurrency>(())
+    /// ```
+    pub fn major(self) -> String {
+        let digits = self.currency.minor_digits();
+        let minor_in_major = 10_u128.saturating_pow(digits);
+        let minor = self.minor.unsigned_abs();
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let whole = minor.checked_div(minor_in_major).unwrap_or_default();
+        match (digits, minor.checked_rem(minor_in_major)) {
+            (1.., Some(rest)) => {
+                let width = usize::try_from(digits).unwrap_or_default();
+                format!("{sign}{whole}.{rest:0width$}")
+            }
+            (_, _) => format!("{sign}{whole}"),
+        }
     }
 
     /// The sum of two amounts of one currency.
@@ -80,6 +102,6 @@ impl Money {
 
 impl std::fmt::Display for Money {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.to_decimal(), self.currency)
+        write!(f, "{} {}", self.major(), self.currency)
     }
 }

@@ -166,7 +166,7 @@ pub enum StockError {
         occurred_at: Timestamp,
     },
     /// The level, or its value, would leave the range of its type.
-    #[error("the level would leave its range")]
+    #[error("what is on hand, or its value, would leave its range")]
     OutOfRange,
 }
 

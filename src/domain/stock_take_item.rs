@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Move, Product, Quantity,
     StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId, Timestamp, UnitCost, UserId,
-    Value, Variance,
+    Value, ValueSum, Variance,
 };
 
 impl StockTakeItemId {
@@ -107,7 +107,7 @@ pub enum CountError {
         quantity: Quantity,
     },
     /// The sum or its value leaves the range.
-    #[error("the count would leave its range")]
+    #[error("the counted quantity, or the value of its variance, would leave its range")]
     OutOfRange,
 }
 
@@ -141,7 +141,7 @@ pub struct LinePosting {
     /// The cost layers after posting.
     pub layers: Vec<CostLayer>,
     /// What is on hand, at standard cost.
-    pub standard_value: Value,
+    pub standard_value: ValueSum,
     /// What is on hand, by first in, first out.
     pub fifo_value: Value,
 }

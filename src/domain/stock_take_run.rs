@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Code, JobId, LineProblem, Note, Stamp, StockKey, StockTakeId, StockTakeItemId, Timestamp,
-    UserSummary, Value,
+    UserSummary, ValueSum,
 };
 
 /// Lines on their way into a take.
@@ -102,13 +102,13 @@ pub struct PostingResult {
     /// Lines that wait to be posted again or dismissed.
     pub unposted: u64,
     /// The sum of the lines' adjustments in the minor unit.
-    pub adjustment_minor: i64,
+    pub adjustment_minor: i128,
     /// What the whole scope is worth at standard cost.
-    pub standard_value: Value,
+    pub standard_value: ValueSum,
     /// What the whole scope is worth by first in, first out.
-    pub fifo_value: Value,
+    pub fifo_value: ValueSum,
     /// The same (first in, first out) by account; products without one are under the empty account.
-    pub accounts: BTreeMap<String, Value>,
+    pub accounts: BTreeMap<String, ValueSum>,
 }
 
 /// A posting that was refused because of lines that can't be posted.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 use super::fixed::{Inner, SCALE, divide_rounded};
-use super::{Currency, DecimalError, Money, Quantity, UnitCost};
+use super::{Currency, DecimalError, Money, Quantity, UnitCost, ValueSum};
 
 /// An exact amount in a site's currency (major units), with more digits than money has.
 ///
@@ -21,7 +21,7 @@ use super::{Currency, DecimalError, Money, Quantity, UnitCost};
 /// let gbp: Currency = "gbp".parse()?;
 /// let value = Value::of("3".parse()?, "0.335".parse::<UnitCost>()?, gbp)?;
 /// assert_eq!(value.to_string(), "1.005");
-/// assert_eq!(value.to_money(gbp)?.minor(), 101);
+/// assert_eq!(value.to_money(gbp).minor(), 101);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,8 @@ pub struct Value(i128);
 
 /// Fraction digits of the representation: six beyond the four that ISO 4217 has at most.
 const DIGITS: u32 = 10;
-const UNIT: i128 = 10_i128.pow(DIGITS);
+/// Units of the representation in one major unit.
+pub(super) const UNIT: i128 = 10_i128.pow(DIGITS);
 const MAX: i128 = 10_i128.pow(17) * UNIT;
 /// Digits kept beyond the currency's own.
 const EXTRA_DIGITS: u32 = 6;
@@ -39,7 +40,6 @@ impl Value {
     pub const ZERO: Self = Self(0);
 
     /// How many units of 10^-10.
-    #[cfg(feature = "conformance")]
     pub(crate) const fn units(self) -> i128 {
         self.0
     }
@@ -52,16 +52,18 @@ impl Value {
         }
     }
 
-    /// Rounds units of 10^-`digits` to the digits that are kept for the currency.
-    fn kept(numerator: i128, denominator: i128, currency: Currency) -> Result<Self, DecimalError> {
-        let drop = DIGITS.saturating_sub(currency.minor_digits().saturating_add(EXTRA_DIGITS));
-        let step = 10_i128.checked_pow(drop).ok_or(DecimalError::OutOfRange)?;
-        denominator
-            .checked_mul(step)
-            .and_then(|denominator| divide_rounded(numerator, denominator))
-            .and_then(|kept| kept.checked_mul(step))
-            .ok_or(DecimalError::OutOfRange)
-            .and_then(Self::bounded)
+    /// How many units the last digit is that is kept for a currency.
+    const fn step(currency: Currency) -> i128 {
+        let kept = currency.minor_digits().saturating_add(EXTRA_DIGITS);
+        10_i128.saturating_pow(DIGITS.saturating_sub(kept))
+    }
+
+    /// How many units a quantity is worth at a unit cost, which may be more than a value holds.
+    pub(super) fn units_at(quantity: Quantity, cost: UnitCost, currency: Currency) -> Option<i128> {
+        // Millionths times millionths are 12 digits; the representation has 10.
+        let step = Self::step(currency);
+        let product = i128::from(quantity.micros()).checked_mul(i128::from(cost.micros()))?;
+        divide_rounded(product, step.checked_mul(100)?)?.checked_mul(step)
     }
 
     /// Quantity times unit cost, signed as the quantity is.
@@ -74,11 +76,9 @@ impl Value {
         cost: UnitCost,
         currency: Currency,
     ) -> Result<Self, DecimalError> {
-        // Millionths times millionths are 12 digits; the representation has 10.
-        let product = i128::from(quantity.micros())
-            .checked_mul(i128::from(cost.micros()))
-            .ok_or(DecimalError::OutOfRange)?;
-        Self::kept(product, 100, currency)
+        Self::units_at(quantity, cost, currency)
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
     }
 
     /// The part of this value that belongs to `part` of `whole` units. The whole gets all of it.
@@ -95,11 +95,36 @@ impl Value {
         if part == whole && !whole.is_zero() {
             return Ok(self);
         }
-        let (whole, part) = (i128::from(whole.micros()), i128::from(part.micros()));
-        match self.0.checked_mul(part) {
-            Some(numerator) => Self::kept(numerator, whole, currency),
-            None => Err(DecimalError::OutOfRange),
-        }
+        self.share_units(part.micros().into(), whole.micros().into(), currency)
+            .ok_or(DecimalError::OutOfRange)
+            .and_then(Self::bounded)
+    }
+
+    /// The value times `part`, which alone may leave the range, is never made: what each of `whole` gets is, and what
+    /// is left over.
+    fn share_units(self, part: i128, whole: i128, currency: Currency) -> Option<i128> {
+        let sign = [self.0, part, whole]
+            .iter()
+            .map(|it| it.signum())
+            .product::<i128>();
+        let (value, part, whole) = (self.0.abs(), part.abs(), whole.abs());
+        let step = Self::step(currency);
+        // The share is so many units, and so many parts of `whole` of one more.
+        let over = value.checked_rem(whole)?.checked_mul(part)?;
+        let units = value
+            .checked_div(whole)?
+            .checked_mul(part)?
+            .checked_add(over.checked_div(whole)?)?;
+        let rest = units
+            .checked_rem(step)?
+            .checked_mul(whole)?
+            .checked_add(over.checked_rem(whole)?)?;
+        let is_half = rest.checked_mul(2)? >= step.checked_mul(whole)?;
+        units
+            .checked_div(step)?
+            .checked_add(i128::from(is_half))?
+            .checked_mul(step)?
+            .checked_mul(sign)
     }
 
     /// This value spread over `quantity` units: the cost of one, rounded to six digits, never below zero.
@@ -170,19 +195,8 @@ impl Value {
     }
 
     /// Rounded half away from zero to the currency's minor unit: the one rounding on the way out.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfRange`] when the minor units don't fit.
-    pub fn to_money(self, currency: Currency) -> Result<Money, DecimalError> {
-        let step = 10_i128
-            .checked_pow(DIGITS.saturating_sub(currency.minor_digits()))
-            .ok_or(DecimalError::OutOfRange)?;
-        let minor = divide_rounded(self.0, step).ok_or(DecimalError::OutOfRange)?;
-        Ok(Money::new(
-            i64::try_from(minor).map_err(|_| DecimalError::OutOfRange)?,
-            currency,
-        ))
+    pub fn to_money(self, currency: Currency) -> Money {
+        ValueSum::from(self).to_money(currency)
     }
 
     /// The exact decimal in major units, without trailing zeros.

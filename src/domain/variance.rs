@@ -46,11 +46,11 @@ impl Variance {
             Some(cost) => Value::of(quantity, cost, currency)?,
             None => Value::ZERO,
         };
-        let minor = value.to_money(currency)?.minor();
         // What is missing is told without its sign: the magnitude must exist.
-        if minor.checked_abs().is_none() {
-            return Err(DecimalError::OutOfRange);
-        }
+        let minor = i64::try_from(value.to_money(currency).minor())
+            .ok()
+            .filter(|minor| minor.checked_abs().is_some())
+            .ok_or(DecimalError::OutOfRange)?;
         Ok(Self {
             expected,
             counted,

@@ -243,13 +243,15 @@ impl CountSums {
         *excess_minor = excess_minor.saturating_sub(i128::from(variance.excess_minor()));
     }
 
-    /// The totals to hand out, unless a sum does not fit.
+    /// The totals to hand out.
     fn totals(&self) -> Result<CountTotals, StoreError> {
         let corrupt = || StoreError::new(StoreErrorKind::Corrupt, "inventory_count_totals");
-        let fitting = |sum: i128| i64::try_from(sum).map_err(|cause| corrupt().because(cause));
-        let missing = fitting(self.missing_minor)?;
-        let excess = fitting(self.excess_minor)?;
-        CountTotals::new(self.items, self.discrepancies, missing, excess)
-            .map_err(|cause| corrupt().because(cause))
+        CountTotals::new(
+            self.items,
+            self.discrepancies,
+            self.missing_minor,
+            self.excess_minor,
+        )
+        .map_err(|cause| corrupt().because(cause))
     }
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, Completion, CountItemPosting, CountMoment, CountResult, DecimalError,
-    IncomingCost, InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move,
-    MovementPolicy, Note, Pick, Quantity, REFUSED_LINES_TOLD, RefusedCountItem, Settlement,
-    StockAdjustment, StockEvent, StockEventId, StockEventKind, StockKey, StockLevel, Terms, settle,
-    variance_minor,
+    Cause, Change, Completion, CountItemPosting, CountMoment, CountResult, IncomingCost,
+    InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move, MovementPolicy, Note, Pick,
+    Quantity, REFUSED_LINES_TOLD, RefusedCountItem, Settlement, StockAdjustment, StockEvent,
+    StockEventId, StockEventKind, StockKey, StockLevel, Terms, settle, variance_minor,
 };
 use crate::store::Versioned;
 
@@ -202,9 +201,9 @@ impl Decided {
     }
 
     /// Adds the line to what the count comes to.
-    pub(super) fn tallied(&self, result: CountResult) -> Result<CountResult, DecimalError> {
+    pub(super) fn tallied(&self, result: CountResult) -> CountResult {
         let mut result = CountResult {
-            totals: result.totals.with(&self.item.variance)?,
+            totals: result.totals.with(&self.item.variance),
             ..result
         };
         let counter = match self.outcome() {
@@ -212,10 +211,10 @@ impl Decided {
             Some(LineOutcome::Superseded { .. }) => &mut result.superseded,
             Some(LineOutcome::Unposted { .. }) => &mut result.unposted,
             Some(LineOutcome::Confirmed | LineOutcome::Uncounted | LineOutcome::Dismissed)
-            | None => return Ok(result),
+            | None => return result,
         };
         *counter = counter.saturating_add(1);
-        Ok(result)
+        result
     }
 
     /// Tells a line that can't be posted; only the first ones are told one by one.

@@ -210,7 +210,7 @@ impl<'a> InventoryCounts<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for the site, [`Error::Invalid`] when the sums leave their range; failures of the store.
+    /// [`Error::NotFound`] for the site; failures of the store.
     pub async fn summary(
         &self,
         caller: &Caller,
@@ -235,7 +235,7 @@ impl<'a> InventoryCounts<'a> {
                 .await?;
             for result in counts.items.iter().filter_map(|read| read.value.result()) {
                 summary.counts = summary.counts.saturating_add(1);
-                summary.totals = summary.totals.checked_add(result.totals)?;
+                summary.totals = summary.totals.and(result.totals);
             }
             match counts.next {
                 Some(next) => page = PageRequest::after(next, MAX_PAGE),

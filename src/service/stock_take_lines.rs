@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, CostLayer, CountMoment, DecimalError, IncomingCost, LineOutcome, LinePosting,
-    LineProblem, MovementPolicy, Pick, PostingResult, Product, Quantity, Run, Settlement, Site,
-    Stamp, StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
-    UnitCost, Value, settle, variance_minor,
+    Cause, Change, CostLayer, CountMoment, IncomingCost, LineOutcome, LinePosting, LineProblem,
+    MovementPolicy, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp,
+    StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
+    UnitCost, Value, ValueSum, settle, variance_minor,
 };
 
 use super::serial_marks::SerialMarks;
@@ -231,11 +231,9 @@ impl Line<'_> {
     }
 }
 
-fn standard_value(product: &Product, on_hand: Quantity, site: &Site) -> Value {
+fn standard_value(product: &Product, on_hand: Quantity, site: &Site) -> ValueSum {
     let cost = product.unit_cost.unwrap_or(UnitCost::ZERO);
-    // A product of two values within their ranges that is itself out of range is shown as nothing: the
-    // posting must not fail for what is only shown.
-    Value::of(on_hand, cost, site.currency).unwrap_or(Value::ZERO)
+    ValueSum::at_cost(on_hand, cost, site.currency)
 }
 
 /// Adds a line to what the posting comes to; of a line that was left over, its earlier values are in it
@@ -244,9 +242,9 @@ pub(super) fn tally(
     result: &mut PostingResult,
     item: &StockTakeItem,
     before: Option<&LinePosting>,
-) -> Result<(), DecimalError> {
+) {
     let Some(posting) = &item.posting else {
-        return Ok(());
+        return;
     };
     let counter = match posting.outcome {
         LineOutcome::Adjusted => &mut result.adjusted,
@@ -258,22 +256,21 @@ pub(super) fn tally(
     *counter = counter.saturating_add(1);
     result.adjustment_minor = result
         .adjustment_minor
-        .checked_add(posting.adjustment_minor)
-        .ok_or(DecimalError::OutOfRange)?;
-    let (was_standard, was_fifo) = before.map_or((Value::ZERO, Value::ZERO), |before| {
+        .saturating_add(posting.adjustment_minor.into());
+    let (was_standard, was_fifo) = before.map_or((ValueSum::ZERO, Value::ZERO), |before| {
         (before.standard_value, before.fifo_value)
     });
-    let fifo = posting.fifo_value.checked_sub(was_fifo)?;
+    let tallied = |sum: ValueSum| sum.plus(posting.fifo_value).minus(was_fifo);
     result.standard_value = result
         .standard_value
-        .checked_add(posting.standard_value.checked_sub(was_standard)?)?;
-    result.fifo_value = result.fifo_value.checked_add(fifo)?;
+        .plus(posting.standard_value)
+        .minus(was_standard);
+    result.fifo_value = tallied(result.fifo_value);
     let account = item
         .product
         .account
         .as_ref()
         .map_or("", |account| account.as_str());
     let sum = result.accounts.entry(account.to_owned()).or_default();
-    *sum = sum.checked_add(fifo)?;
-    Ok(())
+    *sum = tallied(*sum);
 }

@@ -7,8 +7,8 @@
 //! it, and however often, each line is posted once.
 
 use crate::domain::{
-    DecimalError, JobId, LineOutcome, LinePosting, LineProblem, PostingOptions, REFUSED_LINES_TOLD,
-    Refusal, RefusedLine, Run, RunStage, Site, Stamp, StockTake, StockTakeId, StockTakeItem,
+    JobId, LineOutcome, LinePosting, LineProblem, PostingOptions, REFUSED_LINES_TOLD, Refusal,
+    RefusedLine, Run, RunStage, Site, Stamp, StockTake, StockTakeId, StockTakeItem,
     StockTakeItemId, StockTakeState,
 };
 use crate::store::{
@@ -319,7 +319,7 @@ impl Stocktake {
                     .posting
                     .as_ref()
                     .filter(|_| run.stage == RunStage::LeftOver);
-                tally(&mut next_run.tally, &posting.item, before).map_err(|_| out_of_range())?;
+                tally(&mut next_run.tally, &posting.item, before);
                 decided.push((line.version, posting));
             }
         }
@@ -385,10 +385,6 @@ impl Stocktake {
         });
         Ok(matches!(step.await?, Step::Done(_)))
     }
-}
-
-pub(super) fn out_of_range() -> Error {
-    Error::from(DecimalError::OutOfRange)
 }
 
 /// The header after a chunk: further, in the next stage, or over.

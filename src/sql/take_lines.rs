@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::store::{
     ArticleColumn, ArticleSort, CountedLine, CountingView, List, Page, PageRequest, Ranked,
     RecordKey, SortValue, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
-    StoreErrorKind, Version, Versioned,
+    Version, Versioned,
 };
 
 /// A line's place: its number and its id.
@@ -240,11 +240,10 @@ pub(crate) async fn totals<S: Snapshot>(
         listing.walk(s, &narrowed, None, look).await?;
     }
     let (items, counted, adjustment, versions) = sums;
-    let corrupt = StoreError::new(StoreErrorKind::Corrupt, s.operation());
     Ok(StockTakeTotals {
         items,
         counted,
-        adjustment_minor: i64::try_from(adjustment).map_err(|cause| corrupt.because(cause))?,
+        adjustment_minor: adjustment,
         versions,
     })
 }

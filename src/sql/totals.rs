@@ -210,7 +210,7 @@ pub(super) async fn of_take<S: Snapshot>(
     Ok(StockTakeTotals {
         items: number(all)?,
         counted: number(counted)?,
-        adjustment_minor: i64::try_from(adjustment).map_err(|cause| corrupt().because(cause))?,
+        adjustment_minor: adjustment,
         versions: number(versions)?,
     })
 }
@@ -246,12 +246,6 @@ pub(super) async fn of_count<S: Snapshot>(
     let [items, discrepancies, missing, excess] = sums;
     let corrupt = || StoreError::new(StoreErrorKind::Corrupt, "inventory_count_totals");
     let number = |sum: i128| u64::try_from(sum).map_err(|cause| corrupt().because(cause));
-    let amount = |sum: i128| i64::try_from(sum).map_err(|cause| corrupt().because(cause));
-    CountTotals::new(
-        number(items)?,
-        number(discrepancies)?,
-        amount(missing)?,
-        amount(excess)?,
-    )
-    .map_err(|cause| corrupt().because(cause))
+    CountTotals::new(number(items)?, number(discrepancies)?, missing, excess)
+        .map_err(|cause| corrupt().because(cause))
 }

@@ -433,7 +433,7 @@ pub struct StockTakeTotals {
     /// Of these, counted.
     pub counted: u64,
     /// The sum of the lines' adjustments, each rounded to the minor unit.
-    pub adjustment_minor: i64,
+    pub adjustment_minor: i128,
     /// The sum of the lines' versions: with the number of lines and the take's last line it tells whether any
     /// line has changed.
     pub versions: u64,

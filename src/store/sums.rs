@@ -101,7 +101,7 @@ impl TakeSums {
         Ok(StockTakeTotals {
             items: self.lines(),
             counted: counted.lines,
-            adjustment_minor: i64::try_from(adjustment).map_err(corrupt)?,
+            adjustment_minor: adjustment,
             versions: u64::try_from(versions).map_err(corrupt)?,
         })
     }

@@ -417,9 +417,9 @@ async fn check(shop: &Shop) {
             .iter()
             .filter(|line| line.item.value.count.is_some())
             .count();
-        let minor: i64 = lines
+        let minor: i128 = lines
             .iter()
-            .map(|line| line.item.value.adjustment_minor())
+            .map(|line| i128::from(line.item.value.adjustment_minor()))
             .sum();
         let totals = summary.totals;
         assert_eq!(totals.items, u64::try_from(lines.len()).unwrap());
@@ -479,9 +479,9 @@ async fn check(shop: &Shop) {
             .await
             .unwrap()
             .items;
-        let subtotal: i64 = lines
+        let subtotal: i128 = lines
             .iter()
-            .map(stocktake::domain::InventoryOrderItem::total_minor)
+            .map(|line| i128::from(line.total_minor()))
             .sum();
         assert_eq!(order.subtotal_minor(), subtotal);
         assert_eq!(order.item_count(), u64::try_from(lines.len()).unwrap());

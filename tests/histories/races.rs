@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use stocktake::domain::{
     Code, CountEntry, LedgerEntry, LineOutcome, MovementPolicy, PostingOptions, Quantity, Site,
     SiteId, StockEvent, StockEventKind, StockKey, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, StockTakeState, Tracking, Value,
+    StockTakeItemId, StockTakeState, Tracking, Value, ValueSum,
 };
 use stocktake::jobs::Worker;
 use stocktake::memory::MemoryStore;
@@ -1498,14 +1498,15 @@ fn assert_result_is_of_the_lines(world: &World) {
         number(|outcome| matches!(outcome, LineOutcome::Uncounted | LineOutcome::Dismissed));
     assert_eq!(result.uncounted, uncounted);
     let minor: i64 = lines.iter().map(StockTakeItem::adjustment_minor).sum();
-    assert_eq!(result.adjustment_minor, minor);
-    let sum_of = |value: fn(&stocktake::domain::LinePosting) -> Value| {
+    assert_eq!(result.adjustment_minor, i128::from(minor));
+    let sum_of = |value: fn(&stocktake::domain::LinePosting) -> ValueSum| {
         let postings = lines.iter().filter_map(|line| line.posting.as_ref());
-        postings.fold(Value::ZERO, |sum, posting| {
-            sum.checked_add(value(posting)).unwrap()
-        })
+        postings.fold(ValueSum::ZERO, |sum, posting| sum.plus(value(posting)))
     };
-    assert_eq!(result.fifo_value, sum_of(|posting| posting.fifo_value));
+    assert_eq!(
+        result.fifo_value,
+        sum_of(|posting| posting.fifo_value.into())
+    );
     assert_eq!(
         result.standard_value,
         sum_of(|posting| posting.standard_value)

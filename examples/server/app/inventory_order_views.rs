@@ -26,7 +26,7 @@ pub(super) struct OrderView {
     #[schema(required)]
     supplier_email: Option<String>,
     /// In minor units.
-    subtotal: i64,
+    subtotal: i128,
     currency: String,
     /// How many lines.
     item_count: u64,

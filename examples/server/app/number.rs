@@ -6,28 +6,28 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use stocktake::documents::read_number;
-use stocktake::domain::{Currency, DecimalError, Money, Quantity, UnitCost, Value};
+use stocktake::domain::{Currency, DecimalError, Money, Quantity, UnitCost, Value, ValueSum};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// An exact number on its way out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Number(Decimal);
+/// An exact number on its way out: its digits, of which there may be more than any number type has.
+#[derive(Clone, Debug)]
+pub(super) struct Number(String);
 
 impl Number {
     /// An amount in major units, rounded once to the currency's minor unit.
-    pub(super) fn rounded(value: Value, currency: Currency) -> Option<Self> {
-        value.to_money(currency).ok().map(Self::from)
+    pub(super) fn rounded(value: ValueSum, currency: Currency) -> Self {
+        value.to_money(currency).into()
     }
 
     /// So many minor units, in major units.
-    pub(super) fn major(minor: i64, currency: Currency) -> Self {
-        Money::new(minor, currency).into()
+    pub(super) fn major(minor: impl Into<i128>, currency: Currency) -> Self {
+        Money::new(minor.into(), currency).into()
     }
 
     /// A cost in minor units, exactly.
     pub(super) fn minor(cost: UnitCost, currency: Currency) -> Self {
-        Self(cost.in_minor_units(currency))
+        cost.in_minor_units(currency).into()
     }
 }
 
@@ -36,24 +36,33 @@ macro_rules! numbers {
     ($($type:ty),+ $(,)?) => {$(
         impl From<$type> for Number {
             fn from(value: $type) -> Self {
-                Self(value.to_decimal())
+                value.to_decimal().into()
             }
         }
     )+};
 }
 
-numbers!(Quantity, UnitCost, Value, Money);
+numbers!(Quantity, UnitCost, Value);
+
+impl From<Money> for Number {
+    fn from(money: Money) -> Self {
+        let major = money.major();
+        Self(match major.contains('.') {
+            true => major.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            false => major,
+        })
+    }
+}
 
 impl From<Decimal> for Number {
     fn from(value: Decimal) -> Self {
-        Self(value)
+        Self(value.normalize().to_string())
     }
 }
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.0.normalize().to_string();
-        RawValue::from_string(text)
+        RawValue::from_string(self.0.clone())
             .map_err(S::Error::custom)?
             .serialize(serializer)
     }

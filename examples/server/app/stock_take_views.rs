@@ -131,7 +131,7 @@ pub(super) struct TotalsView {
     counted: u64,
     uncounted: u64,
     /// In minor units.
-    total_adjustment_value: i64,
+    total_adjustment_value: i128,
     currency: String,
 }
 

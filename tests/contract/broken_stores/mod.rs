@@ -161,4 +161,5 @@ static MUTANTS: &[Mutant] = mutants! {
     "M112" queue::RefusedSucceeds: "q09";
     "M113" commits::Deadlock: "r04_opposite";
     "M114" values::BackwardMarks: "r09_serial";
+    "M115" lists::NarrowTotals: "c36";
 };

@@ -523,7 +523,7 @@ async fn c13_stale_version_is_conflict_and_version_steps_by_one() {
             conflicts(&store, &changes).await,
             [Conflict::Stale { key, actual }]
         );
-        assert_eq!(totals(&store).await.adjustment_minor, n);
+        assert_eq!(totals(&store).await.adjustment_minor, i128::from(n));
     }
     let site_key = RecordKey::Site(SITE);
     commit(&store, |it| it.update(V1, site())).await;

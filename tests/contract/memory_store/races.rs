@@ -116,7 +116,7 @@ async fn c18_parallel_deltas_lose_no_increment() {
     }
     counters.join_all().await;
     let expected = EACH * i64::try_from(TASKS).unwrap();
-    assert_eq!(totals(&store).await.adjustment_minor, expected);
+    assert_eq!(totals(&store).await.adjustment_minor, i128::from(expected));
 }
 
 /// The header, the line and the level of a view are of one moment.

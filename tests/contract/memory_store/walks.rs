@@ -414,7 +414,7 @@ proptest! {
             prop_assert_eq!(totals, StockTakeTotals {
                 items: count,
                 counted: u64::try_from(counted).unwrap(),
-                adjustment_minor: expected.iter().map(|line| line.adjustment_minor()).sum(),
+                adjustment_minor: expected.iter().map(|line| i128::from(line.adjustment_minor())).sum(),
                 // The model does not count versions; `memory_document_lists.rs` does.
                 versions: totals.versions,
             });

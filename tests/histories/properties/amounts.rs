@@ -1,7 +1,7 @@
 //! Quantities in millionths, and what they are worth in units of 10^-10, as plain integers: the model counts for
 //! itself.
 
-use stocktake::domain::{Quantity, Timestamp, UnitCost, Value};
+use stocktake::domain::{Quantity, Timestamp, UnitCost, Value, ValueSum};
 
 pub(crate) const ONE: i64 = 1_000_000;
 
@@ -12,6 +12,11 @@ pub(crate) fn units(value: Value) -> i128 {
     let mut decimal = value.to_decimal();
     decimal.rescale(10);
     decimal.mantissa()
+}
+
+/// The units of a sum, which here is not beyond what one value can be.
+pub(crate) fn units_of_sum(sum: ValueSum) -> i128 {
+    sum.to_string().parse().map_or(i128::MAX, units)
 }
 
 /// Half away from zero.

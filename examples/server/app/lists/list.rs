@@ -48,8 +48,7 @@ pub(super) struct Stocktake {
 struct Account {
     /// Empty for products without one.
     account: String,
-    #[schema(required)]
-    value: Option<Number>,
+    value: Number,
 }
 
 impl StocktakesResponse {
@@ -85,10 +84,10 @@ impl Stocktake {
                     "FINISHED"
                 }
             },
-            stock_value_fifo: result.and_then(|result| money(result.fifo_value)),
-            stock_value: result.and_then(|result| money(result.standard_value)),
+            stock_value_fifo: result.map(|result| money(result.fifo_value)),
+            stock_value: result.map(|result| money(result.standard_value)),
             accounts: result.map(|result| {
-                let account = |(account, value): (&String, &stocktake::domain::Value)| Account {
+                let account = |(account, value): (&String, &stocktake::domain::ValueSum)| Account {
                     account: account.clone(),
                     value: money(*value),
                 };

@@ -13,7 +13,7 @@ use stocktake::store::{
     StockTakeItemFilter,
 };
 
-use super::super::amounts::ONE;
+use super::super::amounts::{ONE, units_of_sum};
 use super::super::stock::Stock;
 use super::super::takes::Outcome;
 use super::{Case, told, units};
@@ -221,7 +221,7 @@ impl Case {
         ensure!(
             totals.items == lines
                 && totals.counted == counted
-                && totals.adjustment_minor == model.adjustment(),
+                && totals.adjustment_minor == i128::from(model.adjustment()),
             "{lines} lines, {counted} counted, {} of adjustments: {totals:?}",
             model.adjustment()
         );
@@ -255,7 +255,7 @@ impl Case {
             // What was given up counts as not counted.
             && result.uncounted == came_to(Outcome::Uncounted) + came_to(Outcome::Dismissed)
             && result.unposted == came_to(Outcome::Unposted)
-            && result.adjustment_minor == model.adjustment();
+            && result.adjustment_minor == i128::from(model.adjustment());
         ensure!(right, "not what the lines come to: {result:?}");
         let fifo: i128 = items
             .values()
@@ -263,10 +263,14 @@ impl Case {
             .map(|posting| units(posting.fifo_value))
             .sum();
         ensure!(
-            units(result.fifo_value) == fifo,
+            units_of_sum(result.fifo_value) == fifo,
             "the lines are worth {fifo}: {result:?}"
         );
-        let accounts: i128 = result.accounts.values().map(|value| units(*value)).sum();
+        let accounts: i128 = result
+            .accounts
+            .values()
+            .map(|value| units_of_sum(*value))
+            .sum();
         ensure!(accounts == fifo, "the accounts are worth {accounts}");
         Ok(())
     }
@@ -499,7 +503,7 @@ impl Case {
         ensure!(
             totals.items == u64::try_from(all.len()).unwrap()
                 && totals.counted == counted
-                && totals.adjustment_minor == minor,
+                && totals.adjustment_minor == i128::from(minor),
             "the totals are not those of the lines: {totals:?}"
         );
         let wanted = self.takes[&id].lines.values().filter(|line| {
