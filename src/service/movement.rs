@@ -31,13 +31,13 @@ pub enum Movement {
         /// How many.
         quantity: Quantity,
     },
-    /// A customer brings goods back: they come in at the cost they left with.
+    /// A customer brings goods back, to whatever stock place: they come in at the cost they left with.
     CustomerReturn {
         /// Where to.
         key: StockKey,
-        /// How many; not more than left.
+        /// How many; not more than left and have not come back.
         quantity: Quantity,
-        /// The issue with which they left.
+        /// The issue with which they left: of the same product, variant, batch and serial number.
         of: StockEventId,
     },
     /// Goods go back to the supplier: the oldest, or those of a receipt.
@@ -46,7 +46,8 @@ pub enum Movement {
         key: StockKey,
         /// How many.
         quantity: Quantity,
-        /// The receipt whose layer they are taken from as far as it goes.
+        /// The receipt with which they came, also an order's: of the same product, variant, batch and serial number. No
+        /// more can go back than is left of it at the key.
         receipt: Option<StockEventId>,
     },
     /// Takes a movement back, once. Of a transfer name the event with which the goods left: both are taken back.
@@ -153,10 +154,10 @@ impl NewMovement {
     pub(super) const fn refers_to(&self) -> Option<StockEventId> {
         match &self.movement {
             Movement::CustomerReturn { of, .. } | Movement::Reversal { of } => Some(*of),
+            Movement::SupplierReturn { receipt, .. } => *receipt,
             Movement::Receipt { .. }
             | Movement::Issue { .. }
             | Movement::Transfer { .. }
-            | Movement::SupplierReturn { .. }
             | Movement::Reset { .. }
             | Movement::Adjust { .. }
             | Movement::Remove { .. } => None,

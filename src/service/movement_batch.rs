@@ -7,9 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, IncomingCost, Note, OrganisationId, Pick, Posting, Product, ProductId, Quantity,
-    Site, Stamp, StockError, StockEvent, StockEventId, StockEventKind, StockKey, StockLevel, Terms,
-    TransitionError, UnitCost, reversal_id,
+    Cause, Change, Code, DecimalError, IncomingCost, Note, OrganisationId, Pick, Posting, Product,
+    ProductId, Quantity, Site, Stamp, StockError, StockEvent, StockEventId, StockEventKind,
+    StockKey, StockLevel, Terms, TransitionError, UnitCost, Value, reversal_id,
 };
 use crate::store::{ChangeSet, Versioned};
 
@@ -129,7 +129,7 @@ impl Stocktake {
         Ok(found.map(|entry| (entry.event.id, entry.event)).collect())
     }
 
-    /// Adds what became of the events that movements name: what came back of an issue, what was taken back.
+    /// Adds what became of the events that movements name: what was returned of them, what was taken back.
     async fn follow_up(
         &self,
         site: &Site,
@@ -138,7 +138,7 @@ impl Stocktake {
         referred: &mut BTreeMap<StockEventId, StockEvent>,
     ) -> Result<(), Error> {
         let mut wanted: Vec<StockEventId> = named.iter().map(|id| reversal_id(*id)).collect();
-        // Returns of an issue count 0, 1, 2 ...: they are read a few at a time until one is not there.
+        // Returns of an event count 0, 1, 2 ...: they are read a few at a time until one is not there.
         let mut first = 0_u32;
         let mut returned: BTreeSet<StockEventId> = named.iter().copied().collect();
         while !returned.is_empty() {
@@ -181,16 +181,16 @@ fn transfer_in_id(out: StockEventId) -> StockEventId {
     StockEventId::new(Uuid::new_v5(&out.as_uuid(), b"transfer"))
 }
 
-/// The id of the next return of an issue follows from the issue and how many there were, so that two that come
+/// The id of the next return of an event follows from the event and how many there were, so that two that come
 /// at once can't both be the same one.
-fn return_id(issue: StockEventId, number: u32) -> StockEventId {
+fn return_id(of: StockEventId, number: u32) -> StockEventId {
     StockEventId::new(Uuid::new_v5(
-        &issue.as_uuid(),
+        &of.as_uuid(),
         format!("return {number}").as_bytes(),
     ))
 }
 
-/// How many returns of an issue are looked for in one read.
+/// How many returns of an event are looked for in one read.
 const RETURNS_AT_ONCE: u32 = 8;
 
 impl Batch<'_> {
@@ -231,14 +231,22 @@ impl Batch<'_> {
             } => {
                 let out = above_zero(*quantity)?.negated();
                 let change = plain(StockEventKind::SupplierReturn, out, IncomingCost::Current);
-                self.change(
-                    key,
-                    Change {
-                        pick: receipt.map_or(Pick::Oldest, Pick::Layer),
-                        of: *receipt,
-                        ..change
-                    },
-                )
+                let Some(receipt) = *receipt else {
+                    return self.change(key, change);
+                };
+                let claim = self.claim(key, *quantity, receipt, &RECEIPT)?;
+                let left = self.level(key)?.valuation().left_of(receipt);
+                let left = left.map_err(|error| Error::stock(key, error.into()))?;
+                if *quantity > left {
+                    return Err(RECEIPT.more_than_left(left));
+                }
+                let change = Change {
+                    id: claim.id,
+                    pick: Pick::Layer(receipt),
+                    of: Some(receipt),
+                    ..change
+                };
+                self.change(key, change)
             }
             Movement::Adjust {
                 key,
@@ -266,11 +274,15 @@ impl Batch<'_> {
             }
             Movement::CustomerReturn { key, quantity, of } => {
                 let quantity = above_zero(*quantity)?;
-                let (id, cost) = self.returned(key, quantity, *of)?;
-                let left_from = self.event(*of).map(|issue| issue.key.clone());
-                self.touched.extend(left_from);
-                let change = plain(StockEventKind::CustomerReturn, quantity, cost);
-                let of = Some(*of);
+                let claim = self.claim(key, quantity, *of, &ISSUE)?;
+                let cost = self.cost_of_share(&claim, quantity);
+                let cost = cost.map_err(|error| Error::stock(key, error.into()))?;
+                let change = plain(
+                    StockEventKind::CustomerReturn,
+                    quantity,
+                    IncomingCost::Returned(cost),
+                );
+                let (id, of) = (claim.id, Some(*of));
                 self.change(key, Change { id, of, ..change })
             }
             Movement::Reset {
@@ -374,55 +386,60 @@ impl Batch<'_> {
         )
     }
 
-    /// What came back of an issue and was not taken back again; and how many returns there were.
-    fn came_back(&self, issue: StockEventId) -> Result<(Quantity, u32), StockError> {
+    /// What was returned of an event and was not taken back again; and how many returns there were.
+    fn returned(&self, of: StockEventId) -> Result<(Quantity, u32), StockError> {
         let mut number = 0_u32;
-        let mut back = Quantity::ZERO;
-        while let Some(event) = self.event(return_id(issue, number)) {
-            if self.event(reversal_id(event.id)).is_none() {
-                back = back.checked_add(event.change)?;
+        let mut returned = Quantity::ZERO;
+        while let Some(event) = self.event(return_id(of, number)) {
+            if !self.is_taken_back(event) {
+                returned = returned.checked_add(event.change.abs())?;
             }
             number = number.saturating_add(1);
         }
-        Ok((back, number))
+        Ok((returned, number))
     }
 
-    /// The return of goods that left: its id, and what they cost, which is their share of what left.
-    fn returned(
-        &self,
+    /// What a return claims of the event that it names: which must be of the right kind, and of what returns, and have
+    /// that much left. Whoever claims of the same event at the same time meets at its key.
+    fn claim(
+        &mut self,
         key: &StockKey,
         quantity: Quantity,
         of: StockEventId,
-    ) -> Result<(StockEventId, IncomingCost), Error> {
-        let issue = self.event(of).ok_or(Error::not_found("event"))?;
-        if issue.kind != StockEventKind::Issue || issue.key.product != key.product {
-            return Err(Error::invalid(
-                "of",
-                "not_an_issue",
-                "only what left can come back",
-            ));
-        }
+        named: &Named,
+    ) -> Result<Claim, Error> {
+        let event = self.event(of).ok_or(Error::not_found("event"))?;
+        named.check(event, key)?;
         let in_range = |error| Error::stock(key, error);
-        let (back, number) = self.came_back(of).map_err(in_range)?;
-        let taken_back = self.is_taken_back(issue);
-        let left = issue.change.negated();
-        let all_back = back
-            .checked_add(quantity)
-            .map_err(|error| in_range(error.into()))?;
-        if taken_back || all_back > left {
-            return Err(Error::invalid(
-                "quantity",
-                "more_than_left",
-                "more than left can't come back",
-            ));
+        let (returned, number) = self.returned(of).map_err(in_range)?;
+        let moved = event.change.abs();
+        let left = moved.checked_sub(returned);
+        let left = left.map_err(|error| in_range(error.into()))?;
+        // Of what has been taken back nothing is left.
+        let left = if self.is_taken_back(event) {
+            Quantity::ZERO
+        } else {
+            left
+        };
+        if quantity > left {
+            return Err(named.more_than_left(left));
         }
-        // The last one back takes what is left of the cost.
-        let cost = issue.value_change.negated();
-        let share = |part| cost.share(part, left, self.site.currency);
-        let cost = share(all_back)
-            .and_then(|all| share(back).and_then(|before| all.checked_sub(before)))
-            .map_err(|error| in_range(error.into()))?;
-        Ok((return_id(of, number), IncomingCost::Returned(cost)))
+        let claim = Claim {
+            id: return_id(of, number),
+            returned,
+            moved,
+            worth: event.value_change.negated(),
+        };
+        let touched = event.key.clone();
+        self.touched.insert(touched);
+        Ok(claim)
+    }
+
+    /// What comes back costs its share of what left; the last one back takes what is left of the cost.
+    fn cost_of_share(&self, claim: &Claim, quantity: Quantity) -> Result<Value, DecimalError> {
+        let share = |part| claim.worth.share(part, claim.moved, self.site.currency);
+        let all = claim.returned.checked_add(quantity)?;
+        share(all)?.checked_sub(share(claim.returned)?)
     }
 
     /// An event that movements refer to, or that an earlier one of the batch made.
@@ -477,13 +494,13 @@ impl Batch<'_> {
             | StockEventKind::ExternalAdjustment
             | StockEventKind::Removed => {}
         }
-        let (back, _) = self
-            .came_back(of)
+        let (returned, _) = self
+            .returned(of)
             .map_err(|error| Error::stock(&event.key, error))?;
-        if !back.is_zero() {
+        if !returned.is_zero() {
             return refused(
                 "returned",
-                "some of what left has come back; take the return back first",
+                "some of it has been returned; take the return back first",
             );
         }
         // The goods of a transfer leave where they came to before they come back.
@@ -591,6 +608,91 @@ impl Batch<'_> {
             changes.event(event);
         }
         self.serials.write(changes);
+    }
+}
+
+/// What a return claims of the event that it names.
+struct Claim {
+    /// The id of the return's event.
+    id: StockEventId,
+    /// How much was returned before.
+    returned: Quantity,
+    /// How much the event moved.
+    moved: Quantity,
+    /// What that was worth.
+    worth: Value,
+}
+
+/// A kind of event that returns name.
+struct Named {
+    /// Where the return names it.
+    field: &'static str,
+    kind: StockEventKind,
+    /// The code when it is of another kind, or of another product.
+    other_kind: &'static str,
+    /// What to say then.
+    message: &'static str,
+}
+
+/// What a customer's return names.
+const ISSUE: Named = Named {
+    field: "of",
+    kind: StockEventKind::Issue,
+    other_kind: "not_an_issue",
+    message: "a customer's return names the issue with which the goods left",
+};
+
+/// What a return to the supplier names.
+const RECEIPT: Named = Named {
+    field: "receipt",
+    kind: StockEventKind::Receipt,
+    other_kind: "not_a_receipt",
+    message: "a return to the supplier names the receipt with which the goods came",
+};
+
+impl Named {
+    fn error(&self, code: &'static str, message: &str) -> Error {
+        Error::invalid(self.field, code, message)
+    }
+
+    /// The event must have moved what is returned; where that was does not matter.
+    fn check(&self, event: &StockEvent, key: &StockKey) -> Result<(), Error> {
+        let moved = &event.key;
+        if event.kind != self.kind {
+            return Err(self.error(self.other_kind, self.message));
+        }
+        if moved.product != key.product {
+            return Err(self.error(
+                self.other_kind,
+                "the event that is named moved another product",
+            ));
+        }
+        let parts = [
+            ("variant", "another_variant", &moved.variant, &key.variant),
+            ("batch", "another_batch", &moved.batch, &key.batch),
+            (
+                "serial number",
+                "another_serial",
+                &moved.serial,
+                &key.serial,
+            ),
+        ];
+        for (what, code, moved, returned) in parts {
+            if moved != returned {
+                let moved = moved.as_ref().map_or("none", Code::as_str);
+                let message = format!("the event that is named moved another {what}: {moved}");
+                return Err(self.error(code, &message));
+            }
+        }
+        Ok(())
+    }
+
+    fn more_than_left(&self, left: Quantity) -> Error {
+        Error::invalid(
+            "quantity",
+            "more_than_left",
+            &format!("no more than {left} of it can be returned"),
+        )
     }
 }
 

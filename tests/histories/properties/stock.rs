@@ -233,7 +233,7 @@ enum Effect {
         free: bool,
         /// What it is worth, when that is known.
         worth: Option<i128>,
-        /// The issue that it brings goods back of.
+        /// The event that it returns goods of.
         returns: Option<StockEventId>,
     },
     Reset {
@@ -300,11 +300,11 @@ pub(crate) struct Stock {
     pub(crate) ledger: Vec<StockEvent>,
     /// By id: where in the ledger.
     places: BTreeMap<StockEventId, usize>,
-    /// What customers brought back.
+    /// What was returned.
     returns: Vec<Return>,
 }
 
-/// Goods that came back.
+/// Goods that came back, or went back.
 #[derive(Clone, Debug)]
 struct Return {
     issue: StockEventId,
@@ -576,6 +576,7 @@ impl Staged<'_> {
             worth,
             returns: match &new.movement {
                 Movement::CustomerReturn { of, .. } => Some(*of),
+                Movement::SupplierReturn { receipt, .. } => *receipt,
                 _ => None,
             },
         };
@@ -596,9 +597,30 @@ impl Staged<'_> {
                 let change = -quantity.micros();
                 effects.push(fact(key, StockEventKind::Issue, change, false, None));
             }
-            Movement::SupplierReturn { key, quantity, .. } => {
+            Movement::SupplierReturn {
+                key,
+                quantity,
+                receipt,
+            } => {
                 above_zero(quantity.micros());
                 let change = -quantity.micros();
+                if let Some(receipt) = receipt {
+                    match self.stock.event(*receipt) {
+                        None => codes.push("not_found"),
+                        Some(event) => {
+                            let kind = (StockEventKind::Receipt, "not_a_receipt");
+                            codes.extend(named(event, kind, key));
+                            let layers = self.key(key).layers;
+                            let of_it = layers.iter().filter(|layer| layer.0 == *receipt);
+                            let here: i64 = of_it.map(|layer| layer.1).sum();
+                            let unclaimed = event.change.micros() - self.came_back(*receipt);
+                            let taken_back = self.key(&event.key).taken_back.contains(receipt);
+                            if taken_back || -change > here.min(unclaimed) {
+                                codes.push("more_than_left");
+                            }
+                        }
+                    }
+                }
                 let kind = StockEventKind::SupplierReturn;
                 effects.push(fact(key, kind, change, false, None));
             }
@@ -620,8 +642,9 @@ impl Staged<'_> {
                     None => codes.push("not_found"),
                     Some(issue) => {
                         let left = -issue.change.micros();
-                        if issue.kind != StockEventKind::Issue || issue.key.product != key.product {
-                            codes.push("not_an_issue");
+                        let wrong = named(issue, (StockEventKind::Issue, "not_an_issue"), key);
+                        if !wrong.is_empty() {
+                            codes.extend(wrong);
                         } else {
                             let back = self.came_back(*of);
                             let taken_back = self.key(&issue.key).taken_back.contains(of);
@@ -847,7 +870,7 @@ impl Staged<'_> {
                         issue: *issue,
                         id: event.map_or(nobody(), |event| event.id),
                         key: key.clone(),
-                        change: *change,
+                        change: change.abs(),
                     });
                 }
                 if let (Some(worth), Some(event)) = (worth, event)
@@ -889,6 +912,29 @@ impl Staged<'_> {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the event that a return names.
+fn named(
+    event: &StockEvent,
+    (kind, not_one): (StockEventKind, &'static str),
+    key: &StockKey,
+) -> Codes {
+    let moved = &event.key;
+    let mut codes = Codes::new();
+    if event.kind != kind || moved.product != key.product {
+        codes.push(not_one);
+    }
+    for (same, code) in [
+        (moved.variant == key.variant, "another_variant"),
+        (moved.batch == key.batch, "another_batch"),
+        (moved.serial == key.serial, "another_serial"),
+    ] {
+        if !same {
+            codes.push(code);
+        }
+    }
+    codes
 }
 
 /// Reads the events of something that is taken back. Which events those are is the library's choice, as long as

@@ -59,6 +59,14 @@ impl Case {
                             movements.push(movement);
                         }
                     }
+                    // The model knows the layers that a batch begins with, not those on the way.
+                    if movements.len() > 1 {
+                        for new in &mut movements {
+                            if let Movement::SupplierReturn { receipt, .. } = &mut new.movement {
+                                *receipt = None;
+                            }
+                        }
+                    }
                     Operation::Record { site, movements }
                 }
                 1 => Operation::Reserve {
@@ -414,14 +422,22 @@ impl Case {
                     of,
                 }
             }
-            4 => Movement::SupplierReturn {
-                key,
-                quantity: amount,
-                receipt: self
-                    .random
-                    .percent(60)
-                    .then(|| self.event(site, Some(StockEventKind::Receipt))),
-            },
+            4 => {
+                let named = self.random.percent(60);
+                let receipt = named.then(|| self.event(site, Some(StockEventKind::Receipt)));
+                let event = receipt.and_then(|receipt| self.stock[site].event(receipt));
+                let (key, quantity) = match event {
+                    Some(event) if self.random.percent(90) => {
+                        (event.key.clone(), amount.min(event.change))
+                    }
+                    Some(_) | None => (key, amount),
+                };
+                Movement::SupplierReturn {
+                    key,
+                    quantity,
+                    receipt,
+                }
+            }
             5 => Movement::Reversal {
                 of: self.event_of(site, &key),
             },
