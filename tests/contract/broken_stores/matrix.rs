@@ -11,8 +11,16 @@ use tokio::runtime::{Builder, Runtime};
 use super::broken::{Broken, Sound};
 use super::{MUTANTS, Mutant};
 
-/// How often a defect must be caught, and nothing found where nothing is wrong.
-const TIMES: usize = 20;
+/// How often a defect must be caught, and nothing found where nothing is wrong: twice, or 20 times if
+/// `STOCKTAKE_MATRIX=full`.
+fn times() -> usize {
+    if is_full() { 20 } else { 2 }
+}
+
+/// Whether everything is asked of every store: minutes of work.
+fn is_full() -> bool {
+    std::env::var("STOCKTAKE_MATRIX").is_ok_and(|how| how == "full")
+}
 
 /// Cases that take longer than all others together: they are asked of the stores that they are named for, and of
 /// every store if `STOCKTAKE_MATRIX=full`.
@@ -21,7 +29,14 @@ const LONG: [&str; 2] = [
     "r16_random_commands_give_what_the_reference_gives",
 ];
 
-fn runtime() -> Runtime {
+/// For stores with a defect. One thread: who goes first is the same each time, so that what is caught once is caught
+/// always.
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+/// For the store without a defect, which holds on threads that really race.
+fn threads() -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(4)
         .build()
@@ -44,7 +59,11 @@ impl Mutant {
 }
 
 /// Does something with each of some things, on as many threads as are worth it here.
-fn each<T: Sync, U: Send>(things: &[T], work: impl Fn(&Runtime, &T) -> U + Sync) -> Vec<U> {
+fn each<T: Sync, U: Send>(
+    things: &[T],
+    runtime: fn() -> Runtime,
+    work: impl Fn(&Runtime, &T) -> U + Sync,
+) -> Vec<U> {
     let next = Mutex::new(things.iter().enumerate());
     let done = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -64,11 +83,11 @@ fn each<T: Sync, U: Send>(things: &[T], work: impl Fn(&Runtime, &T) -> U + Sync)
 #[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     let reference = Broken(|| std::sync::Arc::new(Sound::default()));
-    let found = each(cases(), |runtime, case| {
+    let found = each(cases(), threads, |runtime, case| {
         let times = if LONG.contains(&case.name()) {
             1
         } else {
-            TIMES
+            times()
         };
         (0..times).find_map(|_| played(runtime, case, &reference))
     });
@@ -78,7 +97,7 @@ fn nothing_is_found_where_nothing_is_wrong() {
 
 #[test]
 fn each_defect_is_caught_every_time_by_the_case_that_is_named_for_it() {
-    let missed = each(MUTANTS, |runtime, mutant| {
+    let missed = each(MUTANTS, one_thread, |runtime, mutant| {
         let named: Vec<_> = cases()
             .iter()
             .filter(|case| mutant.is_named_for(case))
@@ -88,10 +107,10 @@ fn each_defect_is_caught_every_time_by_the_case_that_is_named_for_it() {
             missed.push(format!("{}: a case is not there", mutant.id));
         }
         for case in named {
-            let caught = (0..TIMES)
+            let caught = (0..times())
                 .filter(|_| played(runtime, case, &mutant.store).is_some())
                 .count();
-            if caught < TIMES {
+            if caught < times() {
                 let (id, name, case) = (mutant.id, mutant.name, case.name());
                 missed.push(format!("{id} {name} is caught {caught} times by {case}"));
             }
@@ -105,7 +124,7 @@ fn each_defect_is_caught_every_time_by_the_case_that_is_named_for_it() {
 /// Each case is asked of the stores that it is named for, then of the others, until it catches one.
 #[test]
 fn each_case_catches_a_defect() {
-    let caught = each(cases(), |runtime, case| {
+    let caught = each(cases(), one_thread, |runtime, case| {
         let named = MUTANTS.iter().filter(|mutant| mutant.is_named_for(case));
         let others = MUTANTS.iter().filter(|mutant| !mutant.is_named_for(case));
         let mut asked = named.chain(others);
@@ -125,9 +144,9 @@ fn each_case_catches_a_defect() {
 /// Every store against every case: minutes of work, for which `STOCKTAKE_MATRIX=full` asks.
 #[test]
 fn the_matrix_is_written() {
-    let full = std::env::var("STOCKTAKE_MATRIX").is_ok_and(|how| how == "full");
+    let full = is_full();
     let stores = if full { MUTANTS } else { &MUTANTS[..2] };
-    let matrix = each(stores, |runtime, mutant| {
+    let matrix = each(stores, one_thread, |runtime, mutant| {
         let asked = cases().iter().map(|case| {
             let asked = full || mutant.is_named_for(case);
             asked.then(|| played(runtime, case, &mutant.store).is_some())
