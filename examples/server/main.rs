@@ -49,6 +49,6 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             _ = interrupted.recv() => (),
         }
     };
-    server.run(stop).await?;
+    server.run(stop).await;
     Ok(())
 }

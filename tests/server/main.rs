@@ -9,6 +9,7 @@ mod common_rules;
 mod described;
 mod documents;
 mod idempotency;
+mod n_limits;
 mod on_postgres;
 mod program;
 mod restarts;

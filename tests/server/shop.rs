@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::app::{Options, Server, StoreChoice};
+use crate::app::{Options, Patience, Server, StoreChoice};
 use crate::client::Request;
 
 /// The site of nearly everybody, in pounds.
@@ -73,10 +73,16 @@ pub(crate) fn seed() -> std::path::PathBuf {
 impl Shop {
     /// Starts a server.
     pub(crate) fn open(store: StoreChoice) -> Self {
+        Self::patient(store, Patience::default())
+    }
+
+    /// Starts a server that has so much patience with its clients.
+    pub(crate) fn patient(store: StoreChoice, patience: Patience) -> Self {
         let options = Options {
             seed: Some(seed()),
             store: store.clone(),
             listen: "127.0.0.1:0".to_owned(),
+            patience,
             ..Options::default()
         };
         let (opened, address) = mpsc::channel();
@@ -91,7 +97,7 @@ impl Shop {
                 opened.send(server.address().unwrap()).unwrap();
                 // Dropped without a word is a stop as well.
                 let stop = async { drop(stopped.await) };
-                server.run(stop).await.unwrap();
+                server.run(stop).await;
             });
         });
         Self {

@@ -15,7 +15,7 @@ use super::signed::{bearer, caller, only_site};
 use super::{App, Shared};
 
 /// Somebody at a store: no other site exists for this request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AtStore {
     /// The same for the library, with the idempotency key of the request.
     pub(super) caller: Caller,
@@ -23,11 +23,13 @@ pub(super) struct AtStore {
     pub(super) site: Site,
 }
 
-impl FromRequestParts<Shared> for AtStore {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Failure> {
-        let headers = &parts.headers;
+impl AtStore {
+    /// Who asks, and of which store, as the headers say it; counted against the store's limit.
+    ///
+    /// # Errors
+    ///
+    /// 401, 404 for a store that is none of theirs, 429, 422 for a key that is none.
+    pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Result<Self, Failure> {
         let actor = known(headers, &app.people).ok_or_else(Failure::unauthenticated)?;
         let site = store(app, actor, headers).await?;
         if let Err(seconds) = app.limit.admit(site.id, Instant::now()) {
@@ -45,6 +47,15 @@ impl FromRequestParts<Shared> for AtStore {
             caller: caller(&here, headers)?,
             site,
         })
+    }
+}
+
+impl FromRequestParts<Shared> for AtStore {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Shared) -> Result<Self, Failure> {
+        let admitted = parts.extensions.get::<Self>();
+        admitted.cloned().ok_or_else(Failure::unauthenticated)
     }
 }
 
@@ -67,7 +78,7 @@ pub(super) fn known<'a>(headers: &HeaderMap, people: &'a People) -> Option<&'a A
     bearer(headers, people)
 }
 
-async fn store(app: &App, actor: &Actor, headers: &HeaderMap) -> Result<Site, Failure> {
+pub(super) async fn store(app: &App, actor: &Actor, headers: &HeaderMap) -> Result<Site, Failure> {
     let (catalogue, caller) = (app.stocktake.catalogue(), Caller::of(actor));
     if let Some(store) = text(headers, "store") {
         // What can be no store's name names none.

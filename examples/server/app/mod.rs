@@ -4,9 +4,11 @@
 //! [`Failure`]; a layer around all of them writes either in the words of the document that was asked
 //! ([`rendering`]).
 
+mod admission;
 mod answer;
 mod at_store;
 mod body;
+mod connections;
 mod description;
 mod failure;
 mod imports;
@@ -41,7 +43,9 @@ use answer::{Answer, Reply};
 use failure::Failure;
 use people::People;
 use request_limit::RequestLimit;
+use request_size::BodyRoom;
 
+pub(crate) use connections::Patience;
 pub(crate) use open_store::StoreChoice;
 pub(crate) use server::{Options, Server};
 
@@ -56,6 +60,10 @@ pub(crate) struct App {
     limit: RequestLimit,
     /// Rung after each command: there may be a job to do.
     work: Notify,
+    /// Room for the bodies of requests under way.
+    bodies: BodyRoom,
+    /// How long clients may take.
+    patience: Patience,
 }
 
 /// A handle on it.

@@ -238,7 +238,8 @@ impl Asked {
     }
 }
 
-fn is_list(path: &str) -> bool {
+/// Whether a path is one of the stocktake lists.
+pub(super) fn is_list(path: &str) -> bool {
     path.strip_prefix(LISTS)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -15,9 +15,10 @@ use tokio::sync::{Notify, watch};
 use super::open_store::{StoreChoice, open_store};
 use super::people::People;
 use super::request_limit::{self, RequestLimit};
+use super::request_size::BodyRoom;
 use super::seed::Seed;
 use super::worker::{self, PrintingCourier, TokioTimer};
-use super::{App, Shared, description, rendering, request_size};
+use super::{App, Patience, Shared, admission, connections, description, rendering, request_size};
 
 /// How long requests under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -44,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) requests_per_minute: usize,
     /// How long a job is leased; the lease is extended while the work goes on.
     pub(crate) lease: Duration,
+    /// How long clients may take, and how many there are at once.
+    pub(crate) patience: Patience,
 }
 
 impl Default for Options {
@@ -54,6 +57,7 @@ impl Default for Options {
             listen: "127.0.0.1:8080".to_owned(),
             requests_per_minute: request_limit::MOST,
             lease: LEASE,
+            patience: Patience::default(),
         }
     }
 }
@@ -84,6 +88,8 @@ impl Server {
             stocktake,
             limit: RequestLimit::of(options.requests_per_minute),
             work: Notify::new(),
+            bodies: BodyRoom::of(options.patience.bodies_kib),
+            patience: options.patience,
         };
         let listener = TcpListener::bind(&options.listen)
             .await
@@ -106,11 +112,7 @@ impl Server {
 
     /// Serves until it is told to stop; requests under way are answered, and jobs under way handed back after the
     /// step that they are in.
-    ///
-    /// # Errors
-    ///
-    /// Those of the operating system.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, stopped) = watch::channel(false);
         let workers = WORKERS.map(|name| {
             Worker::new(&self.app.stocktake, name)
@@ -122,27 +124,24 @@ impl Server {
             tokio::spawn(worker::work(worker, Arc::clone(&self.app), stopped.clone()))
         });
         let until_told = has_become(stopped.clone());
-        let serving = axum::serve(self.listener, router(&self.app))
-            .with_graceful_shutdown(until_told)
-            .into_future();
-        let mut serving = tokio::spawn(serving);
+        let (router, patience) = (router(&self.app), self.app.patience);
+        let mut serving = tokio::spawn(connections::serve(
+            self.listener,
+            router,
+            patience,
+            until_told,
+        ));
         stop.await;
         // Nobody may have ended before being told to.
         let _ = stopping.send(true);
         workers.iter().for_each(Worker::stop);
         self.app.work.notify_waiters();
-        let served = match tokio::time::timeout(GRACE, &mut serving).await {
-            Ok(Ok(served)) => served,
-            Ok(Err(_)) => Ok(()),
-            Err(_) => {
-                serving.abort();
-                Ok(())
-            }
-        };
+        if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+            serving.abort();
+        }
         for worker in working {
             let _ = tokio::time::timeout(HAND_BACK, worker).await;
         }
-        served
     }
 }
 
@@ -154,12 +153,17 @@ async fn has_become(mut told: watch::Receiver<bool>) {
 /// Every path of the five documents.
 fn router(app: &Shared) -> Router {
     let (routes, description) = description::routes();
+    // The last one is asked first: who asks is known before their body is read.
     routes
         .merge(description::serve(&description))
+        .route_layer(from_fn_with_state(Arc::clone(app), worker::ring))
+        .route_layer(from_fn_with_state(
+            Arc::clone(app),
+            request_size::read_whole,
+        ))
+        .route_layer(from_fn_with_state(Arc::clone(app), admission::admit))
         .fallback(rendering::no_such_path)
         .method_not_allowed_fallback(rendering::no_such_method)
-        .layer(from_fn_with_state(Arc::clone(app), worker::ring))
-        .layer(axum::middleware::from_fn(request_size::read_whole))
         .layer(axum::middleware::from_fn(rendering::render))
         .with_state(Arc::clone(app))
 }

@@ -1,4 +1,4 @@
-//! Who asks, by a bearer token.
+//! Who asks.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,35 +7,47 @@ use stocktake::domain::{Actor, SiteAccess, SiteId};
 use stocktake::service::Caller;
 use stocktake::store::IdempotencyKey;
 
-use super::Shared;
-use super::at_store::known;
+use super::at_store::{known, store};
 use super::failure::Failure;
 use super::people::People;
+use super::{App, Shared};
 
-/// A user who has shown a token.
-#[derive(Debug)]
+/// Somebody who is known.
+#[derive(Clone, Debug)]
 pub(super) struct Signed {
     /// The same for the library, with the idempotency key of the request.
     pub(super) caller: Caller,
-    actor: Actor,
+    /// The only site of theirs, or the store that they named beside their key.
+    site: Option<SiteId>,
+}
+
+impl Signed {
+    /// Who asks, as the headers say it: by a bearer token, or as the document of the stocktake lists has it.
+    ///
+    /// # Errors
+    ///
+    /// 401, 404 for a store that is none of theirs, 422 for a key that is none.
+    pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Result<Self, Failure> {
+        let (actor, site) = match bearer(headers, &app.people) {
+            Some(actor) => (actor, only_site(actor)),
+            None => {
+                let actor = known(headers, &app.people).ok_or_else(Failure::unauthenticated)?;
+                (actor, Some(store(app, actor, headers).await?.id))
+            }
+        };
+        Ok(Self {
+            caller: caller(actor, headers)?,
+            site,
+        })
+    }
 }
 
 impl FromRequestParts<Shared> for Signed {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Failure> {
-        let (headers, people) = (&parts.headers, &app.people);
-        // Lists queue jobs too, for who signs as their document says.
-        let actor = if parts.uri.path().starts_with("/jobs/") {
-            known(headers, people)
-        } else {
-            bearer(headers, people)
-        };
-        let actor = actor.cloned().ok_or_else(Failure::unauthenticated)?;
-        Ok(Self {
-            caller: caller(&actor, &parts.headers)?,
-            actor,
-        })
+    async fn from_request_parts(parts: &mut Parts, _app: &Shared) -> Result<Self, Failure> {
+        let admitted = parts.extensions.get::<Self>();
+        admitted.cloned().ok_or_else(Failure::unauthenticated)
     }
 }
 
@@ -50,9 +62,8 @@ impl Signed {
         field: &'static str,
         named: Option<SiteId>,
     ) -> Result<SiteId, Failure> {
-        let only = only_site(&self.actor);
         named
-            .or(only)
+            .or(self.site)
             .ok_or_else(|| Failure::invalid(field, "site_required", "name one of your sites"))
     }
 }
