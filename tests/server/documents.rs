@@ -73,8 +73,10 @@ delete /v1/stocktake/{id}/articles/{article_id}
 delete /v1/stocktake/{id}/stockplace/{stockplace}
 post /imports/stock
 delete /imports/stock
+get /jobs
 get /jobs/{id}
 get /jobs/{id}/file
+post /jobs/{id}/requeue
 get /stock-levels
 get /stock-events
 get /healthz

@@ -283,6 +283,8 @@ fn every_post_and_put_is_done_once_with_a_key() {
                 }
             }
         }
+        // It is of jobs that failed for good, which no request makes: `jobs` shows it.
+        every.remove("post /jobs/{id}/requeue");
         assert_eq!(twice.calls, every);
     });
 }

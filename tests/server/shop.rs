@@ -129,6 +129,11 @@ impl Shop {
         self.request("GET", path).by(token)
     }
 
+    /// The stock takes of the site.
+    pub(crate) fn take_list(&self) -> Request {
+        self.get(&format!("/inventory/stock-takes?site_id={SITE}"))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Request {
         self.post_by(MANAGER, path, body)
     }

@@ -40,7 +40,7 @@ impl Answer {
     }
 
     fn with(status: StatusCode, body: &impl Serialize) -> Reply {
-        let json = serde_json::to_string(body).map_err(|_| Failure::internal())?;
+        let json = json(body)?;
         Ok(Self {
             status,
             class: "Answer",
@@ -48,11 +48,25 @@ impl Answer {
         })
     }
 
+    /// How many bytes it has.
+    pub(super) fn size(&self) -> usize {
+        self.json.as_ref().map_or(0, String::len)
+    }
+
     /// The same, of a class.
     pub(super) const fn of_class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
+}
+
+/// A body as JSON.
+///
+/// # Errors
+///
+/// 500 for what can't be written.
+pub(super) fn json(body: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(body).map_err(|_| Failure::internal())
 }
 
 impl IntoResponse for Answer {

@@ -1,27 +1,73 @@
 //! Bodies of requests: JSON, read strictly. Unknown fields, fields that stand there twice and what follows the body
 //! are refused, with the path of the mistake.
+//!
+//! What is no JSON is told at once. What is wrong with a field is told after it is clear that the caller can see what
+//! they ask about, and may do it.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
-use stocktake::service::Edit;
+use stocktake::service::access::{Operation, allows};
+use stocktake::service::{Caller, Edit, Error};
 
 use super::failure::Failure;
 
-/// A JSON body.
+/// A JSON body, or what is wrong with its fields.
 #[derive(Debug)]
-pub(super) struct Json<T>(pub(super) T);
+pub(super) struct Json<T>(Result<T, Failure>);
 
 /// A JSON body that may be missing, or null.
 #[derive(Debug)]
-pub(super) struct OptionalJson<T>(pub(super) T);
+pub(super) struct OptionalJson<T>(pub(super) Json<T>);
+
+impl<T> Json<T> {
+    /// What follows from the body, by rules of its fields.
+    pub(super) fn and<U>(self, rule: impl FnOnce(T) -> Result<U, Failure>) -> Json<U> {
+        Json(self.0.and_then(rule))
+    }
+
+    /// The body. Only what is wrong with it makes it necessary to look at the object first.
+    ///
+    /// # Errors
+    ///
+    /// 404 when the object can't be seen, 403 when the caller may not do that, else what is wrong with the body.
+    pub(super) async fn after<S>(
+        self,
+        object: impl Future<Output = Result<S, Error>>,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<T, Failure> {
+        match self.0 {
+            Ok(body) => Ok(body),
+            Err(wrong) => {
+                object.await?;
+                may(caller, operation)?;
+                Err(wrong)
+            }
+        }
+    }
+}
+
+/// Refuses what a caller's role may not do.
+///
+/// # Errors
+///
+/// 403.
+pub(super) fn may(caller: &Caller, operation: Operation) -> Result<(), Failure> {
+    let role = caller.actor().map(|actor| actor.role);
+    if role.is_some_and(|role| allows(role, operation)) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden { operation }.into())
+    }
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = bytes_of(request, state).await?;
-        read(&bytes).map(Self)
+        read(&bytes)
     }
 }
 
@@ -31,7 +77,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let bytes = bytes_of(request, state).await?;
         match bytes.trim_ascii() {
-            b"" | b"null" => Ok(Self(T::default())),
+            b"" | b"null" => Ok(Self(Json(Ok(T::default())))),
             given => read(given).map(Self),
         }
     }
@@ -47,7 +93,10 @@ async fn bytes_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
     Ok(bytes.slice(if marked { 3.. } else { 0.. }))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Failure> {
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        return Err(Failure::invalid("", "invalid_body", error));
+    }
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Failure::unreadable(
             ".",
@@ -56,14 +105,12 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         ));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let (path, problem) = (error.path().to_string(), error.inner().to_string());
-        Failure::unreadable(&path, "invalid_body", &problem)
-    })?;
-    match json.end() {
-        Ok(()) => Ok(value),
-        Err(error) => Err(Failure::invalid("", "invalid_body", error)),
-    }
+    Ok(Json(serde_path_to_error::deserialize(&mut json).map_err(
+        |error| {
+            let (path, problem) = (error.path().to_string(), error.inner().to_string());
+            Failure::unreadable(&path, "invalid_body", &problem)
+        },
+    )))
 }
 
 /// An object and nothing else: left alone, a struct is also read from a list of its fields.

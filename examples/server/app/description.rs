@@ -1,9 +1,8 @@
-//! The description of the whole of it: `GET /openapi.json`, and `GET /healthz`.
+//! The description of the whole of it: `GET /openapi.json`.
 
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde::Serialize;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
@@ -12,27 +11,12 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::rendering::{DocumentError, ErrorBody, LISTS};
 use super::{
-    Answer, Reply, Shared, imports, inventory_counts, inventory_orders, jobs, lists, stock,
+    Shared, health, imports, inventory_counts, inventory_orders, jobs, lists, stock,
     stock_adjustments, stock_takes,
 };
-
-/// How the server is.
-#[derive(Debug, Serialize, ToSchema)]
-struct Health {
-    /// `ok`.
-    status: &'static str,
-}
-
-/// Tells that the server is there.
-#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "server",
-    responses((status = 200, body = Health)))]
-async fn health() -> Reply {
-    Answer::ok(&Health { status: "ok" })
-}
 
 /// Every route, and the description of them.
 pub(super) fn routes() -> (Router<Shared>, OpenApi) {
@@ -45,7 +29,7 @@ pub(super) fn routes() -> (Router<Shared>, OpenApi) {
         .merge(imports::routes())
         .merge(jobs::routes())
         .merge(stock::routes())
-        .routes(routes!(health))
+        .merge(health::routes())
         .split_for_parts();
     (router, completed(api))
 }
@@ -89,7 +73,11 @@ fn completed(mut api: OpenApi) -> OpenApi {
         // A rest of a path is one parameter.
         let path = path.replace("{*", "{");
         describe(&mut item);
-        if path != "/healthz" {
+        if path == "/healthz" {
+            if let Some(operation) = &mut item.get {
+                add_failure(operation, 503, false);
+            }
+        } else {
             complete(&path, &mut item);
         }
         api.paths.paths.insert(path, item);
@@ -103,9 +91,12 @@ fn complete(path: &str, item: &mut PathItem) {
     let writing = [&mut item.post, &mut item.put, &mut item.delete];
     for operation in reading.into_iter().flatten() {
         let wrong = if path.ends_with("/queue") { 400 } else { 422 };
-        let mut failures = vec![401, 404, wrong, 503];
+        let mut failures = vec![401, 404, wrong, 500, 503];
         if path.ends_with("/queue") || path.ends_with("/print") {
             failures.push(501);
+        }
+        if path == "/jobs" {
+            failures.push(403);
         }
         if path.ends_with("/file") {
             failures.push(409);
@@ -113,7 +104,11 @@ fn complete(path: &str, item: &mut PathItem) {
         finish(operation, is_list, &failures);
     }
     for operation in writing.into_iter().flatten() {
-        finish(operation, is_list, &[401, 403, 404, 409, 413, 422, 503]);
+        finish(
+            operation,
+            is_list,
+            &[401, 403, 404, 408, 409, 413, 422, 500, 503],
+        );
         let parameters = operation.parameters.get_or_insert_default();
         parameters.push(idempotency_key().into());
     }
@@ -145,11 +140,7 @@ fn finish(operation: &mut Operation, is_list: bool, failures: &[u16]) {
     operation.security = Some(security);
     let limited = is_list.then_some(429);
     for status in failures.iter().copied().chain(limited) {
-        let response = failure(status, is_list).into();
-        operation
-            .responses
-            .responses
-            .insert(status.to_string(), response);
+        add_failure(operation, status, is_list);
     }
     if is_list {
         for (_, response) in good(operation) {
@@ -158,6 +149,11 @@ fn finish(operation: &mut Operation, is_list: bool, failures: &[u16]) {
             }
         }
     }
+}
+
+fn add_failure(operation: &mut Operation, status: u16, is_list: bool) {
+    let responses = &mut operation.responses.responses;
+    responses.insert(status.to_string(), failure(status, is_list).into());
 }
 
 /// What an operation answers when nothing is wrong, each with its status.
@@ -201,10 +197,12 @@ fn failure(status: u16, is_list: bool) -> Response {
         401 => "the user is unauthenticated",
         403 => "the user may not do that",
         404 => "it does not exist, or not for this user",
+        408 => "the body did not arrive in time",
         409 => "the state does not allow it, or the idempotency key was used for something else",
         413 => "the body is too large",
         422 => "the request did not pass validation",
         429 => "too many requests; wait as long as `Retry-After` says",
+        500 => "something is wrong with the server",
         501 => "not built in",
         _ => "not now; ask again with the same idempotency key",
     };

@@ -1,23 +1,27 @@
 //! Inventory counts (S2.1 to S2.7).
 
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use stocktake::domain::{
     Code, CompletionOptions, CountTotals, CountType, Currency, InventoryCount,
     InventoryCountDetails, InventoryCountId, InventoryCountItem, InventoryCountItemId,
     InventoryCountState, Label, MovementPolicy, Note, ProductId, SiteId,
 };
+use stocktake::service::access::Operation;
 use stocktake::service::{InventoryCountSummary, NewCountItem, StockName};
-use stocktake::store::{InventoryCountFilter, InventoryCountItemFilter};
+use stocktake::store::{InventoryCountFilter, InventoryCountItemFilter, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Json, OptionalJson, filled};
 use super::number::{Given, Number};
-use super::query::{At, Parameters, everything, from_moment, to_moment};
-use super::signed::Signed;
-use super::{Answer, Reply, Shared};
+use super::query::{At, Parameters, from_moment, to_moment};
+use super::signed::{Signed, seen};
+use super::{Answer, Failure, Reply, Shared, streaming};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -67,6 +71,8 @@ struct CountView {
     status: &'static str,
     #[schema(required)]
     notes: Option<String>,
+    #[schema(required)]
+    completion_notes: Option<String>,
     #[schema(format = DateTime)]
     started_at: String,
     #[schema(format = DateTime, required)]
@@ -191,6 +197,7 @@ impl CountView {
                 InventoryCountState::Cancelled => "CANCELLED",
             },
             notes: details.notes.as_ref().map(ToString::to_string),
+            completion_notes: count.completion_notes().map(ToString::to_string),
             started_at: count.started_at().to_string(),
             completed_at: count.completed_at().map(|at| at.to_string()),
             items_counted: totals.items(),
@@ -227,16 +234,19 @@ async fn list(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    let (counts, filter) = (
-        app.stocktake.inventory_counts(),
-        InventoryCountFilter::default(),
-    );
-    let (caller, filter) = (&signed.caller, &filter);
-    let found =
-        everything(|page| async move { counts.list(caller, site, filter, &page).await }).await?;
-    Answer::ok(&found.iter().map(CountView::of).collect::<Vec<_>>())
+    let list = move |page: PageRequest| {
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
+        async move {
+            let (counts, all) = (
+                app.stocktake.inventory_counts(),
+                InventoryCountFilter::default(),
+            );
+            counts.list(&caller, site, &all, &page).await
+        }
+    };
+    streaming::pages("[", list, CountView::of, |_| "]".to_owned()).await
 }
 
 /// Starts a count (S2.2).
@@ -246,8 +256,12 @@ async fn start(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
-    Json(body): Json<NewCountBody>,
+    body: Json<NewCountBody>,
 ) -> Reply {
+    let (caller, site) = (&signed.caller, signed.site("siteId", query.site_id));
+    let named = seen(&app, caller, site.as_ref().ok().copied());
+    let body = body.and(|body| Ok((site?, body)));
+    let (site, body) = body.after(named, caller, Operation::RunCount).await?;
     let details = InventoryCountDetails {
         name: body.name,
         kind: match body.kind {
@@ -259,7 +273,6 @@ async fn start(
         notes: body.notes,
         movement_policy: MovementPolicy::default(),
     };
-    let site = signed.site("siteId", query.site_id)?;
     let counts = app.stocktake.inventory_counts();
     let count = counts.start(&signed.caller, site, details).await?;
     let totals = CountTotals::default();
@@ -319,9 +332,11 @@ async fn count(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<InventoryCountId>,
-    Json(body): Json<CountItemBody>,
+    body: Json<CountItemBody>,
 ) -> Reply {
-    let counts = app.stocktake.inventory_counts();
+    let (counts, caller) = (app.stocktake.inventory_counts(), &signed.caller);
+    let count = counts.get(caller, id);
+    let body = body.after(count, caller, Operation::CountInventory).await?;
     let stock = StockName {
         batch: body.batch_id,
         ..StockName::of(body.product_id)
@@ -344,17 +359,22 @@ async fn items(
     signed: Signed,
     At(id): At<InventoryCountId>,
     Parameters(query): Parameters<ItemQuery>,
-) -> Reply {
-    let (counts, caller) = (app.stocktake.inventory_counts(), &signed.caller);
-    let filter = &InventoryCountItemFilter {
+) -> Result<Response, Failure> {
+    let filter = InventoryCountItemFilter {
         discrepancies: query.discrepancies.unwrap_or(false),
         significant: query.significant.unwrap_or(false),
     };
-    let currency = counts.get(caller, id).await?.count.currency();
-    let found =
-        everything(|page| async move { counts.items(caller, id, filter, &page).await }).await?;
-    let rows = found.iter().map(|item| CountItemView::of(item, currency));
-    Answer::ok(&rows.collect::<Vec<_>>())
+    let counts = app.stocktake.inventory_counts();
+    let currency = counts.get(&signed.caller, id).await?.count.currency();
+    let list = move |page: PageRequest| {
+        let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
+        async move {
+            let counts = app.stocktake.inventory_counts();
+            counts.items(&caller, id, &filter, &page).await
+        }
+    };
+    let shown = move |item: &InventoryCountItem| CountItemView::of(item, currency);
+    streaming::pages("[", list, shown, |_| "]".to_owned()).await
 }
 
 /// Completes a count, with or without adjustments (S2.5).
@@ -367,11 +387,13 @@ async fn complete(
     At(id): At<InventoryCountId>,
     OptionalJson(body): OptionalJson<CompletionBody>,
 ) -> Reply {
+    let (counts, caller) = (app.stocktake.inventory_counts(), &signed.caller);
+    let count = counts.get(caller, id);
+    let body = body.after(count, caller, Operation::RunCount).await?;
     let options = CompletionOptions {
         apply_adjustments: body.apply_adjustments.unwrap_or(false),
         ..CompletionOptions::default()
     };
-    let counts = app.stocktake.inventory_counts();
     let found = counts
         .complete(&signed.caller, id, options, body.notes)
         .await?;

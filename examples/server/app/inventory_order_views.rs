@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use stocktake::domain::{
-    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, OrganisationId,
-    ProductId, SiteId, SupplierId, UserId,
+    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId,
+    OrganisationId, ProductId, SiteId, SupplierId, UserId,
 };
+use stocktake::service::InventoryOrders;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -45,6 +46,9 @@ pub(super) struct OrderView {
     submitted_at: Option<String>,
     #[schema(format = DateTime, required)]
     last_submitted_at: Option<String>,
+    /// The job that sends it as it is, or has.
+    #[schema(value_type = Option<Uuid>, required)]
+    sending_job_id: Option<JobId>,
 }
 
 /// An inventory order with its lines.
@@ -112,6 +116,7 @@ impl OrderView {
             updated_at: order.updated_at().to_string(),
             submitted_at: order.submitted_at().map(|at| at.to_string()),
             last_submitted_at: order.last_submitted_at().map(|at| at.to_string()),
+            sending_job_id: InventoryOrders::sending_job(order),
         }
     }
 }

@@ -1,29 +1,33 @@
 //! Inventory orders (S3).
 
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use stocktake::domain::{
     BrandId, CategoryId, Code, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
     InventoryOrderItemId, Label, Note, Ordered, ProductId, PurchaseOrderNumber, SiteId, SupplierId,
 };
+use stocktake::service::access::Operation;
 use stocktake::service::{
     Edit, InventoryOrderAmendment, NewInventoryOrder, NewOrderItem, OrderItemUpdate, ReceiptLine,
     ReceiveRequest,
 };
-use stocktake::store::{InventoryOrderFilter, InventoryOrderItemFilter};
+use stocktake::store::{InventoryOrderFilter, InventoryOrderItemFilter, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Json, Object, OptionalJson, edit, filled};
+use super::body::{Json, Object, OptionalJson, edit, filled, may};
 use super::inventory_order_views::{
     OrderItemList, OrderItemView, OrderList, OrderView, OrderWithItems,
 };
 use super::jobs::{FormQuery, JobAnswer};
 use super::number::{Given, Whole};
-use super::query::{At, PageQuery, Parameters, SiteQuery, everything, search};
-use super::signed::Signed;
-use super::{Answer, Failure, Reply, Shared};
+use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, everything, search};
+use super::signed::{Signed, seen};
+use super::{Answer, Failure, Reply, Shared, streaming};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -190,11 +194,11 @@ async fn list(
 /// Creates an order (S3.2).
 #[utoipa::path(post, path = "/inventory/orders", operation_id = "createInventoryOrder", tag = "inventory orders",
     request_body = NewOrderBody, responses((status = 201, body = OrderView)))]
-async fn create(
-    State(app): State<Shared>,
-    signed: Signed,
-    Json(body): Json<NewOrderBody>,
-) -> Reply {
+async fn create(State(app): State<Shared>, signed: Signed, body: Json<NewOrderBody>) -> Reply {
+    let nothing = seen(&app, &signed.caller, None);
+    let body = body
+        .after(nothing, &signed.caller, Operation::EditOrder)
+        .await?;
     let new = NewInventoryOrder {
         site: body.site_id,
         supplier: body.supplier_id,
@@ -231,11 +235,15 @@ async fn update(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<InventoryOrderId>,
-    Json(body): Json<OrderUpdate>,
+    body: Json<OrderUpdate>,
 ) -> Reply {
-    let orders = app.stocktake.inventory_orders();
-    let site = orders.get(&signed.caller, id).await?.site();
-    if body.site_id.is_some_and(|named| named != site) {
+    let (orders, caller) = (app.stocktake.inventory_orders(), &signed.caller);
+    let order = orders.get(caller, id);
+    let body = body.after(order, caller, Operation::EditOrder).await?;
+    if let Some(named) = body.site_id
+        && named != orders.get(caller, id).await?.site()
+    {
+        may(caller, Operation::EditOrder)?;
         let message = "an order stays at its site";
         return Err(Failure::invalid("site_id", "another_site", message));
     }
@@ -281,6 +289,9 @@ async fn receive(
     At(id): At<InventoryOrderId>,
     OptionalJson(body): OptionalJson<ReceiptBody>,
 ) -> Reply {
+    let (orders, caller) = (app.stocktake.inventory_orders(), &signed.caller);
+    let order = orders.get(caller, id);
+    let body = body.after(order, caller, Operation::ReceiveOrder).await?;
     let line = |Object(it): Object<ReceivedLine>| ReceiptLine {
         item: it.id,
         quantity: it.quantity.map(|Given(quantity)| quantity),
@@ -294,7 +305,6 @@ async fn receive(
             .map(|items| items.into_iter().map(line).collect()),
         ..ReceiveRequest::all()
     };
-    let orders = app.stocktake.inventory_orders();
     let order = orders.receive(&signed.caller, id, request).await?;
     with_items(&app, &signed, &order).await
 }
@@ -309,7 +319,9 @@ async fn close(
     At(id): At<InventoryOrderId>,
     OptionalJson(body): OptionalJson<CloseBody>,
 ) -> Reply {
-    let orders = app.stocktake.inventory_orders();
+    let (orders, caller) = (app.stocktake.inventory_orders(), &signed.caller);
+    let order = orders.get(caller, id);
+    let body = body.after(order, caller, Operation::SubmitOrder).await?;
     let order = orders.close_short(&signed.caller, id, body.reason).await?;
     with_items(&app, &signed, &order).await
 }
@@ -324,14 +336,24 @@ async fn items(
     At(id): At<InventoryOrderId>,
     Parameters(query): Parameters<ItemQuery>,
     Parameters(page): Parameters<PageQuery>,
-) -> Reply {
-    let (orders, rows) = (app.stocktake.inventory_orders(), page.request()?);
-    let found = orders
-        .items(&signed.caller, id, &query.filter(), &rows)
-        .await?;
-    let meta = page.meta(&found);
-    let data = found.items.iter().map(OrderItemView::of).collect();
-    Answer::ok(&OrderItemList { data, meta })
+) -> Result<Response, Failure> {
+    let filter = query.filter();
+    if page.is_asked() {
+        let (orders, rows) = (app.stocktake.inventory_orders(), page.request()?);
+        let found = orders.items(&signed.caller, id, &filter, &rows).await?;
+        let meta = page.meta(&found);
+        let data = found.items.iter().map(OrderItemView::of).collect();
+        return Ok(Answer::ok(&OrderItemList { data, meta })?.into_response());
+    }
+    let list = move |page: PageRequest| {
+        let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
+        async move {
+            let orders = app.stocktake.inventory_orders();
+            orders.items(&caller, id, &filter, &page).await
+        }
+    };
+    let behind = |rows| format!("],\"meta\":{}}}", Meta::of_all(rows));
+    streaming::pages("{\"data\":[", list, OrderItemView::of, behind).await
 }
 
 impl ItemQuery {
@@ -351,8 +373,11 @@ async fn add_item(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<InventoryOrderId>,
-    Json(body): Json<NewItemBody>,
+    body: Json<NewItemBody>,
 ) -> Reply {
+    let (orders, caller) = (app.stocktake.inventory_orders(), &signed.caller);
+    let order = orders.get(caller, id);
+    let body = body.after(order, caller, Operation::EditOrder).await?;
     let ordered = Ordered {
         quantity: body.quantity.0,
         unit_price_minor: body.unit_price.0,
@@ -362,11 +387,7 @@ async fn add_item(
         variant: None,
         ordered,
     };
-    let item = app
-        .stocktake
-        .inventory_orders()
-        .add_item(&signed.caller, id, new)
-        .await?;
+    let item = orders.add_item(caller, id, new).await?;
     Answer::created(&OrderItemView::of(&item))
 }
 
@@ -378,14 +399,16 @@ async fn update_item(
     State(app): State<Shared>,
     signed: Signed,
     At((id, item)): At<(InventoryOrderId, InventoryOrderItemId)>,
-    Json(body): Json<ItemUpdate>,
+    body: Json<ItemUpdate>,
 ) -> Reply {
+    let (orders, caller) = (app.stocktake.inventory_orders(), &signed.caller);
+    let line = orders.item(caller, id, item);
+    let body = body.after(line, caller, Operation::EditOrder).await?;
     let update = OrderItemUpdate {
         quantity: body.quantity.map(|Given(quantity)| quantity),
         unit_price_minor: body.unit_price.map(|Whole(price)| price),
     };
-    let orders = app.stocktake.inventory_orders();
-    let item = orders.update_item(&signed.caller, id, item, update).await?;
+    let item = orders.update_item(caller, id, item, update).await?;
     Answer::ok(&OrderItemView::of(&item))
 }
 

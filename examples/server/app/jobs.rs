@@ -1,25 +1,32 @@
 //! Queued jobs, and the files that some of them make.
 
-use axum::body::Body;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use stocktake::domain::{JobId, StockImportId, StockTakeId};
 use stocktake::service::{Caller, Error};
-use stocktake::store::{Job, JobState, JobTask};
+use stocktake::store::{Job, JobState, JobTask, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::query::At;
+use super::query::{At, Parameters};
 use super::signed::Signed;
+use super::streaming::{self, Part};
 use super::{Answer, App, Failure, Reply, Shared};
+
+/// Jobs that are read at once.
+const ROWS: u32 = 100;
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
+        .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(requeue))
         .routes(routes!(file))
 }
 
@@ -27,6 +34,32 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct JobAnswer {
     job: JobView,
+    /// The posting of the take that the file is of, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    posting: Option<JobView>,
+}
+
+/// Jobs.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is written row by row")]
+struct JobList {
+    data: Vec<JobView>,
+}
+
+/// Which jobs.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum JobStatus {
+    Failed,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct StatusQuery {
+    /// Only those that failed for good are listed; the others are read by their id.
+    #[param(inline)]
+    #[serde(rename = "status")]
+    _status: Option<JobStatus>,
 }
 
 /// Where a job stands.
@@ -93,8 +126,22 @@ impl FormQuery {
 impl JobAnswer {
     /// What there is to say about a job that was just queued.
     pub(super) async fn read(app: &App, caller: &Caller, id: JobId) -> Reply {
+        Self::beside(app, caller, id, None).await
+    }
+
+    /// The same, and the posting of the take that is exported.
+    pub(super) async fn beside(
+        app: &App,
+        caller: &Caller,
+        id: JobId,
+        posting: Option<JobId>,
+    ) -> Reply {
         Answer::ok(&Self {
             job: JobView::read(app, caller, id).await?,
+            posting: match posting {
+                Some(posting) => Some(JobView::read(app, caller, posting).await?),
+                None => None,
+            },
         })
     }
 }
@@ -102,6 +149,11 @@ impl JobAnswer {
 impl JobView {
     async fn read(app: &App, caller: &Caller, id: JobId) -> Result<Self, Error> {
         let job = app.stocktake.job(caller, id).await?;
+        Self::of(app, caller, job).await
+    }
+
+    async fn of(app: &App, caller: &Caller, job: Job) -> Result<Self, Error> {
+        let id = job.id;
         let has_file = job.task == JobTask::Export && job.state == JobState::Succeeded;
         let (status, error) = match &job.state {
             JobState::Queued => ("queued", None),
@@ -183,6 +235,41 @@ async fn get(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -> Re
     Answer::ok(&JobView::read(&app, &signed.caller, id).await?)
 }
 
+/// The jobs that failed for good, the oldest first: for those who look after them.
+#[utoipa::path(get, path = "/jobs", operation_id = "listJobs", tag = "jobs", params(StatusQuery),
+    responses((status = 200, body = JobList)))]
+async fn list(
+    State(app): State<Shared>,
+    signed: Signed,
+    Parameters(_): Parameters<StatusQuery>,
+) -> Result<Response, Failure> {
+    let read = move |page: PageRequest| {
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
+        async move {
+            let found = app.stocktake.dead_jobs(&caller, &page).await?;
+            let mut rows = Vec::with_capacity(found.items.len());
+            for job in found.items {
+                rows.push(JobView::of(&app, &caller, job).await?);
+            }
+            let next = found.next.map(|next| PageRequest::after(next, ROWS));
+            Part::of(rows, next)
+        }
+    };
+    let first = PageRequest::first(ROWS);
+    streaming::rows(first, "{\"data\":[", read, |_| "]}".to_owned()).await
+}
+
+/// Queues a job again that failed for good, when what made it fail is mended.
+#[utoipa::path(post, path = "/jobs/{id}/requeue", operation_id = "requeueJob", tag = "jobs",
+    params(("id" = Uuid, Path)), responses((status = 200, body = JobAnswer)))]
+async fn requeue(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -> Reply {
+    if !app.stocktake.requeue_job(&signed.caller, id).await? {
+        let message = "only a job that failed for good is queued again";
+        return Err(Failure::new(StatusCode::CONFLICT, "not_dead", message));
+    }
+    JobAnswer::read(&app, &signed.caller, id).await
+}
+
 /// The file that a job has made.
 #[utoipa::path(get, path = "/jobs/{id}/file", operation_id = "getJobFile", tag = "jobs", params(("id" = Uuid, Path)),
     responses((status = 200, body = String, content_type = "text/csv")))]
@@ -191,16 +278,22 @@ async fn file(
     signed: Signed,
     At(id): At<JobId>,
 ) -> Result<Response, Failure> {
-    let exports = app.stocktake.exports();
-    let status = exports.status(&signed.caller, id).await?;
-    let file = exports.file(&signed.caller, id).await?;
-    let text = file.text.ok_or_else(|| {
-        Failure::new(
+    let status = app.stocktake.exports().status(&signed.caller, id).await?;
+    if !status.export.complete {
+        return Err(Failure::new(
             StatusCode::CONFLICT,
             "not_ready",
             "the file is not whole yet",
-        )
-    })?;
+        ));
+    }
+    let file = streaming::file(move |number| {
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
+        async move {
+            let exports = app.stocktake.exports();
+            exports.file_chunk(&caller, id, number).await
+        }
+    })
+    .await?;
     let name = format!("attachment; filename=\"{}\"", status.file_name());
     let name = HeaderValue::from_str(&name).map_err(|_| Failure::internal())?;
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");
@@ -208,5 +301,5 @@ async fn file(
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, Body::from(text)).into_response())
+    Ok((headers, file).into_response())
 }

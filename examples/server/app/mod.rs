@@ -11,6 +11,8 @@ mod body;
 mod connections;
 mod description;
 mod failure;
+mod first_answers;
+mod health;
 mod imports;
 mod inventory_counts;
 mod inventory_order_views;
@@ -31,6 +33,7 @@ mod stock;
 mod stock_adjustments;
 mod stock_take_views;
 mod stock_takes;
+mod streaming;
 mod worker;
 mod xml;
 
@@ -41,6 +44,8 @@ use tokio::sync::Notify;
 
 use answer::{Answer, Reply};
 use failure::Failure;
+use first_answers::FirstAnswers;
+use health::Probe;
 use people::People;
 use request_limit::RequestLimit;
 use request_size::BodyRoom;
@@ -60,8 +65,12 @@ pub(crate) struct App {
     limit: RequestLimit,
     /// Rung after each command: there may be a job to do.
     work: Notify,
+    /// What was answered to requests with a key.
+    first_answers: FirstAnswers,
     /// Room for the bodies of requests under way.
     bodies: BodyRoom,
+    /// Whether writes go well.
+    probe: Probe,
     /// How long clients may take.
     patience: Patience,
 }

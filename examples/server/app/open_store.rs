@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use stocktake::memory::MemoryStore;
 use stocktake::service::Stocktake;
+use stocktake::store::{JobQueue, Repository};
 
 /// Where everything is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,26 +19,42 @@ pub(crate) enum StoreChoice {
     Postgres(String),
 }
 
+/// A store, and the library over it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) repository: Arc<dyn Repository>,
+    pub(crate) stocktake: Stocktake,
+}
+
+impl Opened {
+    fn of<S: Repository + JobQueue>(store: Arc<S>) -> Self {
+        Self {
+            repository: Arc::<S>::clone(&store),
+            stocktake: Stocktake::new(store),
+        }
+    }
+}
+
 /// Opens the chosen store, and the library over it.
 ///
 /// # Errors
 ///
 /// What is wrong, in words. The address of a database may hold a password: it is not repeated.
-pub(crate) async fn open_store(choice: &StoreChoice) -> Result<Stocktake, String> {
+pub(crate) async fn open_store(choice: &StoreChoice) -> Result<Opened, String> {
     match choice {
-        StoreChoice::Memory => Ok(Stocktake::new(Arc::new(MemoryStore::new()))),
+        StoreChoice::Memory => Ok(Opened::of(Arc::new(MemoryStore::new()))),
         StoreChoice::Sqlite(path) => sqlite(path),
         StoreChoice::Postgres(address) => postgres(address).await,
     }
 }
 
-fn sqlite(path: &Path) -> Result<Stocktake, String> {
+fn sqlite(path: &Path) -> Result<Opened, String> {
     let store = stocktake::sqlite::SqliteStore::open(path);
     let store = store.map_err(|error| format!("{}: {}", path.display(), causes(&error)))?;
-    Ok(Stocktake::new(Arc::new(store)))
+    Ok(Opened::of(Arc::new(store)))
 }
 
-async fn postgres(address: &str) -> Result<Stocktake, String> {
+async fn postgres(address: &str) -> Result<Opened, String> {
     use stocktake::postgres::deadpool_postgres::{Manager, Pool};
     use stocktake::postgres::tokio_postgres::{Config, NoTls};
     use stocktake::postgres::{PostgresOptions, PostgresStore};
@@ -51,7 +68,7 @@ async fn postgres(address: &str) -> Result<Stocktake, String> {
         .map_err(|error| causes(&error))?;
     let store = PostgresStore::open(pool, PostgresOptions::default()).await;
     let store = store.map_err(|error| causes(&error))?;
-    Ok(Stocktake::new(Arc::new(store)))
+    Ok(Opened::of(Arc::new(store)))
 }
 
 /// As many as requests and workers that talk to the database at the same time.

@@ -176,6 +176,13 @@ pub(super) struct Meta {
     last_page: u64,
 }
 
+impl Meta {
+    /// What to say, as JSON, about all rows at once.
+    pub(super) fn of_all(rows: u64) -> String {
+        format!("{{\"page\":1,\"per_page\":{rows},\"total\":{rows},\"last_page\":1}}")
+    }
+}
+
 impl PageQuery {
     /// The rows to ask for.
     ///
@@ -187,6 +194,11 @@ impl PageQuery {
         bounded("page", page, 1, LAST_PAGE)?;
         bounded("per_page", per_page, 1, MOST_ON_PAGE)?;
         Ok(PageRequest::numbered(page.saturating_sub(1), per_page))
+    }
+
+    /// Whether a page is asked for at all.
+    pub(super) const fn is_asked(self) -> bool {
+        self.page.is_some() || self.per_page.is_some()
     }
 
     /// What to say about the page that was found.

@@ -19,7 +19,9 @@ use super::Shared;
 use super::failure::Failure;
 
 /// The largest body of an import (S5.6).
-const IMPORT_BYTES: usize = 8 * 1024 * 1024;
+const IMPORT_BYTES: usize = MOST_BYTES;
+/// The largest body of all.
+pub(super) const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The largest body of anything else.
 const OTHER_BYTES: usize = 1024 * 1024;
 /// How much more is read, and thrown away, so that the client hears that it is too much.

@@ -12,13 +12,18 @@ use stocktake::jobs::Worker;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use super::first_answers::FirstAnswers;
+use super::health::Probe;
 use super::open_store::{StoreChoice, open_store};
 use super::people::People;
 use super::request_limit::{self, RequestLimit};
 use super::request_size::BodyRoom;
 use super::seed::Seed;
 use super::worker::{self, PrintingCourier, TokioTimer};
-use super::{App, Patience, Shared, admission, connections, description, rendering, request_size};
+use super::{
+    App, Patience, Shared, admission, connections, description, first_answers, rendering,
+    request_size,
+};
 
 /// How long requests under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -81,14 +86,17 @@ impl Server {
             Some(path) => Seed::read(path)?,
             None => Seed::default(),
         };
-        let stocktake = open_store(&options.store).await?;
+        let opened = open_store(&options.store).await?;
+        let stocktake = opened.stocktake;
         seed.load(&stocktake).await?;
         let app = App {
             people: People::of(&seed)?,
             stocktake,
             limit: RequestLimit::of(options.requests_per_minute),
             work: Notify::new(),
+            first_answers: FirstAnswers::default(),
             bodies: BodyRoom::of(options.patience.bodies_kib),
+            probe: Probe::of(opened.repository),
             patience: options.patience,
         };
         let listener = TcpListener::bind(&options.listen)
@@ -157,6 +165,7 @@ fn router(app: &Shared) -> Router {
     routes
         .merge(description::serve(&description))
         .route_layer(from_fn_with_state(Arc::clone(app), worker::ring))
+        .route_layer(from_fn_with_state(Arc::clone(app), first_answers::remember))
         .route_layer(from_fn_with_state(
             Arc::clone(app),
             request_size::read_whole,

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use stocktake::domain::{Actor, SiteAccess, SiteId};
-use stocktake::service::Caller;
+use stocktake::service::{Caller, Error};
 use stocktake::store::IdempotencyKey;
 
 use super::at_store::{known, store};
@@ -65,6 +65,18 @@ impl Signed {
         named
             .or(self.site)
             .ok_or_else(|| Failure::invalid(field, "site_required", "name one of your sites"))
+    }
+}
+
+/// A site, if one is named, that the caller can see.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; failures of the store.
+pub(super) async fn seen(app: &App, caller: &Caller, site: Option<SiteId>) -> Result<(), Error> {
+    match site {
+        Some(site) => app.stocktake.catalogue().site(caller, site).await.map(drop),
+        None => Ok(()),
     }
 }
 

@@ -1,17 +1,21 @@
 //! Levels and the ledger: two reads that no document has, for tests and curiosity.
 
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use stocktake::domain::{ProductId, SiteId, StockEvent, StockEventId, StockKey, StockLevel};
-use stocktake::store::MAX_PAGE;
+use stocktake::store::PageRequest;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::number::Number;
-use super::query::{Parameters, everything};
+use super::query::Parameters;
 use super::signed::Signed;
-use super::{Answer, Reply, Shared};
+use super::streaming::{self, Part};
+use super::{Failure, Shared};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -32,7 +36,8 @@ struct StockQuery {
 }
 
 /// What is on hand.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is written row by row")]
 struct LevelList {
     data: Vec<LevelView>,
 }
@@ -48,7 +53,8 @@ struct LevelView {
 }
 
 /// The ledger, the oldest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is written row by row")]
 struct EventList {
     data: Vec<EventView>,
 }
@@ -145,13 +151,16 @@ async fn levels(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<StockQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("site_id", query.site_id)?;
-    let (stock, caller, product) = (app.stocktake.stock(), &signed.caller, query.product_id);
-    let list = |page| async move { stock.levels(caller, site, product, None, &page).await };
-    let found = everything(list).await?;
-    let data = found.iter().map(LevelView::of).collect();
-    Answer::ok(&LevelList { data })
+    let list = move |page: PageRequest| {
+        let (app, caller, product) = (Arc::clone(&app), signed.caller.clone(), query.product_id);
+        async move {
+            let stock = app.stocktake.stock();
+            stock.levels(&caller, site, product, None, &page).await
+        }
+    };
+    streaming::pages("{\"data\":[", list, LevelView::of, |_| "]}".to_owned()).await
 }
 
 /// The ledger of a site, in the order in which it was recorded.
@@ -161,17 +170,19 @@ async fn events(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<StockQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("site_id", query.site_id)?;
-    let (mut data, mut after) = (Vec::new(), 0);
-    let stock = app.stocktake.stock();
-    loop {
-        let entries = stock.ledger(&signed.caller, site, after, MAX_PAGE).await?;
-        let Some(last) = entries.last() else { break };
-        after = last.position;
-        let of_product = |it: &StockEvent| query.product_id.is_none_or(|id| id == it.key.product);
-        let events = entries.iter().map(|entry| &entry.event);
-        data.extend(events.filter(|it| of_product(it)).map(EventView::of));
-    }
-    Answer::ok(&EventList { data })
+    let read = move |after: u64| {
+        let (app, caller, product) = (Arc::clone(&app), signed.caller.clone(), query.product_id);
+        async move {
+            let stock = app.stocktake.stock();
+            let entries = stock.ledger(&caller, site, after, streaming::rows_at_once());
+            let entries = entries.await?;
+            let next = entries.last().map(|last| last.position);
+            let events = entries.iter().map(|entry| &entry.event);
+            let events = events.filter(|it| product.is_none_or(|id| id == it.key.product));
+            Part::of(events.map(EventView::of), next)
+        }
+    };
+    streaming::rows(0, "{\"data\":[", read, |_| "]}".to_owned()).await
 }

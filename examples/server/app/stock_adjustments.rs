@@ -1,12 +1,17 @@
 //! Stock adjustments (S2.8 to S2.10).
 
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use stocktake::domain::{
-    AdjustmentType, Code, Note, ProductId, StockAdjustment, StockAdjustmentId, StockAdjustmentState,
+    AdjustmentType, Code, InventoryCountId, Note, ProductId, StockAdjustment, StockAdjustmentId,
+    StockAdjustmentState, UserSummary,
 };
-use stocktake::service::{NewStockAdjustment, StockName};
-use stocktake::store::StockAdjustmentFilter;
+use stocktake::service::access::Operation;
+use stocktake::service::{Error, NewStockAdjustment, StockName};
+use stocktake::store::{Page, PageRequest, StockAdjustmentFilter};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,9 +19,9 @@ use utoipa_axum::routes;
 use super::body::{Json, OptionalJson, filled};
 use super::inventory_counts::{PeriodQuery, SiteIdQuery};
 use super::number::{Given, Number};
-use super::query::{At, Parameters, everything, from_moment, to_moment};
-use super::signed::Signed;
-use super::{Answer, Reply, Shared};
+use super::query::{At, Parameters, from_moment, to_moment};
+use super::signed::{Signed, seen};
+use super::{Answer, Failure, Reply, Shared, streaming};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -93,6 +98,16 @@ struct AdjustmentView {
     status: &'static str,
     #[schema(format = DateTime)]
     created_at: String,
+    /// Who approved or rejected it, by name.
+    #[schema(required)]
+    decided_by: Option<String>,
+    #[schema(format = DateTime, required)]
+    decided_at: Option<String>,
+    #[schema(required)]
+    decision_notes: Option<String>,
+    /// The inventory count that made it.
+    #[schema(value_type = Option<Uuid>, required)]
+    inventory_count_id: Option<InventoryCountId>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -152,12 +167,22 @@ impl AdjustmentView {
             approved: adjustment.state() == StockAdjustmentState::Applied,
             status: adjustment.state().as_str(),
             created_at: adjustment.created_at().to_string(),
+            decided_by: adjustment.decided_by().map(UserSummary::full_name),
+            decided_at: adjustment.decided_at().map(|at| at.to_string()),
+            decision_notes: adjustment.decision_notes().map(ToString::to_string),
+            inventory_count_id: adjustment.count(),
         }
     }
 }
 
-fn listed(found: &[StockAdjustment]) -> Reply {
-    Answer::ok(&found.iter().map(AdjustmentView::of).collect::<Vec<_>>())
+/// A bare array of them.
+async fn listed<A>(
+    list: impl Fn(PageRequest) -> A + Clone + Send + Sync + 'static,
+) -> Result<Response, Failure>
+where
+    A: Future<Output = Result<Page<StockAdjustment>, Error>> + Send + 'static,
+{
+    streaming::pages("[", list, AdjustmentView::of, |_| "]".to_owned()).await
 }
 
 /// The adjustments of a site, the oldest first (S2.8).
@@ -169,17 +194,22 @@ async fn list(
     Parameters(query): Parameters<SiteIdQuery>,
     Parameters(period): Parameters<PeriodQuery>,
     Parameters(product): Parameters<ProductQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
-    let filter = &StockAdjustmentFilter {
+    let filter = StockAdjustmentFilter {
         from: from_moment("from", period.from.as_ref())?,
         to: to_moment("to", period.to.as_ref())?,
         product: product.product_id,
         ..StockAdjustmentFilter::default()
     };
-    let list = |page| async move { adjustments.list(caller, site, filter, &page).await };
-    listed(&everything(list).await?)
+    listed(move |page| {
+        let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
+        async move {
+            let adjustments = app.stocktake.stock_adjustments();
+            adjustments.list(&caller, site, &filter, &page).await
+        }
+    })
+    .await
 }
 
 /// Makes an adjustment, or asks for one (S2.9).
@@ -189,9 +219,14 @@ async fn create(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
-    Json(body): Json<NewAdjustmentBody>,
+    body: Json<NewAdjustmentBody>,
 ) -> Reply {
-    let site = signed.site("siteId", query.site_id)?;
+    let (caller, site) = (&signed.caller, signed.site("siteId", query.site_id));
+    let named = seen(&app, caller, site.as_ref().ok().copied());
+    let body = body.and(|body| Ok((site?, body)));
+    let (site, body) = body
+        .after(named, caller, Operation::CreateAdjustment)
+        .await?;
     let stock = StockName {
         batch: body.batch_id,
         ..StockName::of(body.product_id)
@@ -214,11 +249,16 @@ async fn pending(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
-    let list = |page| async move { adjustments.pending(caller, site, &page).await };
-    listed(&everything(list).await?)
+    listed(move |page| {
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
+        async move {
+            let adjustments = app.stocktake.stock_adjustments();
+            adjustments.pending(&caller, site, &page).await
+        }
+    })
+    .await
 }
 
 /// Approves an adjustment (S2.10).
@@ -231,7 +271,11 @@ async fn approve(
     At(id): At<StockAdjustmentId>,
     OptionalJson(body): OptionalJson<ApprovalBody>,
 ) -> Reply {
-    let adjustments = app.stocktake.stock_adjustments();
+    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
+    let waiting = adjustments.get(caller, id);
+    let body = body
+        .after(waiting, caller, Operation::DecideAdjustment)
+        .await?;
     let approved = adjustments.approve(&signed.caller, id, body.notes).await?;
     Answer::ok(&AdjustmentView::of(&approved))
 }
@@ -244,9 +288,13 @@ async fn reject(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<StockAdjustmentId>,
-    Json(body): Json<RejectionBody>,
+    body: Json<RejectionBody>,
 ) -> Reply {
-    let adjustments = app.stocktake.stock_adjustments();
+    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
+    let waiting = adjustments.get(caller, id);
+    let body = body
+        .after(waiting, caller, Operation::DecideAdjustment)
+        .await?;
     let rejected = adjustments.reject(&signed.caller, id, body.reason).await?;
     Answer::ok(&AdjustmentView::of(&rejected))
 }
@@ -260,9 +308,14 @@ async fn of_product(
     signed: Signed,
     At(id): At<ProductId>,
     Parameters(query): Parameters<SiteIdQuery>,
-) -> Reply {
+) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    let (adjustments, caller) = (app.stocktake.stock_adjustments(), &signed.caller);
-    let list = |page| async move { adjustments.of_product(caller, site, id, &page).await };
-    listed(&everything(list).await?)
+    listed(move |page| {
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
+        async move {
+            let adjustments = app.stocktake.stock_adjustments();
+            adjustments.of_product(&caller, site, id, &page).await
+        }
+    })
+    .await
 }

@@ -1,27 +1,32 @@
 //! Stock takes (S1).
 
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use stocktake::domain::{
-    BrandId, CategoryId, CountStatus, Label, MovementPolicy, PostingOptions, SiteId, StockTakeId,
-    StockTakeItemId, SupplierId,
+    BrandId, CategoryId, CountStatus, JobId, Label, MovementPolicy, PostingOptions, SiteId,
+    StockTake, StockTakeId, StockTakeItemId, StockTakeState, SupplierId,
 };
+use stocktake::service::access::Operation;
 use stocktake::service::{CountRequest, Edit, NewStockTake, StockTakeAmendment};
-use stocktake::store::{ArticleSort, StockTakeItemFilter};
+use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::answer::json;
 use super::body::{Json, edit};
 use super::jobs::{FormQuery, JobAnswer};
 use super::number::Given;
-use super::query::{At, PageQuery, Parameters, SiteQuery, search};
-use super::signed::Signed;
+use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, search};
+use super::signed::{Signed, seen};
 use super::stock_take_views::{
     StockTakeItemList, StockTakeItemListV2, StockTakeItemRow, StockTakeList, StockTakeView,
     TotalsView,
 };
-use super::{Answer, Failure, Reply, Shared};
+use super::{Answer, Failure, Reply, Shared, streaming};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -144,13 +149,20 @@ async fn create(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<NewQuery>,
-    Json(body): Json<NewStockTakeBody>,
+    body: Json<NewStockTakeBody>,
 ) -> Reply {
-    let new = NewStockTake {
-        site: signed.site("site_id", body.site_id.or(query.site_id))?,
-        description: body.description,
-        movement_policy: MovementPolicy::default(),
-    };
+    let named = signed.site("site_id", query.site_id).ok();
+    let new = body.and(|body| {
+        Ok(NewStockTake {
+            site: signed.site("site_id", body.site_id.or(query.site_id))?,
+            description: body.description,
+            movement_policy: MovementPolicy::default(),
+        })
+    });
+    let site = seen(&app, &signed.caller, named);
+    let new = new
+        .after(site, &signed.caller, Operation::CreateStockTake)
+        .await?;
     let take = app
         .stocktake
         .stock_takes()
@@ -175,13 +187,17 @@ async fn update(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<StockTakeId>,
-    Json(body): Json<StockTakeUpdate>,
+    body: Json<StockTakeUpdate>,
 ) -> Reply {
+    let takes = app.stocktake.stock_takes();
+    let take = takes.get(&signed.caller, id);
+    let body = body
+        .after(take, &signed.caller, Operation::UpdateStockTake)
+        .await?;
     let amendment = StockTakeAmendment {
         description: body.description,
         ..StockTakeAmendment::default()
     };
-    let takes = app.stocktake.stock_takes();
     let take = takes.amend(&signed.caller, id, amendment).await?;
     Answer::ok(&StockTakeView::of(&take))
 }
@@ -248,10 +264,31 @@ async fn items_v2(
     At(id): At<StockTakeId>,
     Parameters(query): Parameters<ItemQuery>,
     Parameters(page): Parameters<PageQuery>,
-) -> Reply {
-    let (list, totals) = filtered(&app, &signed, id, &query, page).await?;
-    let StockTakeItemList { data, meta } = list;
-    Answer::ok(&StockTakeItemListV2 { data, meta, totals })
+) -> Result<Response, Failure> {
+    if page.is_asked() {
+        let (list, totals) = filtered(&app, &signed, id, &query, page).await?;
+        let StockTakeItemList { data, meta } = list;
+        let answer = Answer::ok(&StockTakeItemListV2 { data, meta, totals })?;
+        return Ok(answer.into_response());
+    }
+    let (takes, caller, filter) = (
+        app.stocktake.stock_takes(),
+        signed.caller.clone(),
+        query.filter()?,
+    );
+    let currency = takes.get(&caller, id).await?.take.currency();
+    let totals = TotalsView::of(&takes.totals(&caller, id, &filter).await?, currency);
+    let totals = json(&totals)?;
+    let list = move |page: PageRequest| {
+        let (app, caller, filter) = (Arc::clone(&app), caller.clone(), filter.clone());
+        async move {
+            let (takes, sort) = (app.stocktake.stock_takes(), ArticleSort::default());
+            takes.items(&caller, id, &filter, sort, &page).await
+        }
+    };
+    let shown = move |line: &StockTakeItemView| StockTakeItemRow::of(line, currency);
+    let behind = move |rows| format!("],\"meta\":{},\"totals\":{totals}}}", Meta::of_all(rows));
+    streaming::pages("{\"data\":[", list, shown, behind).await
 }
 
 async fn filtered(
@@ -288,9 +325,11 @@ async fn count(
     State(app): State<Shared>,
     signed: Signed,
     At((id, item)): At<(StockTakeId, StockTakeItemId)>,
-    Json(body): Json<CountBody>,
+    body: Json<CountBody>,
 ) -> Reply {
     let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
+    let line = takes.item(caller, id, item);
+    let body = body.after(line, caller, Operation::CountItem).await?;
     let request = match body.counted_quantity {
         Edit::Set(Given(quantity)) => Some(CountRequest::set(quantity)),
         Edit::Clear => Some(CountRequest::clear()),
@@ -345,5 +384,12 @@ async fn export(
     let job = exports
         .stock_take(&signed.caller, id, query.filter()?)
         .await?;
-    JobAnswer::read(&app, &signed.caller, job).await
+    JobAnswer::beside(&app, &signed.caller, job, posting_of(&take)).await
+}
+
+/// The job that posts a take, or that tried to.
+fn posting_of(take: &StockTake) -> Option<JobId> {
+    let is_posting = take.state() == StockTakeState::Posting;
+    let run = take.run().filter(|_| is_posting).map(|run| run.job);
+    run.or(take.refusal().map(|refusal| refusal.job))
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use stocktake::domain::{Code, StockTakeId, SupplierId, Timestamp};
+use stocktake::service::access::Operation;
 use stocktake::service::{Clock as _, InventoryRequest, SystemClock};
 use stocktake::store::{
     ArticleColumn, ArticleFilter, ArticleSort, StockTakeItemFilter, StockTakeItemView,
@@ -318,12 +319,14 @@ async fn add(
     State(app): State<Shared>,
     here: AtStore,
     At(id): At<StockTakeId>,
-    Json(body): Json<ArticleIds>,
+    body: Json<ArticleIds>,
 ) -> Reply {
-    app.stocktake
-        .stock_takes()
-        .add_articles(&here.caller, id, &body.articles)
+    let (takes, caller) = (app.stocktake.stock_takes(), &here.caller);
+    let take = takes.get(caller, id);
+    let body = body
+        .after(take, caller, Operation::EditStockTakeItems)
         .await?;
+    takes.add_articles(caller, id, &body.articles).await?;
     read(&app, &here, id).await
 }
 
@@ -362,17 +365,23 @@ async fn inventory(
     State(app): State<Shared>,
     here: AtStore,
     At(id): At<StockTakeId>,
-    Json(body): Json<StocktakeArticleRequest>,
+    body: Json<StocktakeArticleRequest>,
 ) -> Reply {
-    let request = InventoryRequest {
-        article: body.article_id,
-        batch: code("batchId", body.batch_id)?,
-        serial: code("serialNr", body.serial_nr)?,
-        place: code("stockPlace", body.stock_place)?,
-        amount: body.added_amount.0,
-        add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
-    };
+    let request = body.and(|body| {
+        Ok(InventoryRequest {
+            article: body.article_id,
+            batch: code("batchId", body.batch_id)?,
+            serial: code("serialNr", body.serial_nr)?,
+            place: code("stockPlace", body.stock_place)?,
+            amount: body.added_amount.0,
+            add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
+        })
+    });
     let takes = app.stocktake.stock_takes();
+    let take = takes.get(&here.caller, id);
+    let request = request
+        .after(take, &here.caller, Operation::CountItem)
+        .await?;
     let counted = takes.inventory(&here.caller, id, request).await?;
     let mut line = takes.item(&here.caller, id, counted.id).await?;
     // What this very count came to, whatever was counted since.

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use stocktake::domain::{
     Label, MovementPolicy, PostingOptions, StockTakeId, StockTakeState, Timestamp,
 };
+use stocktake::service::access::Operation;
 use stocktake::service::{Edit, NewStockTakeList, StockTakeAmendment, StockTakeSummary};
 use stocktake::store::PageRequest;
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +19,7 @@ use crate::app::at_store::AtStore;
 use crate::app::body::{Json, edit};
 use crate::app::failure;
 use crate::app::query::{At, Parameters, bounded};
+use crate::app::signed::seen;
 use crate::app::{Answer, App, Failure, Reply, Shared};
 
 /// The largest page.
@@ -223,15 +225,22 @@ async fn get_finished(State(app): State<Shared>, here: AtStore, At(id): At<Stock
 /// Creates a list (S4.2).
 #[utoipa::path(post, path = "/v1/stocktake", operation_id = "createStocktake", tag = "stocktake lists",
     request_body = NewListBody, responses((status = 201, body = StocktakesResponse)))]
-async fn create(State(app): State<Shared>, here: AtStore, Json(body): Json<NewListBody>) -> Reply {
-    let new = NewStockTakeList {
-        site: here.site.id,
-        name: body.name,
-        description: described(body.description)?,
-        due_at: body.due_date.map(due).transpose()?,
-        annual: body.annual_account.unwrap_or(false),
-        movement_policy: MovementPolicy::default(),
-    };
+async fn create(State(app): State<Shared>, here: AtStore, body: Json<NewListBody>) -> Reply {
+    let new = body.and(|body| {
+        Ok(NewStockTakeList {
+            site: here.site.id,
+            name: body.name,
+            description: described(body.description)?,
+            due_at: body.due_date.map(due).transpose()?,
+            annual: body.annual_account.unwrap_or(false),
+            movement_policy: MovementPolicy::default(),
+        })
+    });
+    let (site, create) = (
+        seen(&app, &here.caller, Some(here.site.id)),
+        Operation::CreateStockTake,
+    );
+    let new = new.after(site, &here.caller, create).await?;
     let take = app
         .stocktake
         .stock_takes()
@@ -264,23 +273,26 @@ async fn update(
     State(app): State<Shared>,
     here: AtStore,
     At(id): At<StockTakeId>,
-    Json(body): Json<ListUpdate>,
+    body: Json<ListUpdate>,
 ) -> Reply {
-    let due_at = match body.due_date {
-        Edit::Set(millis) => Edit::Set(due(millis)?),
-        Edit::Clear => Edit::Clear,
-        Edit::Keep => Edit::Keep,
-    };
-    let amendment = StockTakeAmendment {
-        name: body.name,
-        description: described(body.description)?,
-        due_at,
-        annual: body.annual_account,
-    };
-    app.stocktake
-        .stock_takes()
-        .amend(&here.caller, id, amendment)
+    let amendment = body.and(|body| {
+        Ok(StockTakeAmendment {
+            name: body.name,
+            description: described(body.description)?,
+            due_at: match body.due_date {
+                Edit::Set(millis) => Edit::Set(due(millis)?),
+                Edit::Clear => Edit::Clear,
+                Edit::Keep => Edit::Keep,
+            },
+            annual: body.annual_account,
+        })
+    });
+    let (takes, caller) = (app.stocktake.stock_takes(), &here.caller);
+    let take = takes.get(caller, id);
+    let amendment = amendment
+        .after(take, caller, Operation::UpdateStockTake)
         .await?;
+    takes.amend(caller, id, amendment).await?;
     read(&app, &here, id).await
 }
 

@@ -1,0 +1,96 @@
+//! Jobs that failed for good are listed, and queued again.
+
+use serde_json::{Value, json};
+use stocktake::domain::{
+    Actor, JobId, OrganisationId, Role, SiteAccess, StockTakeId, Timestamp, UserId, UserSummary,
+};
+use stocktake::sqlite::SqliteStore;
+use stocktake::store::{JobQueue as _, JobTask, NewJob};
+use uuid::Uuid;
+
+use crate::app::StoreChoice;
+use crate::shop::{COUNTER, MANAGER, NOTHING, SITE, STRANGER, Shop, id, new_file};
+
+const JOB: &str = "00000000-0000-4000-8000-00000000000a";
+const ORGANISATION: &str = "00000001-0000-4000-8000-000000000001";
+
+/// A job of a take that has failed for good, put there while no server runs.
+fn dead_job(path: &std::path::Path, take: &str) {
+    let organisation: OrganisationId = ORGANISATION.parse().unwrap();
+    let (at, later) = (
+        Timestamp::from_micros(0).unwrap(),
+        Timestamp::from_micros(1).unwrap(),
+    );
+    let task = JobTask::PostStockTake {
+        take: take.parse::<StockTakeId>().unwrap(),
+    };
+    let job = NewJob {
+        id: JOB.parse::<JobId>().unwrap(),
+        site: SITE.parse().unwrap(),
+        task,
+        requested_by: Actor {
+            organisation,
+            user: UserSummary {
+                id: UserId::new(Uuid::nil()),
+                email: None,
+                first_name: String::new(),
+                last_name: String::new(),
+            },
+            role: Role::Manager,
+            sites: SiteAccess::All,
+        },
+        run_at: at,
+        max_attempts: 1,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(path).unwrap();
+        store.enqueue(organisation, &job, at).await.unwrap();
+        let lease = store.lease("a test", at, later).await.unwrap().unwrap();
+        let failed = store.fail(lease.token, "the printer is on fire", at, None);
+        failed.await.unwrap();
+    });
+}
+
+fn listed(shop: &Shop) -> Vec<Value> {
+    let jobs = shop.get("/jobs?status=failed").gives(200);
+    jobs["data"].as_array().unwrap().clone()
+}
+
+#[test]
+fn jobs_that_failed_for_good_are_listed_and_queued_again() {
+    let path = new_file();
+    let mut shop = Shop::open(StoreChoice::Sqlite(path.clone()));
+    let take = shop.take();
+    assert_eq!(listed(&shop), Vec::<Value>::new());
+    shop.close();
+    dead_job(&path, &take);
+    let shop = Shop::open(StoreChoice::Sqlite(path));
+    let jobs = listed(&shop);
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(
+        (id(&jobs[0]), &jobs[0]["status"]),
+        (JOB.to_owned(), &json!("failed"))
+    );
+    assert!(jobs[0]["error"].as_str().unwrap().contains("on fire"));
+    shop.get("/jobs?status=running")
+        .refused(422, "invalid_parameter");
+    shop.get_by(COUNTER, "/jobs").refused(403, "forbidden");
+    assert_eq!(
+        shop.get_by(STRANGER, "/jobs").gives(200),
+        json!({"data": []})
+    );
+    let requeue =
+        |token: &str, job: &str| shop.post_by(token, &format!("/jobs/{job}/requeue"), &json!({}));
+    requeue(STRANGER, JOB).refused(404, "not_found");
+    requeue(MANAGER, NOTHING).refused(404, "not_found");
+    requeue(COUNTER, JOB).refused(403, "forbidden");
+    let queued = requeue(MANAGER, JOB).gives(200);
+    assert_eq!(queued["job"]["id"], JOB);
+    shop.job(&json!(JOB));
+    assert_eq!(listed(&shop), Vec::<Value>::new());
+    requeue(MANAGER, JOB).refused(409, "not_dead");
+}
