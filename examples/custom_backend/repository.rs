@@ -243,6 +243,26 @@ impl Repository for CustomStore {
         Ok(entries.into_iter().take(limit).cloned().collect())
     }
 
+    async fn ledger_by_key(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: Option<(StockKey, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        let state = self.state();
+        let is_after = |key: &StockKey, sequence: u64| {
+            let place = after.as_ref().map(|(key, sequence)| (key, *sequence));
+            place.is_none_or(|place| (key, sequence) > place)
+        };
+        let events = state.events.iter().filter(|((whose, key, sequence), _)| {
+            *whose == organisation && key.site == site && is_after(key, *sequence)
+        });
+        let limit = usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1);
+        let events = events.take(limit);
+        Ok(events.map(|(_, entry)| entry.event.clone()).collect())
+    }
+
     async fn stock_take(
         &self,
         organisation: OrganisationId,

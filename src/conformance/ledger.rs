@@ -1,6 +1,6 @@
 //! C26, C28 to C31: the ledger and its two orders (R7, R10).
 
-use super::checks::{Verdict, Wrong, applied, refused, same};
+use super::checks::{Verdict, Wrong, applied, ensure, refused, same};
 use super::harness::{Stage, Store};
 use super::samples::*;
 use crate::domain::{Quantity, SiteId, StockEventKind, StockKey, StockLevel};
@@ -156,6 +156,66 @@ pub(super) async fn c29_level_at_seq_matches_replay(stage: &Stage<'_>) -> Verdic
     Ok(())
 }
 
+/// A site's ledger key by key: every event once, by key and sequence, whatever was recorded first, in pages of any size.
+async fn keys_of_a_site_stand_in_order(stage: &Stage<'_>) -> Verdict {
+    let store = stage.fresh().await;
+    let elsewhere = StockKey {
+        site: site_id(2),
+        ..key(1)
+    };
+    let keys = [
+        key(2).at(code("b")),
+        key(1),
+        elsewhere,
+        key(2).of_variant(code("a")),
+        key(1).at(code("\u{e9}")),
+        key(2),
+        key(1).at(code("Z")),
+    ];
+    for sequence in [2, 1, 3] {
+        for (nth, key) in (0_u128..).zip(&keys) {
+            let id = 10 * nth + u128::from(sequence);
+            put(&*store, |it| it.event(event(id, key.clone(), sequence))).await?;
+        }
+    }
+    let mut expected: Vec<(StockKey, u64)> = keys
+        .into_iter()
+        .filter(|key| key.site == SITE)
+        .flat_map(|key| (1..=3).map(move |sequence| (key.clone(), sequence)))
+        .collect();
+    expected.sort_unstable();
+    for limit in [1, 2, 5, u32::MAX] {
+        let mut found: Vec<(StockKey, u64)> = Vec::new();
+        loop {
+            let after = found.last().cloned();
+            let page = store
+                .ledger_by_key(ORGANISATION, SITE, after, limit)
+                .await?;
+            ensure!(
+                page.len() <= usize::try_from(limit).unwrap_or(usize::MAX),
+                "more events than were asked for"
+            );
+            if page.is_empty() || found.len() > expected.len() {
+                break;
+            }
+            found.extend(page.into_iter().map(|event| (event.key, event.sequence)));
+        }
+        same(&found, &expected, "a ledger by its keys")?;
+    }
+    let behind = Some((key(1), u64::MAX));
+    let page = store.ledger_by_key(ORGANISATION, SITE, behind, 1).await?;
+    let next = page
+        .first()
+        .map(|event| (event.key.clone(), event.sequence));
+    same(
+        next,
+        Some((key(1).at(code("Z")), 1)),
+        "the event behind all of a key",
+    )?;
+    let page = store.ledger_by_key(STRANGER, SITE, None, u32::MAX).await?;
+    same(page, [], "the ledger of somebody else")
+}
+
 /// The events of keys: by key, then by sequence, whatever came first and however it is asked.
 pub(super) async fn r07_events_of_a_key_stand_by_sequence(stage: &Stage<'_>) -> Verdict {
     let store = stage.fresh().await;
@@ -200,7 +260,8 @@ pub(super) async fn r07_events_of_a_key_stand_by_sequence(stage: &Stage<'_>) -> 
         found,
         [Some(7), None, Some(6), Some(7)],
         "positions of events by id",
-    )
+    )?;
+    keys_of_a_site_stand_in_order(stage).await
 }
 
 /// What is in the ledger stays as it is, and its id is good for nothing else in its organisation.

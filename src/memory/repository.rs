@@ -161,6 +161,19 @@ impl Repository for MemoryStore {
         Ok(events.into_iter().map(entry).collect())
     }
 
+    async fn ledger_by_key(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: Option<(StockKey, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        let events = self.read_of(organisation, |it| {
+            it.stock.ledger_by_key(site, after.as_ref(), limit)
+        });
+        Ok(events.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
     async fn stock_take(
         &self,
         organisation: OrganisationId,

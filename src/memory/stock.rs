@@ -145,6 +145,30 @@ impl Stock {
             .collect()
     }
 
+    /// A site's events in the order of their keys, after one of them.
+    pub(super) fn ledger_by_key(
+        &self,
+        site: SiteId,
+        after: Option<&(StockKey, u64)>,
+        limit: u32,
+    ) -> Vec<Arc<StockEvent>> {
+        let first = StockKey::plain(site, ProductId::new(uuid::Uuid::nil()));
+        let begin = after.map_or(&first, |(key, _)| key).max(&first);
+        self.keys
+            .range(begin..)
+            .take_while(|(key, _)| key.site == site)
+            .flat_map(|(key, kept)| {
+                let gone = after.filter(|(last, _)| last == key).map(|it| it.1);
+                let begin = gone.map_or(0, |gone| {
+                    kept.events.partition_point(|event| event.sequence <= gone)
+                });
+                kept.events.get(begin..).unwrap_or_default()
+            })
+            .take(PageRequest::first(limit).bounded_limit())
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn put_level(&mut self, level: &StockLevel) {
         let kept = self.keys.entry(level.key().clone()).or_default();
         let version = kept

@@ -29,6 +29,7 @@ mod movement;
 mod movement_batch;
 mod pace;
 mod queued_jobs;
+mod replay;
 mod serial_marks;
 mod stock;
 mod stock_adjustments;
@@ -75,7 +76,7 @@ pub use stock_take_counting::{CountRequest, InventoryRequest};
 pub use stock_takes::{
     NewStockTake, NewStockTakeList, StockTakeAmendment, StockTakeSummary, StockTakes,
 };
-pub use verification::{Difference, Verification};
+pub use verification::{DIFFERENCES_TOLD, Difference, Verification};
 
 /// How many lines one commit of a long operation works on.
 pub(crate) const CHUNK: u32 = 1_000;

@@ -1,14 +1,21 @@
 //! Recomputing what is on hand from the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel, Valuation, Value,
+    Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel, Value,
 };
-use crate::store::{LevelFilter, PageRequest};
+use crate::store::{LevelFilter, PageRequest, Versioned};
 
+use super::replay::Replay;
 use super::serial_marks::SerialMarks;
 use super::{CHUNK, Error, Stocktake};
+
+/// How many differences are told one by one.
+pub const DIFFERENCES_TOLD: usize = 1_000;
+
+/// How often a key that is moved while it is looked at is looked at again.
+const LOOKS: u32 = 50;
 
 /// What [`Stock::verify`](super::Stock::verify) found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,14 +24,24 @@ pub struct Verification {
     pub levels: u64,
     /// Events that they were recomputed from.
     pub events: u64,
-    /// What does not agree; empty in a sound ledger.
+    /// How many differences there are.
+    pub found: u64,
+    /// What does not agree, the first [`DIFFERENCES_TOLD`]; empty in a sound ledger.
     pub differences: Vec<Difference>,
 }
 
 impl Verification {
     /// Whether everything agrees.
     pub const fn is_sound(&self) -> bool {
-        self.differences.is_empty()
+        self.found == 0
+    }
+
+    /// Adds a difference; only the first ones are told one by one.
+    pub(super) fn tell(&mut self, difference: Difference) {
+        self.found = self.found.saturating_add(1);
+        if self.differences.len() < DIFFERENCES_TOLD {
+            self.differences.push(difference);
+        }
     }
 }
 
@@ -92,17 +109,45 @@ pub enum Difference {
         /// The key that is marked under its product.
         marked: Option<StockKey>,
     },
-    /// The positions of the site's ledger have a gap, or events that no level knows.
+    /// A key has events, and no level.
+    NoLevel {
+        /// The key.
+        key: StockKey,
+    },
+    /// The positions of the site's ledger are not 1, 2, 3 ...
     Positions {
-        /// How many events the ledger has.
-        ledger: u64,
-        /// How many the levels have had.
-        levels: u64,
+        /// The position that should be there, and is not.
+        missing: u64,
     },
 }
 
+/// Where the ledger is, in the order of keys.
+type Place = Option<(StockKey, u64)>;
+
+/// The events of a site in the order of their keys, a page at a time.
+struct Walk {
+    after: Place,
+    read: VecDeque<StockEvent>,
+    is_over: bool,
+}
+
+impl Walk {
+    const fn after(place: Place) -> Self {
+        Self {
+            after: place,
+            read: VecDeque::new(),
+            is_over: false,
+        }
+    }
+}
+
+/// Keys whose events were ahead of their levels when these were read: they have moved since, or the ledger has what no
+/// level knows. Each with the highest sequence that was seen.
+type Ahead = BTreeMap<StockKey, u64>;
+
 impl Stocktake {
-    /// Verifies one site.
+    /// Verifies one site. Levels are read first and their events afterwards, so that all events of a level are there;
+    /// what has been recorded since is told by its sequence, and left to the next time.
     pub(super) async fn verify_site(&self, site: &Site) -> Result<Verification, Error> {
         let mut result = Verification::default();
         let filter = LevelFilter {
@@ -110,36 +155,20 @@ impl Stocktake {
             ..LevelFilter::default()
         };
         let mut page = PageRequest::first(CHUNK);
+        let mut begin = None;
         loop {
             let levels = self
                 .repository
                 .levels_page(site.organisation, site.id, &filter, &page)
                 .await?;
-            let keys: Vec<(StockKey, u64)> = levels
-                .items
-                .iter()
-                .map(|level| (level.value.key().clone(), 0))
-                .collect();
-            let mut events: BTreeMap<StockKey, Vec<StockEvent>> = BTreeMap::new();
-            for event in self
-                .repository
-                .events_after(site.organisation, &keys)
-                .await?
-            {
-                events.entry(event.key.clone()).or_default().push(event);
-            }
-            let serials = self
-                .serial_marks(
-                    site.organisation,
-                    keys.iter().map(|(key, _)| key),
-                    SerialScope::Product,
-                )
+            let end = levels.items.last().map(|level| level.value.key().clone());
+            let until = levels.next.is_some().then(|| end.clone()).flatten();
+            let walk = Walk::after(begin);
+            self.verify_levels(site, &levels.items, (walk, until.as_ref()), &mut result)
                 .await?;
-            for level in &levels.items {
-                result.check_serial(&level.value, &serials);
-                let history = events.remove(level.value.key()).unwrap_or_default();
-                result.check(site, &level.value, &history);
-            }
+            self.verify_serials(site, &levels.items, &mut result)
+                .await?;
+            begin = end.map(|key| (key, u64::MAX));
             match levels.next {
                 Some(next) => page = PageRequest::after(next, CHUNK),
                 None => break,
@@ -149,155 +178,248 @@ impl Stocktake {
         Ok(result)
     }
 
+    /// The next event of a walk. More are read when all that were have been looked at.
+    async fn peek<'w>(
+        &self,
+        site: &Site,
+        walk: &'w mut Walk,
+    ) -> Result<Option<&'w StockEvent>, Error> {
+        if walk.read.is_empty() && !walk.is_over {
+            let after = walk.after.clone();
+            let read = self
+                .repository
+                .ledger_by_key(site.organisation, site.id, after, CHUNK)
+                .await?;
+            let goes_on = |event: &StockEvent| {
+                walk.after
+                    .as_ref()
+                    .is_none_or(|(key, sequence)| (&event.key, event.sequence) > (key, *sequence))
+            };
+            // A store that tells the same again would keep this going for ever.
+            walk.is_over = !read.last().is_some_and(goes_on);
+            if let Some(last) = read.last() {
+                walk.after = Some((last.key.clone(), last.sequence));
+            }
+            walk.read = read.into();
+        }
+        Ok(walk.read.front())
+    }
+
+    /// Verifies levels that follow each other. The walk begins behind the level before them, and ends with the last, or
+    /// with the ledger.
+    async fn verify_levels(
+        &self,
+        site: &Site,
+        levels: &[Versioned<StockLevel>],
+        (mut walk, until): (Walk, Option<&StockKey>),
+        result: &mut Verification,
+    ) -> Result<(), Error> {
+        let mut ahead = Ahead::new();
+        for level in levels {
+            self.skip_to(site, &mut walk, Some(level.value.key()), &mut ahead, result)
+                .await?;
+            self.verify_level(site, &level.value, &mut walk, &mut ahead, result)
+                .await?;
+        }
+        if until.is_none() {
+            self.skip_to(site, &mut walk, None, &mut ahead, result)
+                .await?;
+        }
+        self.verify_ahead(site, &mut ahead, result).await
+    }
+
+    /// Passes over the events of keys before one that have no level.
+    async fn skip_to(
+        &self,
+        site: &Site,
+        walk: &mut Walk,
+        key: Option<&StockKey>,
+        ahead: &mut Ahead,
+        result: &mut Verification,
+    ) -> Result<(), Error> {
+        while let Some(event) = self.peek(site, walk).await? {
+            if key.is_some_and(|key| event.key >= *key) {
+                break;
+            }
+            note(ahead, event);
+            walk.read.pop_front();
+            if ahead.len() >= usize::try_from(CHUNK).unwrap_or(usize::MAX) {
+                self.verify_ahead(site, ahead, result).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies one level; the walk is at its events.
+    async fn verify_level(
+        &self,
+        site: &Site,
+        level: &StockLevel,
+        walk: &mut Walk,
+        ahead: &mut Ahead,
+        result: &mut Verification,
+    ) -> Result<(), Error> {
+        let mut replay = Replay::of(level.key());
+        loop {
+            // A part of the walk, as it was read, with the earlier events that its reversals take back.
+            let mut part = Vec::new();
+            if self.peek(site, walk).await?.is_some() {
+                while walk.read.front().is_some_and(|it| it.key == *level.key()) {
+                    let Some(event) = walk.read.pop_front() else {
+                        break;
+                    };
+                    if event.sequence > level.sequence() {
+                        note(ahead, &event);
+                    } else {
+                        part.push(event);
+                    }
+                }
+            }
+            let is_over = !walk.read.is_empty() || walk.is_over;
+            let reversed = self.reversed_by(site, &part).await?;
+            replay.play(part, &reversed, site.currency, result);
+            if is_over {
+                break;
+            }
+        }
+        replay.compare(level, site.currency, result);
+        Ok(())
+    }
+
+    /// The events that some events take back.
+    async fn reversed_by(
+        &self,
+        site: &Site,
+        events: &[StockEvent],
+    ) -> Result<BTreeMap<StockEventId, StockEvent>, Error> {
+        let ids: Vec<StockEventId> = events
+            .iter()
+            .filter_map(|event| event.reverses)
+            .map(|link| link.event)
+            .collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.repository.events(site.organisation, &ids).await?;
+        let found = found.into_iter().flatten();
+        Ok(found.map(|entry| (entry.event.id, entry.event)).collect())
+    }
+
+    /// Looks again at keys whose events were ahead of their levels.
+    async fn verify_ahead(
+        &self,
+        site: &Site,
+        ahead: &mut Ahead,
+        result: &mut Verification,
+    ) -> Result<(), Error> {
+        let ahead = std::mem::take(ahead);
+        if ahead.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<StockKey> = ahead.keys().cloned().collect();
+        let levels = self.repository.levels(site.organisation, &keys).await?;
+        for ((key, seen), level) in ahead.into_iter().zip(levels) {
+            match level {
+                // An event and its level land together, so by now the level knows it.
+                Some(level) if level.value.sequence() >= seen => {}
+                Some(level) => result.tell(Difference::Sequence {
+                    key,
+                    at: level.value.sequence().saturating_add(1),
+                }),
+                None => result.tell(Difference::NoLevel { key }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares levels with the marks of their serial numbers.
+    async fn verify_serials(
+        &self,
+        site: &Site,
+        levels: &[Versioned<StockLevel>],
+        result: &mut Verification,
+    ) -> Result<(), Error> {
+        let keys = levels.iter().map(|level| level.value.key());
+        let marks = self
+            .serial_marks(site.organisation, keys, SerialScope::Product)
+            .await?;
+        for level in levels {
+            if unlike_mark(&level.value, &marks).is_some()
+                && let Some(difference) = self.settled_mark(site, level).await?
+            {
+                result.tell(difference);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a level and its mark differ in, if they still do when the level stands still between two looks: whatever
+    /// changes a mark changes the level of its key.
+    async fn settled_mark(
+        &self,
+        site: &Site,
+        level: &Versioned<StockLevel>,
+    ) -> Result<Option<Difference>, Error> {
+        let mut level = level.clone();
+        for _ in 0..LOOKS {
+            let key = level.value.key().clone();
+            let marks = self
+                .serial_marks(site.organisation, [&key], SerialScope::Product)
+                .await?;
+            let Some(difference) = unlike_mark(&level.value, &marks) else {
+                return Ok(None);
+            };
+            let again = self.repository.levels(site.organisation, &[key]).await?;
+            match again.into_iter().flatten().next() {
+                Some(again) if again.version != level.version => level = again,
+                Some(_) | None => return Ok(Some(difference)),
+            }
+        }
+        Ok(None)
+    }
+
     async fn verify_positions(&self, site: &Site, result: &mut Verification) -> Result<(), Error> {
         let mut last = 0_u64;
-        let mut counted = 0_u64;
         loop {
             let entries = self
                 .repository
                 .ledger(site.organisation, site.id, last, CHUNK)
                 .await?;
-            let Some(end) = entries.last() else { break };
-            // A ledger that does not go on is not gap-free either: what was counted tells.
-            let goes_on = end.position > last;
-            last = end.position;
-            counted = counted.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
-            if !goes_on {
-                break;
+            if entries.is_empty() {
+                return Ok(());
             }
-        }
-        if last != counted || counted != result.events {
-            result.differences.push(Difference::Positions {
-                ledger: counted,
-                levels: result.events,
-            });
-        }
-        Ok(())
-    }
-}
-
-impl Verification {
-    fn check_serial(&mut self, level: &StockLevel, serials: &SerialMarks) {
-        let key = level.key();
-        let Some(serial) = &key.serial else {
-            return;
-        };
-        let marked = serials.holder(serial, key.product);
-        let agrees = if level.quantity().is_positive() {
-            marked == Some(key)
-        } else {
-            !serials.names(key)
-        };
-        if !agrees {
-            self.differences.push(Difference::Serial {
-                key: key.clone(),
-                marked: marked.cloned(),
-            });
-        }
-    }
-
-    fn check(&mut self, site: &Site, level: &StockLevel, history: &[StockEvent]) {
-        self.levels = self.levels.saturating_add(1);
-        let key = level.key();
-        let mut quantity = Quantity::ZERO;
-        let mut valuation = Valuation::default();
-        let mut layers_hold = true;
-        let mut sequence = 0_u64;
-        let by_id: BTreeMap<StockEventId, &StockEvent> =
-            history.iter().map(|event| (event.id, event)).collect();
-        for (index, event) in history.iter().enumerate() {
-            sequence = sequence.saturating_add(1);
-            if event.sequence != sequence {
-                self.differences.push(Difference::Sequence {
-                    key: key.clone(),
-                    at: sequence,
-                });
-                break;
+            for entry in entries {
+                let next = last.saturating_add(1);
+                if entry.position != next {
+                    result.tell(Difference::Positions { missing: next });
+                }
+                if entry.position <= last {
+                    // A ledger that does not go on has no end either.
+                    return Ok(());
+                }
+                last = entry.position;
             }
-            if event.before != quantity || event.before.checked_add(event.change) != Ok(event.after)
-            {
-                self.differences.push(Difference::Chain {
-                    key: key.clone(),
-                    at: sequence,
-                });
-            }
-            quantity = event.after;
-            let balanced = index.checked_add(1).and_then(|next| history.get(next));
-            let is_late = balanced
-                .and_then(|next| next.absorbs)
-                .is_some_and(|late| late.event == event.id);
-            if is_late || event.absorbs.is_some() {
-                // A late movement and its counter-event cancel out, and leave the layers as they were.
-                continue;
-            }
-            let reversed = event
-                .reverses
-                .and_then(|link| by_id.get(&link.event).copied());
-            if event.reverses.is_some() && !is_undone(event, reversed) {
-                self.differences.push(Difference::Reversal {
-                    key: key.clone(),
-                    at: sequence,
-                });
-            }
-            match valuation.replay(event, reversed, site.currency) {
-                Ok(true) => {}
-                Ok(false) => self.differences.push(Difference::Order {
-                    key: key.clone(),
-                    at: sequence,
-                }),
-                Err(_) => layers_hold = false,
-            }
-        }
-        self.events = self.events.saturating_add(sequence);
-        if sequence != level.sequence() {
-            self.differences.push(Difference::Sequence {
-                key: key.clone(),
-                at: level.sequence(),
-            });
-        }
-        if quantity != level.quantity() {
-            let (ledger, level) = (quantity, level.quantity());
-            self.differences.push(Difference::Quantity {
-                key: key.clone(),
-                ledger,
-                level,
-            });
-        }
-        let booked = level.valuation();
-        if valuation.value() != booked.value() {
-            let (ledger, level) = (valuation.value(), booked.value());
-            self.differences.push(Difference::Value {
-                key: key.clone(),
-                ledger,
-                level,
-            });
-        }
-        let on_hand = level.quantity().max(Quantity::ZERO);
-        if !layers_hold
-            || valuation.layers() != booked.layers()
-            || valuation.fifo_value() != booked.fifo_value()
-            || layered(booked) != Some(on_hand)
-        {
-            self.differences
-                .push(Difference::Layers { key: key.clone() });
         }
     }
 }
 
-/// Whether a reversal does the opposite to what it takes back, but for the difference that it names.
-fn is_undone(event: &StockEvent, reversed: Option<&StockEvent>) -> bool {
-    reversed.is_some_and(|reversed| {
-        event.change == reversed.change.negated()
-            && event.value_change.checked_add(reversed.value_change) == Ok(event.difference)
+fn note(ahead: &mut Ahead, event: &StockEvent) {
+    let seen = ahead.entry(event.key.clone()).or_default();
+    *seen = event.sequence.max(*seen);
+}
+
+/// What a level and the mark of its serial number differ in.
+fn unlike_mark(level: &StockLevel, marks: &SerialMarks) -> Option<Difference> {
+    let key = level.key();
+    let serial = key.serial.as_ref()?;
+    let marked = marks.holder(serial, key.product);
+    let agrees = if level.quantity().is_positive() {
+        marked == Some(key)
+    } else {
+        !marks.names(key)
+    };
+    (!agrees).then(|| Difference::Serial {
+        key: key.clone(),
+        marked: marked.cloned(),
     })
-}
-
-/// What the layers sum to.
-fn layered(valuation: &Valuation) -> Option<Quantity> {
-    valuation
-        .layers()
-        .iter()
-        .try_fold(Quantity::ZERO, |sum, layer| {
-            sum.checked_add(layer.left.quantity).ok()
-        })
 }

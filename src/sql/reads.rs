@@ -538,6 +538,28 @@ pub(crate) async fn ledger<S: Snapshot>(
     all(s, &query, ledger_entry).await
 }
 
+/// A site's events in the order of their keys, after one of them.
+pub(crate) async fn ledger_by_key<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+    (after, limit): (Option<(StockKey, u64)>, u32),
+) -> Result<Vec<StockEvent>, StoreError> {
+    const ORDER: &str = "product, variant, place, batch, serial, sequence";
+    let mut query = s.query("SELECT body FROM stk_stock_event WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND site = ").bind(site.as_uuid());
+    if let Some((key, sequence)) = after {
+        let mut place = stock_key_cells(&StockKey { site, ..key });
+        place.push(sequence.into());
+        query.push(" AND (").push(ORDER).push(") > (");
+        query.bind_all(place.into_iter().skip(1)).push(")");
+    }
+    query.push(" ORDER BY ").push(ORDER).push(" LIMIT ");
+    query.bind(limit.clamp(1, MAX_PAGE));
+    all(s, &query, Row::body).await
+}
+
 /// What is remembered of a command.
 pub(crate) async fn command<S: Snapshot>(
     s: &mut S,

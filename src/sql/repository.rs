@@ -217,6 +217,20 @@ impl<E: Engine> Repository for E {
         .await
     }
 
+    async fn ledger_by_key(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: Option<(StockKey, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        self.read("ledger_by_key", move |s| {
+            let page = (after, limit);
+            Box::pin(async move { reads::ledger_by_key(s, organisation, site, page).await })
+        })
+        .await
+    }
+
     async fn stock_take(
         &self,
         organisation: OrganisationId,

@@ -56,6 +56,7 @@
 //! | [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
 //! | [`events_after`](Repository::events_after) | their keys, then their sequences |
 //! | [`ledger`](Repository::ledger) | their positions |
+//! | [`ledger_by_key`](Repository::ledger_by_key) | their keys, then their sequences |
 //! | [`serial_marks`](Repository::serial_marks) | their numbers, then their products, those of all products first |
 //!
 //! Ids compare by their bytes. A document is listed at the site, and by the time, that it has now. A line that is sorted

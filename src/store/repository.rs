@@ -131,6 +131,17 @@ pub trait Repository: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError>;
 
+    /// The events of a site in the order of their keys and, of a key, of their sequences: those after an event's key and
+    /// sequence, or all; at most so many, cut to 1 and [`MAX_PAGE`](super::MAX_PAGE) as the limit of a page is. It is the
+    /// [`ledger`](Self::ledger) as an audit reads it, key by key.
+    async fn ledger_by_key(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: Option<(StockKey, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StockEvent>, StoreError>;
+
     /// A stock take.
     async fn stock_take(
         &self,

@@ -141,6 +141,16 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.ledger(organisation, site, after, limit))
     }
 
+    async fn ledger_by_key(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: Option<(StockKey, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StockEvent>, StoreError> {
+        read!(self.ledger_by_key(organisation, site, after, limit))
+    }
+
     async fn stock_take(
         &self,
         organisation: OrganisationId,

@@ -244,6 +244,14 @@ defects! {
         }
     }
 
+    /// M116: the ledger by key goes on with the next key, whatever is left of the last.
+    NextKey {} => {
+        async fn ledger_by_key(&self, organisation: OrganisationId, site: SiteId, after: Option<(StockKey, u64)>, limit: u32) -> Read<Vec<StockEvent>> {
+            let after = after.map(|(key, _)| (key, u64::MAX));
+            self.store.ledger_by_key(organisation, site, after, limit).await
+        }
+    }
+
     /// M76: the ledger after a position begins with it.
     LedgerFrom {} => {
         async fn ledger(&self, organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Read<Vec<LedgerEntry>> {

@@ -162,4 +162,5 @@ static MUTANTS: &[Mutant] = mutants! {
     "M113" commits::Deadlock: "r04_opposite";
     "M114" values::BackwardMarks: "r09_serial";
     "M115" lists::NarrowTotals: "c36";
+    "M116" ledger::NextKey: "r07";
 };
