@@ -56,7 +56,7 @@ impl State {
                 Write::Delete { .. } => {
                     let key = (organisation, key.clone());
                     if let Some(record) = state.records.remove(&key) {
-                        state.gone.insert(key, record.version);
+                        state.gone.insert(key, (record.version, command.at));
                     }
                 }
             }
@@ -94,7 +94,7 @@ impl State {
     fn put(&mut self, organisation: OrganisationId, key: &RecordKey, value: Record) {
         let key = (organisation, key.clone());
         let last = self.records.get(&key).map(|record| record.version);
-        let last = last.or_else(|| self.gone.remove(&key));
+        let last = last.or_else(|| self.gone.remove(&key).map(|(last, _)| last));
         let version = last.map_or(Version::FIRST, Version::next);
         self.records.insert(key, Versioned { version, value });
     }

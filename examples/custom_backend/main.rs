@@ -45,7 +45,7 @@ struct CustomStore(Arc<Mutex<State>>);
 struct State {
     records: BTreeMap<(OrganisationId, RecordKey), Versioned<Record>>,
     /// The last versions of records that were deleted: a key never has an old version again (R3).
-    gone: BTreeMap<(OrganisationId, RecordKey), Version>,
+    gone: BTreeMap<(OrganisationId, RecordKey), (Version, Timestamp)>,
     /// The ledger by key and sequence, which is unique (R7). In SQL it has three unique indexes: this one, one of ids,
     /// and one of the positions of a site.
     events: BTreeMap<(OrganisationId, StockKey, u64), LedgerEntry>,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use stocktake::domain::{JobId, OrganisationId, Timestamp};
 use stocktake::store::{
-    Job, JobProgress, JobQueue, JobState, Lease, LeaseError, LeaseToken, List, NewJob, Page,
-    PageRequest, Progress, StoreError,
+    EndedJobs, Job, JobKind, JobProgress, JobQueue, JobState, Lease, LeaseError, LeaseToken, List,
+    MAX_PAGE, NewJob, Page, PageRequest, Progress, StoreError,
 };
 
 use super::repository::page_of;
@@ -95,13 +95,19 @@ impl State {
         kept.ok_or(LeaseError::Lost)
     }
 
-    fn lease(&mut self, worker: &str, now: Timestamp, until: Timestamp) -> Option<Lease> {
+    fn lease(
+        &mut self,
+        worker: &str,
+        kinds: &[JobKind],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Option<Lease> {
         // The longest due first, of the same age the smaller id (Q8).
         let mut due: Vec<_> = self
             .jobs
             .iter_mut()
             .filter_map(|((whose, id), kept)| Some((kept.due_since()?, *id, *whose, kept)))
-            .filter(|(since, ..)| *since <= now)
+            .filter(|(since, _, _, kept)| *since <= now && kinds.contains(&kept.job.task.kind()))
             .collect();
         due.sort_unstable_by_key(|(since, id, whose, _)| (*since, *id, *whose));
         for (_, job, organisation, kept) in due {
@@ -133,10 +139,11 @@ impl JobQueue for CustomStore {
     async fn lease(
         &self,
         worker: &str,
+        kinds: &[JobKind],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
-        Ok(self.state().lease(worker, now, until))
+        Ok(self.state().lease(worker, kinds, now, until))
     }
 
     async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
@@ -172,6 +179,15 @@ impl JobQueue for CustomStore {
         Ok(())
     }
 
+    async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+        let mut state = self.state();
+        let kept = state.held(token)?;
+        kept.job.attempts -= 1;
+        kept.job.state = JobState::Queued;
+        kept.job.run_at = now;
+        Ok(())
+    }
+
     async fn job(
         &self,
         organisation: OrganisationId,
@@ -180,6 +196,18 @@ impl JobQueue for CustomStore {
         let state = self.state();
         let kept = state.jobs.get(&(organisation, id));
         Ok(kept.map(|kept| kept.job.clone()))
+    }
+
+    async fn unfinished(
+        &self,
+        organisation: OrganisationId,
+        kind: JobKind,
+    ) -> Result<u64, StoreError> {
+        let state = self.state();
+        let waiting = state.jobs.iter().filter(|((whose, _), kept)| {
+            *whose == organisation && kept.job.task.kind() == kind && kept.due_since().is_some()
+        });
+        Ok(waiting.count() as u64)
     }
 
     async fn dead_jobs(
@@ -216,6 +244,29 @@ impl JobQueue for CustomStore {
         kept.job.run_at = run_at;
         kept.job.finished_at = None;
         Ok(true)
+    }
+
+    async fn purge_jobs(
+        &self,
+        organisation: OrganisationId,
+        which: EndedJobs,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let mut left = u64::from(limit.clamp(1, MAX_PAGE));
+        let most = left;
+        self.state().jobs.retain(|(whose, _), kept| {
+            let is_meant = match kept.job.state {
+                JobState::Succeeded | JobState::Refused => which == EndedJobs::Over,
+                JobState::Dead => which == EndedJobs::Dead,
+                JobState::Queued | JobState::Running { .. } => false,
+            };
+            let is_old = kept.job.finished_at.is_some_and(|at| at < before);
+            let goes = *whose == organisation && is_meant && is_old && left > 0;
+            left -= u64::from(goes);
+            !goes
+        });
+        Ok(most - left)
     }
 
     async fn enqueue(

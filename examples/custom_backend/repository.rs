@@ -19,9 +19,9 @@ use stocktake::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountedLine, CountingView, Entry, Export, ExportChunk, ImportChunk,
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Ranked,
-    RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
-    StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Versioned,
+    LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Purge, Ranked,
+    Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -638,15 +638,72 @@ impl Repository for CustomStore {
         Ok(command.map(|command| command.outcome.clone()))
     }
 
-    async fn purge_commands(
+    async fn purge(
         &self,
         organisation: OrganisationId,
+        what: Purge,
         before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError> {
+        let most = u64::from(limit.clamp(1, MAX_PAGE));
+        let mut left = most;
+        let mut goes = |is_old: bool| {
+            let goes = is_old && left > 0;
+            left -= u64::from(goes);
+            goes
+        };
         let mut state = self.state();
-        let all = state.commands.len();
-        let commands = &mut state.commands;
-        commands.retain(|(whose, _), handled| *whose != organisation || handled.at >= before);
-        Ok((all - commands.len()) as u64)
+        match what {
+            Purge::Commands => state
+                .commands
+                .retain(|(whose, _), handled| !goes(*whose == organisation && handled.at < before)),
+            Purge::DeletedVersions => state
+                .gone
+                .retain(|(whose, _), (_, at)| !goes(*whose == organisation && *at < before)),
+            Purge::Exports => {
+                let is_expired = |record: &Record| match record {
+                    Record::Export(export) if export.expires_at < before => Some(export.job),
+                    _ => None,
+                };
+                let mine = state
+                    .records
+                    .iter()
+                    .filter(|((whose, _), _)| *whose == organisation);
+                let expired: BTreeSet<JobId> = mine
+                    .filter_map(|(_, record)| is_expired(&record.value))
+                    .collect();
+                // The parts first: an export without its parts can't be found any more.
+                state.records.retain(|(whose, key), _| match key {
+                    RecordKey::ExportChunk(job, _) => {
+                        !goes(*whose == organisation && expired.contains(job))
+                    }
+                    _ => true,
+                });
+                state.records.retain(|(whose, key), _| match key {
+                    RecordKey::Export(job) => {
+                        !goes(*whose == organisation && expired.contains(job))
+                    }
+                    _ => true,
+                });
+            }
+            // What a later version of the library keeps for a time only, this store keeps.
+            _ => {}
+        }
+        Ok(most - left)
+    }
+
+    async fn organisations(
+        &self,
+        after: Option<OrganisationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganisationId>, StoreError> {
+        let most = limit.clamp(1, MAX_PAGE) as usize;
+        let state = self.state();
+        let with_sites = state.records.keys().filter_map(|(whose, key)| match key {
+            RecordKey::Site(_) if after.is_none_or(|after| *whose > after) => Some(*whose),
+            _ => None,
+        });
+        let found: BTreeSet<OrganisationId> = with_sites.collect();
+        Ok(found.into_iter().take(most).collect())
     }
 }

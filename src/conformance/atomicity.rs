@@ -8,7 +8,7 @@ use super::sampler::{Filling, Sampler};
 use super::samples::*;
 use crate::domain::{LedgerEntry, SiteId, StockEvent, StockKey};
 use crate::store::{
-    ChangeSet, CommitError, Conflict, DeletableKey, Guard, JobAck, JobProgress, JobState,
+    ChangeSet, CommitError, Conflict, DeletableKey, Guard, JobAck, JobKind, JobProgress, JobState,
     LeaseToken, Progress, RecordKey, Version,
 };
 
@@ -25,7 +25,7 @@ async fn ready(stage: &Stage<'_>) -> Result<(Handle, LeaseToken), Wrong> {
         it.job(job(1, 0, 3));
     })
     .await?;
-    let lease = store.lease("w", at(1), at(9)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(1), at(9)).await?;
     Ok((store, lease.ok_or("a due job is not leased")?.token))
 }
 
@@ -372,7 +372,7 @@ pub(super) async fn c12_failed_commit_leaves_no_job_and_no_idempotency_record(
         same(known, None, "a command whose commit was refused")?;
         let born = store.job(ORGANISATION, job_id(2)).await?;
         same(born, None, "a job of a commit that was refused")?;
-        let lease = store.lease("w", at(2), at(3)).await?;
+        let lease = store.lease("w", JobKind::ALL, at(2), at(3)).await?;
         ensure!(
             lease.is_none(),
             "a job of a refused commit is leased: {lease:?}"

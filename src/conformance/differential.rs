@@ -12,8 +12,8 @@ use super::seed::Seed;
 use crate::domain::OrganisationId;
 use crate::memory::MemoryStore;
 use crate::store::{
-    CommitError, CommitOutcome, JobQueue as _, LeaseError, PageRequest, PageStart, Repository as _,
-    StoreError,
+    CommitError, CommitOutcome, JobKind, JobQueue as _, LeaseError, MAX_PAGE, PageRequest,
+    PageStart, Purge, Repository as _, StoreError,
 };
 
 /// How many worlds are made, and how much happens in each.
@@ -109,8 +109,8 @@ impl Pair {
 
     async fn lease(&mut self) -> Verdict {
         let (now, until) = self.random.span();
-        let expected = self.reference.lease("w", now, until).await?;
-        let found = self.store.lease("w", now, until).await?;
+        let expected = self.reference.lease("w", JobKind::ALL, now, until).await?;
+        let found = self.store.lease("w", JobKind::ALL, now, until).await?;
         same(&found, &expected, &format!("a lease at {now}"))?;
         self.random.keep(expected.map(|lease| lease.token));
         Ok(())
@@ -170,8 +170,16 @@ impl Pair {
     async fn purge(&mut self) -> Verdict {
         let whose = self.random.organisation();
         let (before, _) = self.random.span();
-        let expected = told(self.reference.purge_commands(whose, before).await);
-        let found = told(self.store.purge_commands(whose, before).await);
+        let expected = told(
+            self.reference
+                .purge(whose, Purge::Commands, before, MAX_PAGE)
+                .await,
+        );
+        let found = told(
+            self.store
+                .purge(whose, Purge::Commands, before, MAX_PAGE)
+                .await,
+        );
         same(
             found,
             expected,

@@ -9,7 +9,7 @@ use super::harness::{Handle, Stage, Store};
 use super::races::{Race, rounds};
 use super::samples::*;
 use crate::store::{
-    CommitError, Job, JobAck, JobState, Lease, LeaseError, LeaseToken, PageRequest,
+    CommitError, Job, JobAck, JobKind, JobState, Lease, LeaseError, LeaseToken, PageRequest,
 };
 
 /// A store with jobs: their numbers, when they are due, and how often they may be tried.
@@ -25,7 +25,7 @@ pub(super) async fn queue(stage: &Stage<'_>, jobs: &[(u128, i64, u32)]) -> Resul
 }
 
 pub(super) async fn lease(store: &dyn Store, now: i64, until: i64) -> Result<Option<Lease>, Wrong> {
-    Ok(store.lease("w", at(now), at(until)).await?)
+    Ok(store.lease("w", JobKind::ALL, at(now), at(until)).await?)
 }
 
 pub(super) async fn leased(store: &dyn Store, now: i64, until: i64) -> Result<LeaseToken, Wrong> {
@@ -159,7 +159,10 @@ async fn work(
     let (mut tokens, mut ended, mut idle) = (Vec::new(), Vec::new(), 0);
     while idle < 50 {
         let now = clock.fetch_add(1, Ordering::AcqRel);
-        let Some(lease) = store.lease(&name, at(now), at(now + 5)).await? else {
+        let Some(lease) = store
+            .lease(&name, JobKind::ALL, at(now), at(now + 5))
+            .await?
+        else {
             idle += 1;
             tokio::task::yield_now().await;
             continue;

@@ -71,6 +71,7 @@ mod leases;
 mod ledger;
 mod lists;
 mod names;
+mod purging;
 mod questions;
 mod queue;
 mod queued;
@@ -170,6 +171,8 @@ macro_rules! __conformance_cases {
             "R13" idempotency::c46_resolve_after_unknown_outcome_is_definitive,
             "R12" idempotency::c47_purge_respects_retention,
             "R2" idempotency::c48_error_kinds_exact_and_text_clean,
+            "R20" purging::r20_expired_exports_go_with_their_parts,
+            "R20" purging::r20_last_versions_go_when_their_time_has_come,
             "R12" idempotency::r12_the_command_is_checked_before_anything_else,
             "Q1" queue::c49_job_visible_only_after_commit,
             "Q3" leases::c50_claim_is_exclusive_under_contention,
@@ -186,6 +189,9 @@ macro_rules! __conformance_cases {
             "Q1" queue::c61_unique_key_active_states_and_rolled_back_holder,
             "Q8" queue::c62_no_starvation_behind_undecodable_or_long_jobs,
             "Q10" queue::c63_job_status_is_scoped,
+            "Q6" purging::q06_handing_back_costs_no_attempt,
+            "Q11" purging::q11_only_the_kinds_that_a_worker_can_do,
+            "Q12" purging::q12_jobs_that_have_ended_are_purged,
             "R16" queued::c64_payload_round_trip_and_limits,
             "Q2" queued::q02_enqueue_is_idempotent_by_id,
             "Q9" queue::q09_settling_and_refusing_end_a_job_for_good,

@@ -7,7 +7,8 @@ use super::harness::Stage;
 use super::leases::{dead, is_lost, lease, leased, none_is_leased, queue, read};
 use super::samples::*;
 use crate::store::{
-    CommitError, CommitOutcome, Conflict, JobAck, JobProgress, JobState, PageRequest, Progress,
+    CommitError, CommitOutcome, Conflict, JobAck, JobKind, JobProgress, JobState, PageRequest,
+    Progress,
 };
 
 /// A job is there exactly if its commit is.
@@ -149,7 +150,7 @@ pub(super) async fn c57_backoff_not_before_and_future_job_not_claimed(
     let store = queue(stage, &[(1, 5, 9)]).await?;
     none_is_leased(&*store, 4, "the job is due at 5").await?;
     let early = at(5).later_by(-1);
-    let found = store.lease("w", early, at(99)).await?;
+    let found = store.lease("w", JobKind::ALL, early, at(99)).await?;
     same(found, None, "a lease a microsecond before the job is due")?;
     let token = leased(&*store, 5, 99).await?;
     store.fail(token, "x", at(6), Some(at(20))).await?;

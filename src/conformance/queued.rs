@@ -4,7 +4,9 @@ use super::checks::{Verdict, ensure, refused, same};
 use super::harness::Stage;
 use super::sampler::{Filling, Sampler};
 use super::samples::*;
-use crate::store::{Conflict, Job, JobState, JobTask, Lease, LeaseToken, NewJob, Progress};
+use crate::store::{
+    Conflict, Job, JobKind, JobState, JobTask, Lease, LeaseToken, NewJob, Progress,
+};
 
 /// A job of each kind, with the edges of what it may hold.
 fn new_jobs(sampler: &mut Sampler) -> Result<Vec<NewJob>, super::checks::Wrong> {
@@ -72,7 +74,7 @@ pub(super) async fn c64_payload_round_trip_and_limits(stage: &Stage<'_>) -> Verd
             let mut expected = as_queued(new);
             same(found, Some(expected.clone()), "a job as it was queued")?;
             let worker = "w \u{1F4E6} 'x' \"y\" %_\\";
-            let lease = store.lease(worker, at(1), at(9)).await?;
+            let lease = store.lease(worker, JobKind::ALL, at(1), at(9)).await?;
             expected.attempts = 1;
             expected.state = JobState::Running {
                 worker: worker.to_owned(),
@@ -104,7 +106,7 @@ pub(super) async fn c64_payload_round_trip_and_limits(stage: &Stage<'_>) -> Verd
     ] {
         let store = stage.fresh().await;
         put(&*store, |it| it.job(job(1, 0, 1))).await?;
-        let lease = store.lease("w", at(1), at(2)).await?;
+        let lease = store.lease("w", JobKind::ALL, at(1), at(2)).await?;
         let token = lease.ok_or("a due job is not leased")?.token;
         store.fail(token, &error, at(1), None).await?;
         let kept = store.job(ORGANISATION, job_id(1)).await?;
@@ -124,7 +126,7 @@ pub(super) async fn q02_enqueue_is_idempotent_by_id(stage: &Stage<'_>) -> Verdic
     expected.created_at = at(5);
     let found = store.job(ORGANISATION, job_id(1)).await?;
     same(found, Some(expected), "a job that a relay queued")?;
-    let lease = store.lease("w", at(6), at(10)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(6), at(10)).await?;
     let token = lease.ok_or("a due job is not leased")?.token;
     for state in ["running", "over"] {
         let before = store.job(ORGANISATION, job_id(1)).await?;
@@ -144,7 +146,7 @@ pub(super) async fn q02_enqueue_is_idempotent_by_id(stage: &Stage<'_>) -> Verdic
     let exists = [Conflict::JobExists(job_id(1))];
     refused(&*store, &born, &exists, "a commit with a relay's job").await?;
     store.enqueue(STRANGER, &job(1, 0, 3), at(9)).await?;
-    let lease = store.lease("w", at(99), at(100)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(99), at(100)).await?;
     let lease = lease.map(|lease| lease.token.organisation);
     same(lease, Some(STRANGER), "whose job is leased")
 }

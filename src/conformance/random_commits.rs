@@ -316,7 +316,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::{CommitError, CommitOutcome, Conflict, JobQueue as _, Repository as _};
+    use crate::store::{
+        CommitError, CommitOutcome, Conflict, JobKind, JobQueue as _, Repository as _,
+    };
 
     fn kind(conflict: &Conflict) -> &'static str {
         match conflict {
@@ -341,7 +343,7 @@ mod tests {
             for _ in 0..60 {
                 let changes = random.changes(&store).await?;
                 let (now, until) = random.span();
-                let lease = store.lease("w", now, until).await?;
+                let lease = store.lease("w", JobKind::ALL, now, until).await?;
                 random.keep(lease.map(|lease| lease.token));
                 match store.commit(&changes).await {
                     Ok(CommitOutcome::Applied) => *seen.entry("applied").or_default() += 1,

@@ -163,6 +163,7 @@ fn export(sampler: &mut Sampler, job: JobId) -> Result<Export, Wrong> {
         after: sampler.make(&[])?,
         lines: sampler.make(&[])?,
         complete: sampler.make(&[])?,
+        expires_at: sampler.make(&[])?,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::store::{
     ArticleFilter, ArticleSort, InventoryCountFilter, InventoryCountItemFilter,
-    InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter, Record, RecordKey,
+    InventoryOrderFilter, InventoryOrderItemFilter, JobKind, LevelFilter, Record, RecordKey,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
 };
 
@@ -123,7 +123,7 @@ pub(super) async fn fill(
     }
     applied(store, &changes).await?;
     for _ in 1..=ROWS {
-        let lease = store.lease("w", at(1), at(2)).await?;
+        let lease = store.lease("w", JobKind::ALL, at(1), at(2)).await?;
         let lease = lease.ok_or("a job that is due is not leased")?;
         store.fail(lease.token, "x", at(1), None).await?;
     }

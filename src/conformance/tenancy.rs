@@ -9,8 +9,9 @@ use super::samples::*;
 use super::shelves::{fill, keys, named, shelves};
 use crate::domain::{InventoryCountId, InventoryOrderId};
 use crate::store::{
-    ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck, JobProgress,
-    JobState, LeaseError, LeaseToken, Outcome, PageRequest, Progress, RecordKey,
+    ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck, JobKind,
+    JobProgress, JobState, LeaseError, LeaseToken, MAX_PAGE, Outcome, PageRequest, Progress, Purge,
+    RecordKey,
 };
 
 /// Reading what belongs to somebody else is reading what never was.
@@ -266,7 +267,9 @@ pub(super) async fn c41_same_id_in_two_orgs_coexist_and_keys_isolated(
     let found = super::checks::commit(&*store, &ours).await?;
     let first = CommitOutcome::AlreadyApplied(Outcome::Done);
     same(found, first, "our command, which they have used as well")?;
-    let forgotten = store.purge_commands(STRANGER, at(1_000)).await?;
+    let forgotten = store
+        .purge(STRANGER, Purge::Commands, at(1_000), MAX_PAGE)
+        .await?;
     ensure!(forgotten >= 2, "of two commands {forgotten} were forgotten");
     let known = store.command(ORGANISATION, &id.id).await?;
     same(known, Some(id), "our command after theirs were forgotten")?;
@@ -276,7 +279,7 @@ pub(super) async fn c41_same_id_in_two_orgs_coexist_and_keys_isolated(
 async fn jobs_are_apart(store: &dyn super::harness::Store) -> Verdict {
     let mut tokens = Vec::new();
     for _ in 0..2 {
-        let lease = store.lease("w", at(1), at(5)).await?;
+        let lease = store.lease("w", JobKind::ALL, at(1), at(5)).await?;
         tokens.push(
             lease
                 .ok_or("of two jobs with one id only one is leased")?

@@ -17,7 +17,7 @@ use super::samples::*;
 use super::shelves::fill;
 use crate::domain::{Quantity, StockLevel};
 use crate::store::{
-    ChangeSet, CommitError, CommitOutcome, Guard, LevelFilter, PageRequest, Version,
+    ChangeSet, CommitError, CommitOutcome, Guard, JobKind, LevelFilter, PageRequest, Version,
 };
 
 const TASKS: u64 = 6;
@@ -131,7 +131,7 @@ pub(super) async fn c23_read_your_writes_same_and_other_handle(stage: &Stage<'_>
         }
     }
     put(&*other, |it| it.job(job(1, 0, 1))).await?;
-    let lease = store.lease("w", at(0), at(1)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(0), at(1)).await?;
     ensure!(
         lease.is_some(),
         "a job that another handle made is not leased"
@@ -205,7 +205,7 @@ pub(super) async fn c25_reopen_keeps_everything(stage: &Stage<'_>) -> Verdict {
     let void = command("never", "x");
     store.settle(ORGANISATION, &void.id, at(1)).await?;
     put(&*store, |it| it.job(job(60, 0, 3))).await?;
-    let lease = store.lease("w", at(1), at(100)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(1), at(100)).await?;
     let token = lease.ok_or("a due job is not leased")?.token;
     let before = Everything::read(&*store, ORGANISATION, &scope).await?;
     let Some(store) = stage.reopen(store).await? else {
@@ -220,7 +220,7 @@ pub(super) async fn c25_reopen_keeps_everything(stage: &Stage<'_>) -> Verdict {
         Err(CommitError::Voided) => {}
         other => return Err(format!("a commit after a never: {other:?}").into()),
     }
-    let lease = store.lease("w", at(2), at(3)).await?;
+    let lease = store.lease("w", JobKind::ALL, at(2), at(3)).await?;
     same(lease, None, "a lease of a job that is leased")?;
     store.ack(token, at(2)).await?;
     Ok(())

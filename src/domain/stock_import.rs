@@ -1,11 +1,13 @@
 //! A stock import: many values from outside, under one id.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::transition::{edge, named_states, step};
 use super::{
-    Edge, Machine, Note, OrganisationId, Stamp, StockImportId, Timestamp, TransitionError,
-    UserSummary,
+    Actor, Edge, Machine, Note, OrganisationId, SiteId, Stamp, StockImportId, Timestamp,
+    TransitionError, UserSummary,
 };
 
 named_states! {
@@ -61,6 +63,7 @@ pub struct StockImport {
     organisation: OrganisationId,
     mode: ImportMode,
     values: u64,
+    sites: BTreeSet<SiteId>,
     skip_bad: bool,
     checked: u64,
     state: StockImportState,
@@ -129,6 +132,7 @@ impl StockImport {
             organisation,
             mode,
             values,
+            sites: BTreeSet::new(),
             skip_bad: false,
             checked: 0,
             state: State::Pending,
@@ -145,6 +149,27 @@ impl StockImport {
     pub fn skipping_bad(mut self) -> Self {
         self.skip_bad = true;
         self
+    }
+
+    /// The same import, of values of these sites.
+    #[must_use]
+    pub fn of_sites(mut self, sites: BTreeSet<SiteId>) -> Self {
+        self.sites = sites;
+        self
+    }
+
+    /// The sites that its values are of; none, if it has no values.
+    pub const fn sites(&self) -> &BTreeSet<SiteId> {
+        &self.sites
+    }
+
+    /// Whether an actor may see it: its report tells of the stock of all of its sites. One of no site is shown to who sent
+    /// it.
+    pub fn is_shown_to(&self, actor: &Actor) -> bool {
+        if self.sites.is_empty() {
+            return actor.user.id == self.created_by.id;
+        }
+        self.sites.iter().all(|site| actor.sees(*site))
     }
 
     /// Whether values that can't be applied are left out; otherwise they refuse the whole import.

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,13 +13,24 @@ use async_trait::async_trait;
 use super::Timer;
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
-use crate::service::{Error, OrderLetter, Pace, Stocktake};
-use crate::store::{Job, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
+use crate::service::{Error, OrderLetter, Pace, Retention, Stocktake};
+use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
 
 /// How long a lease lasts, unless told otherwise.
 const LEASE: Duration = Duration::from_mins(1);
 /// How often a lease is extended while it lasts: two extensions may fail before it is lost.
 const BEATS: u32 = 3;
+/// What a worker without a courier can do.
+const WITHOUT_COURIER: &[JobKind] = &[
+    JobKind::PopulateStockTake,
+    JobKind::PostStockTake,
+    JobKind::ReopenStockTake,
+    JobKind::CompleteInventoryCount,
+    JobKind::ImportStock,
+    JobKind::Export,
+];
+/// How many organisations are looked up at a time.
+const ORGANISATIONS: u32 = 100;
 /// The longest wait between two attempts.
 const MAX_BACKOFF_SECONDS: i64 = 60 * 60;
 
@@ -32,6 +43,29 @@ pub struct Worker {
     lease: Duration,
     timer: Option<Arc<dyn Timer>>,
     stopped: Arc<AtomicBool>,
+    housekeeping: Option<Arc<Schedule>>,
+}
+
+/// When a worker and its clones keep house.
+#[derive(Debug)]
+struct Schedule {
+    every: Duration,
+    retention: Retention,
+    /// When it is due again; at once, if nothing is said.
+    due: Mutex<Option<Timestamp>>,
+}
+
+impl Schedule {
+    /// Whether it is time; then it is not again for a while, whether or not it goes well.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if due.is_some_and(|due| now < due) {
+            return false;
+        }
+        let every = i64::try_from(self.every.as_micros()).unwrap_or(i64::MAX);
+        *due = Some(now.later_by(every));
+        true
+    }
 }
 
 /// Brings orders to suppliers: the host's mail, or whatever it uses (S3.5).
@@ -75,11 +109,12 @@ impl Worker {
             lease: LEASE,
             timer: None,
             stopped: Arc::default(),
+            housekeeping: None,
         }
     }
 
-    /// The same worker with somebody who brings orders to suppliers. Without one, such jobs end dead, and can
-    /// be queued again.
+    /// The same worker with somebody who brings orders to suppliers. A worker without one leaves such jobs alone: they wait
+    /// for a worker that has one.
     #[must_use]
     pub fn with_courier(mut self, courier: Arc<dyn Courier>) -> Self {
         self.courier = Some(courier);
@@ -103,8 +138,20 @@ impl Worker {
         self
     }
 
+    /// The same worker, which also keeps house ([`Stocktake::housekeeping`]) for every organisation: when it finds nothing
+    /// to do, and so much time has passed since it began the last time; the first time at once.
+    #[must_use]
+    pub fn with_housekeeping(mut self, every: Duration, retention: Retention) -> Self {
+        self.housekeeping = Some(Arc::new(Schedule {
+            every,
+            retention,
+            due: Mutex::new(None),
+        }));
+        self
+    }
+
     /// Tells the worker and its clones to stop, for good: the job under way is handed back after its step, so that
-    /// it waits for nobody's lease, and no other one is begun. A job that is handed back has used up an attempt.
+    /// it waits for nobody's lease, and no other one is begun. A job that is handed back has used up none of its attempts.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -123,13 +170,53 @@ impl Worker {
         let lease = self
             .stocktake
             .queue
-            .lease(&self.name, now, self.lease_from(now))
+            .lease(&self.name, self.kinds(), now, self.lease_from(now))
             .await?;
         match lease {
-            None => Ok(Ran::Nothing),
+            None => {
+                self.keep_house(now).await?;
+                Ok(Ran::Nothing)
+            }
             Some(lease) => {
                 let result = self.run_kept(&lease).await;
                 self.end(&lease, result).await
+            }
+        }
+    }
+
+    /// The kinds of jobs that it can do.
+    const fn kinds(&self) -> &'static [JobKind] {
+        if self.courier.is_some() {
+            JobKind::ALL
+        } else {
+            WITHOUT_COURIER
+        }
+    }
+
+    /// Throws away what has been kept long enough, if it is time for that.
+    async fn keep_house(&self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(housekeeping) = &self.housekeeping else {
+            return Ok(());
+        };
+        if !housekeeping.is_due(now) {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let repository = &self.stocktake.repository;
+            let organisations = repository.organisations(after, ORGANISATIONS).await?;
+            for organisation in &organisations {
+                if self.is_stopped() {
+                    return Ok(());
+                }
+                let retention = &housekeeping.retention;
+                (self.stocktake)
+                    .keep_house(*organisation, retention, now)
+                    .await?;
+            }
+            after = organisations.last().copied();
+            if after.is_none() {
+                return Ok(());
             }
         }
     }
@@ -301,14 +388,8 @@ impl Worker {
             ),
             Err(Interrupted::Lost) => (Err(LeaseError::Lost), Ran::Lost(id)),
             Err(Interrupted::Stopped) => {
-                let queue = &self.stocktake.queue;
-                let why = "the worker was told to stop";
-                let ran = if lease.job.attempts < lease.job.max_attempts {
-                    Ran::HandedBack(id)
-                } else {
-                    Ran::Dead(id)
-                };
-                (queue.fail(lease.token, why, now, Some(now)).await, ran)
+                let released = self.stocktake.queue.release(lease.token, now).await;
+                (released, Ran::HandedBack(id))
             }
             Err(Interrupted::Failed(error)) => {
                 let retry_at = retry_at(&lease.job, &error, now);

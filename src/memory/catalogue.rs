@@ -18,6 +18,10 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
+    pub(super) fn has_sites(&self) -> bool {
+        !self.external_ids.is_empty()
+    }
+
     pub(super) fn site(&self, id: SiteId) -> Option<&Row<Site>> {
         self.sites.get(id)
     }

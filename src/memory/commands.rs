@@ -52,12 +52,17 @@ impl Commands {
         self.known.insert(id, known);
     }
 
-    /// Forgets what was handled, or settled, before a moment.
-    pub(super) fn purge(&mut self, before: Timestamp) -> u64 {
-        let kept = self.by_time.split_off(&before);
-        let old = std::mem::replace(&mut self.by_time, kept);
-        let mut forgotten: u64 = 0;
-        for id in old.into_values().flatten() {
+    /// Forgets at most so many that were handled, or settled, before a moment.
+    pub(super) fn purge(&mut self, before: Timestamp, most: usize) -> usize {
+        let mut forgotten: usize = 0;
+        while forgotten < most
+            && let Some(mut oldest) = self.by_time.first_entry()
+            && *oldest.key() < before
+        {
+            let Some(id) = oldest.get_mut().pop() else {
+                oldest.remove();
+                continue;
+            };
             if self.known.remove(&id).is_some() {
                 forgotten = forgotten.saturating_add(1);
             }

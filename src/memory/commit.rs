@@ -97,7 +97,7 @@ fn apply(state: &mut State, parts: &ChangeSetParts<'_>) {
     for (key, write) in writes {
         match write {
             Write::Insert(record) | Write::Update { record, .. } => organisation.put(record),
-            Write::Delete { .. } => organisation.delete(key),
+            Write::Delete { .. } => organisation.delete(key, command.at),
         }
     }
     for event in events {

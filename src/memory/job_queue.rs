@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use super::purging::at_most;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
-    Job, JobQueue, Lease, LeaseError, LeaseToken, NewJob, Page, PageRequest, StoreError,
+    EndedJobs, Job, JobKind, JobQueue, Lease, LeaseError, LeaseToken, NewJob, Page, PageRequest,
+    StoreError,
 };
 
 #[async_trait]
@@ -13,10 +15,11 @@ impl JobQueue for MemoryStore {
     async fn lease(
         &self,
         worker: &str,
+        kinds: &[JobKind],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
-        Ok(self.write(|state| state.queue.lease(worker, now, until)))
+        Ok(self.write(|state| state.queue.lease(worker, kinds, now, until)))
     }
 
     async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
@@ -37,12 +40,24 @@ impl JobQueue for MemoryStore {
         held(self.write(|state| state.queue.fail(token, error, now, retry_at)))
     }
 
+    async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+        held(self.write(|state| state.queue.release(token, now)))
+    }
+
     async fn job(
         &self,
         organisation: OrganisationId,
         id: JobId,
     ) -> Result<Option<Job>, StoreError> {
         Ok(self.read(|state| state.queue.job(organisation, id).cloned()))
+    }
+
+    async fn unfinished(
+        &self,
+        organisation: OrganisationId,
+        kind: JobKind,
+    ) -> Result<u64, StoreError> {
+        Ok(self.read(|state| state.queue.unfinished(organisation, kind)))
     }
 
     async fn dead_jobs(
@@ -60,6 +75,17 @@ impl JobQueue for MemoryStore {
         run_at: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(self.write(|state| state.queue.requeue(organisation, id, run_at)))
+    }
+
+    async fn purge_jobs(
+        &self,
+        organisation: OrganisationId,
+        which: EndedJobs,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let most = at_most(limit);
+        Ok(self.write(|state| state.queue.purge(organisation, which, before, most)))
     }
 
     async fn enqueue(

@@ -5,9 +5,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::merged::Merged;
+use super::purging::Gone;
 use super::table::Row;
 use crate::domain::{
     BrandId, CategoryId, Code, CountEntry, Product, StockTakeItem, StockTakeItemId, SupplierId,
+    Timestamp,
 };
 use crate::store::{Mark, Position, StockTakeItemFilter, TakeSums, Tokens, Version, Versioned};
 
@@ -59,7 +61,7 @@ pub(super) struct Lines {
     rows: BTreeMap<Place, Line>,
     numbers: HashMap<StockTakeItemId, u64>,
     /// The last versions of lines that were deleted (R3).
-    gone: HashMap<StockTakeItemId, Version>,
+    pub(super) gone: Gone<StockTakeItemId>,
     /// Kept for good, also of lines that were deleted (R7).
     entries: HashMap<StockTakeItemId, Vec<Arc<CountEntry>>>,
     sums: TakeSums,
@@ -184,9 +186,9 @@ impl Lines {
     }
 
     /// Deletes a line, and remembers its version.
-    pub(super) fn delete(&mut self, id: StockTakeItemId) {
+    pub(super) fn delete(&mut self, id: StockTakeItemId, at: Timestamp) {
         if let Some(row) = self.take_out(id) {
-            self.gone.insert(id, row.version);
+            self.gone.insert(id, row.version, at);
         }
     }
 

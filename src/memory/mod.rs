@@ -24,6 +24,7 @@ mod job_queue;
 mod lines;
 mod merged;
 mod orders;
+mod purging;
 mod queue;
 mod repository;
 mod serials;

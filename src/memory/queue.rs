@@ -6,8 +6,8 @@ use std::ops::Bound;
 use super::stock::count;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
-    Job, JobProgress, JobState, Lease, LeaseToken, List, NewJob, Page, PageRequest, Progress,
-    StoreError,
+    EndedJobs, Job, JobKind, JobProgress, JobState, Lease, LeaseToken, List, NewJob, Page,
+    PageRequest, Progress, StoreError,
 };
 
 /// The most bytes of an error message that are kept.
@@ -156,18 +156,22 @@ impl Queue {
         }
     }
 
-    /// Leases the job that is due longest. Jobs on the way whose attempts are spent end dead.
+    /// Leases the job of some kinds that is due longest. Those on the way whose attempts are spent end dead.
     pub(super) fn lease(
         &mut self,
         worker: &str,
+        kinds: &[JobKind],
         now: Timestamp,
         until: Timestamp,
     ) -> Option<Lease> {
         loop {
-            let (since, key) = *self.due.first()?;
-            if since > now {
-                return None;
-            }
+            let jobs = &self.jobs;
+            let is_wanted = |key: &JobKey| {
+                let kept = jobs.get(key);
+                kept.is_none_or(|kept| kinds.contains(&kept.job.task.kind()))
+            };
+            let mut due = self.due.iter().take_while(|(since, _)| *since <= now);
+            let (since, key) = *due.find(|(_, key)| is_wanted(key))?;
             let mut lease = None;
             let is_there = self.change(key, |kept| {
                 if kept.is_spent() {
@@ -234,6 +238,54 @@ impl Queue {
                 Some(_) | None => kept.end(JobState::Dead, now),
             }
         })
+    }
+
+    /// How many jobs of a kind wait or run.
+    pub(super) fn unfinished(&self, organisation: OrganisationId, kind: JobKind) -> u64 {
+        let due = self.due.iter();
+        let due = due.filter(|(_, key)| key.organisation == organisation);
+        count(due.filter(|(_, key)| {
+            let kept = self.jobs.get(key);
+            kept.is_some_and(|kept| kept.job.task.kind() == kind)
+        }))
+    }
+
+    /// Hands a job back whose attempt does not count.
+    pub(super) fn release(&mut self, token: LeaseToken, now: Timestamp) -> bool {
+        self.change_held(token, |kept| {
+            kept.job.attempts = kept.job.attempts.saturating_sub(1);
+            kept.job.state = JobState::Queued;
+            kept.job.run_at = now;
+        })
+    }
+
+    /// Forgets jobs that ended before a moment, at most so many.
+    pub(super) fn purge(
+        &mut self,
+        organisation: OrganisationId,
+        which: EndedJobs,
+        before: Timestamp,
+        limit: usize,
+    ) -> u64 {
+        let is_old = |(key, kept): &(&JobKey, &Kept)| {
+            let is_meant = match kept.job.state {
+                JobState::Queued | JobState::Running { .. } => false,
+                JobState::Succeeded | JobState::Refused => which == EndedJobs::Over,
+                JobState::Dead => which == EndedJobs::Dead,
+            };
+            let ended = kept.job.finished_at;
+            key.organisation == organisation && is_meant && ended.is_some_and(|at| at < before)
+        };
+        let old = self.jobs.iter().filter(is_old).take(limit);
+        let old: Vec<JobKey> = old.map(|(key, _)| *key).collect();
+        for key in &old {
+            if let Some(kept) = self.jobs.remove(key)
+                && let Some(dead) = self.dead.get_mut(&organisation)
+            {
+                dead.remove(&(kept.job.created_at, key.job));
+            }
+        }
+        count(old.into_iter())
     }
 
     /// Ends a job as succeeded or refused, unless it has ended.

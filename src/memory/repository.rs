@@ -2,6 +2,7 @@
 //! hands out copies, after it.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::commands::Known;
 use super::commit::commit;
+use super::purging::at_most;
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
     InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
@@ -20,7 +22,7 @@ use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
-    OpenCount, Outcome, Page, PageRequest, Repository, SerialMark, StockAdjustmentFilter,
+    OpenCount, Outcome, Page, PageRequest, Purge, Repository, SerialMark, StockAdjustmentFilter,
     StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
     Versioned,
 };
@@ -471,16 +473,29 @@ impl Repository for MemoryStore {
         }))
     }
 
-    async fn purge_commands(
+    async fn purge(
         &self,
         organisation: OrganisationId,
+        what: Purge,
         before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError> {
         Ok(self.write(|state| {
-            state
-                .organisations
-                .get_mut(&organisation)
-                .map_or(0, |it| it.commands.purge(before))
+            let organisation = state.organisations.get_mut(&organisation);
+            organisation.map_or(0, |it| it.purge(what, before, at_most(limit)))
+        }))
+    }
+
+    async fn organisations(
+        &self,
+        after: Option<OrganisationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganisationId>, StoreError> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.read(|state| {
+            let found = state.organisations.range((begin, Bound::Unbounded));
+            let found = found.filter(|(_, it)| it.catalogue.has_sites());
+            found.map(|(id, _)| *id).take(at_most(limit)).collect()
         }))
     }
 }

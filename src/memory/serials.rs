@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::purging::Gone;
 use super::table::Row;
-use crate::domain::{Code, ProductId};
+use crate::domain::{Code, ProductId, Timestamp};
 use crate::store::{SerialMark, Version, Versioned};
 
 /// What a serial number is unique in: a product, or all of them.
@@ -15,7 +16,7 @@ type Name = (Code, Option<ProductId>);
 pub(super) struct Serials {
     marks: BTreeMap<Name, Row<SerialMark>>,
     /// The last versions of marks that were deleted.
-    gone: BTreeMap<Name, Version>,
+    pub(super) gone: Gone<Name>,
 }
 
 impl Serials {
@@ -52,10 +53,10 @@ impl Serials {
         self.marks.insert(name, Versioned { version, value });
     }
 
-    pub(super) fn delete(&mut self, serial: &Code, product: Option<ProductId>) {
+    pub(super) fn delete(&mut self, serial: &Code, product: Option<ProductId>, at: Timestamp) {
         let name: Name = (serial.clone(), product);
         if let Some(mark) = self.marks.remove(&name) {
-            self.gone.insert(name, mark.version);
+            self.gone.insert(name, mark.version, at);
         }
     }
 }

@@ -15,6 +15,7 @@ use super::table::Table;
 use super::takes::Takes;
 use crate::domain::{
     JobId, OrganisationId, Product, ProductId, SiteId, StockImport, StockImportId, StockKey,
+    Timestamp,
 };
 use crate::store::{
     ArticleColumn, ArticleFilter, ArticleSort, ArticleView, DeletableKey, Export, ExportChunk,
@@ -114,19 +115,23 @@ impl Organisation {
         }
     }
 
-    /// Deletes a record. A change set deletes none of a kind that is never deleted.
-    pub(super) fn delete(&mut self, key: &RecordKey) {
+    /// Deletes a record at a moment. A change set deletes none of a kind that is never deleted.
+    pub(super) fn delete(&mut self, key: &RecordKey, at: Timestamp) {
         match DeletableKey::of(key) {
-            Some(DeletableKey::StockTakeItem(take, id)) => self.takes.lines_mut(take).delete(id),
-            Some(DeletableKey::OpenCount(site)) => {
-                self.counts.open.delete(site);
+            Some(DeletableKey::StockTakeItem(take, id)) => {
+                self.takes.lines_mut(take).delete(id, at);
             }
-            Some(DeletableKey::InventoryOrderItem(order, id)) => self.orders.delete_line(order, id),
+            Some(DeletableKey::OpenCount(site)) => {
+                self.counts.open.delete(site, at);
+            }
+            Some(DeletableKey::InventoryOrderItem(order, id)) => {
+                self.orders.delete_line(order, id, at);
+            }
             Some(DeletableKey::ImportChunk(import, number)) => {
-                self.import_chunks.delete((import, number));
+                self.import_chunks.delete((import, number), at);
             }
             Some(DeletableKey::SerialMark(serial, product)) => {
-                self.serials.delete(&serial, product);
+                self.serials.delete(&serial, product, at);
             }
             None => {}
         }

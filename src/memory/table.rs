@@ -5,6 +5,8 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::purging::Gone;
+use crate::domain::Timestamp;
 use crate::store::{Version, Versioned};
 
 /// A record as it is read: shared, so that no copy is made under the lock.
@@ -16,14 +18,14 @@ pub(super) type Row<T> = Versioned<Arc<T>>;
 pub(super) struct Table<K, T> {
     rows: HashMap<K, Row<T>>,
     /// The last versions of records that were deleted.
-    gone: HashMap<K, Version>,
+    pub(super) gone: Gone<K>,
 }
 
 impl<K, T> Default for Table<K, T> {
     fn default() -> Self {
         Self {
             rows: HashMap::new(),
-            gone: HashMap::new(),
+            gone: Gone::default(),
         }
     }
 }
@@ -53,10 +55,19 @@ impl<K: Copy + Eq + Hash, T> Table<K, T> {
         }
     }
 
-    /// Deletes a record, remembers its version, and gives what it was.
-    pub(super) fn delete(&mut self, key: K) -> Option<Arc<T>> {
+    /// Deletes a record at a moment, remembers its version, and gives what it was.
+    pub(super) fn delete(&mut self, key: K, at: Timestamp) -> Option<Arc<T>> {
         let row = self.rows.remove(&key)?;
-        self.gone.insert(key, row.version);
+        self.gone.insert(key, row.version, at);
         Some(row.value)
+    }
+
+    /// Forgets a record, its version as well. Tells whether it was there.
+    pub(super) fn forget(&mut self, key: K) -> bool {
+        self.rows.remove(&key).is_some()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &Row<T>)> {
+        self.rows.iter()
     }
 }

@@ -45,6 +45,11 @@ impl Takes {
         self.lines.get(&id)
     }
 
+    /// The lines of every take.
+    pub(super) fn each_lines(&mut self) -> impl Iterator<Item = &mut Lines> {
+        self.lines.values_mut()
+    }
+
     /// A take's lines, to be written.
     pub(super) fn lines_mut(&mut self, id: StockTakeId) -> &mut Lines {
         self.lines.entry(id).or_default()

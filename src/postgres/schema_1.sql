@@ -169,9 +169,10 @@ CREATE TABLE stk_import_chunk (
 );
 
 CREATE TABLE stk_export (
-    organisation UUID NOT NULL, job UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
+    organisation UUID NOT NULL, job UUID NOT NULL, version BIGINT NOT NULL, expires_at BIGINT NOT NULL, body BYTEA NOT NULL,
     PRIMARY KEY (organisation, job)
 );
+CREATE INDEX stk_export_expiry ON stk_export (organisation, expires_at, job);
 
 CREATE TABLE stk_export_chunk (
     organisation UUID NOT NULL, job UUID NOT NULL, number BIGINT NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -181,8 +182,10 @@ CREATE TABLE stk_export_chunk (
 -- The last versions of records that were deleted: one that comes back goes on from there.
 CREATE TABLE stk_retired (
     organisation UUID NOT NULL, kind TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL,
+    at BIGINT NOT NULL,
     PRIMARY KEY (organisation, kind, key)
 );
+CREATE INDEX stk_retired_at ON stk_retired (organisation, at);
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
@@ -192,15 +195,18 @@ CREATE TABLE stk_command (
 CREATE INDEX stk_command_at ON stk_command (organisation, at) WHERE at IS NOT NULL;
 
 CREATE TABLE stk_job (
-    organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, task BYTEA NOT NULL, requested_by BYTEA NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, site UUID NOT NULL, kind TEXT COLLATE "C" NOT NULL,
+    task BYTEA NOT NULL, requested_by BYTEA NOT NULL,
     state TEXT COLLATE "C" NOT NULL, worker TEXT, leased_until BIGINT, due_at BIGINT,
     attempts BIGINT NOT NULL, max_attempts BIGINT NOT NULL, leases BIGINT NOT NULL, run_at BIGINT NOT NULL,
     progress_done BIGINT NOT NULL, progress_total BIGINT NOT NULL, last_error TEXT, created_at BIGINT NOT NULL,
     finished_at BIGINT,
     PRIMARY KEY (organisation, id)
 );
-CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation, kind) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_unfinished ON stk_job (organisation, kind) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
+CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at) WHERE finished_at IS NOT NULL;
 
 -- What commits hold where there are no advisory locks: to share a document is to hold one of its parts, to change it
 -- is to hold them all.

@@ -106,6 +106,20 @@ pub enum Error {
     /// The idempotency key was used for another request. Use another key.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// As many as there may be are there already. Wait for one to end.
+    #[error("too many {what}: at most {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The most.
+        limit: u64,
+    },
+    /// It could be fetched for a time, which is over. Ask for a new one.
+    #[error("the {what} has expired")]
+    Expired {
+        /// What kind of thing.
+        what: &'static str,
+    },
     /// More than is taken in one go. Split it.
     #[error("at most {limit} in one call")]
     TooLarge {
@@ -146,6 +160,8 @@ pub enum ErrorKind {
     Conflict,
     /// 413.
     TooLarge,
+    /// 429: ask again later.
+    TooMany,
     /// 422: the request itself.
     Invalid,
     /// 503: ask again with the same key.
@@ -163,6 +179,7 @@ impl ErrorKind {
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::TooLarge => 413,
+            Self::TooMany => 429,
             Self::Invalid => 422,
             Self::Unavailable => 503,
             Self::Internal => 500,
@@ -200,7 +217,7 @@ impl Error {
         match self {
             Self::Unauthenticated => ErrorKind::Unauthenticated,
             Self::Line { problem, .. } => problem.kind(),
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::Expired { .. } => ErrorKind::NotFound,
             Self::Forbidden { .. } | Self::SelfApproval => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::Count(_) | Self::Key { .. } | Self::Taken { .. } => {
                 ErrorKind::Invalid
@@ -222,6 +239,7 @@ impl Error {
             | Self::Conflict
             | Self::KeyReused => ErrorKind::Conflict,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::TooMany { .. } => ErrorKind::TooMany,
             Self::OutcomeUnknown(_) => ErrorKind::Unavailable,
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Unavailable | StoreErrorKind::Busy => ErrorKind::Unavailable,
@@ -270,6 +288,8 @@ impl Error {
             Self::Taken { .. } => "taken",
             Self::KeyReused => "idempotency_key_reused",
             Self::TooLarge { .. } => "too_large",
+            Self::TooMany { .. } => "too_many",
+            Self::Expired { .. } => "expired",
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Unavailable => "store_unavailable",
@@ -283,7 +303,7 @@ impl Error {
     /// Whether the same call may succeed when it is made again (with the same idempotency key).
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::OutcomeUnknown(_) | Self::Conflict => true,
+            Self::OutcomeUnknown(_) | Self::Conflict | Self::TooMany { .. } => true,
             Self::Store(error) => error.is_retryable(),
             Self::Line { problem, .. } => problem.is_retryable(),
             Self::Unauthenticated
@@ -301,6 +321,7 @@ impl Error {
             | Self::SelfApproval
             | Self::Taken { .. }
             | Self::KeyReused
+            | Self::Expired { .. }
             | Self::TooLarge { .. } => false,
         }
     }

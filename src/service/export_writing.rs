@@ -59,6 +59,12 @@ impl Stocktake {
                     .await?
             }
         };
+        // What has grown beyond the limit since it was asked for is refused.
+        let most = self.export_limits.lines;
+        let written = written.filter(|written| {
+            let added = u64::try_from(written.lines).unwrap_or(u64::MAX);
+            export.lines.saturating_add(added) <= most
+        });
         let call = Self::begin_derived(
             stamp.clone(),
             CommandId::new("export", format_args!("{id}/{}", export.chunks)),

@@ -1,13 +1,16 @@
 //! Exports (S1.12, S3.7): asking for one, and reading its file when it is whole.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::{InventoryOrderId, JobId, OrganisationId, SiteId, Stamp, StockTakeId};
+use crate::domain::{
+    InventoryOrderId, JobId, OrganisationId, SiteId, Stamp, StockTakeId, Timestamp,
+};
 use crate::store::{
-    Digest, DigestBuilder, Export, ExportSubject, InventoryOrderItemFilter, Job, JobTask, NewJob,
-    Outcome, StockTakeItemFilter, list_digest,
+    Digest, DigestBuilder, Export, ExportSubject, InventoryOrderItemFilter, Job, JobKind, JobTask,
+    NewJob, Outcome, StockTakeItemFilter, list_digest,
 };
 
 use super::access::Operation;
@@ -16,6 +19,45 @@ use super::{Caller, Error, Stocktake};
 
 /// How often an export is tried before its job ends dead.
 const EXPORT_ATTEMPTS: u32 = 10;
+
+/// What exports may take of an organisation's room ([`Stocktake::with_export_limits`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportLimits {
+    /// How long a file can be fetched after it was asked for: a day, unless told; at least a minute. Asking for it again
+    /// after that makes a new one.
+    pub lifetime: Duration,
+    /// How many exports of an organisation may wait or run: 10, unless fewer are told. Where several are asked for at the very
+    /// same moment a few more may get in.
+    pub active: u64,
+    /// How many lines one may have: 1,000,000, unless fewer are told.
+    pub lines: u64,
+}
+
+impl Default for ExportLimits {
+    fn default() -> Self {
+        Self {
+            lifetime: Duration::from_hours(24),
+            active: 10,
+            lines: 1_000_000,
+        }
+    }
+}
+
+impl ExportLimits {
+    /// The same within what is possible at all.
+    pub(super) fn within_bounds(self) -> Self {
+        let most = Self::default();
+        Self {
+            lifetime: (self.lifetime).clamp(Duration::from_mins(1), Duration::from_hours(24 * 365)),
+            active: self.active.min(most.active),
+            lines: self.lines.min(most.lines),
+        }
+    }
+
+    fn lifetime_micros(&self) -> i64 {
+        i64::try_from(self.lifetime.as_micros()).unwrap_or(i64::MAX)
+    }
+}
 
 /// Exports (S1.12, S3.7) of the lines of takes and orders, as comma-separated values.
 ///
@@ -88,11 +130,13 @@ impl<'a> Exports<'a> {
     }
 
     /// Asks for the lines of a take as a file (S1.12): the job that makes it. Asking again for the same take and
-    /// filter gives the same job while no line has changed; one that ended dead is queued again.
+    /// filter gives the same job while no line has changed and its file can be fetched; one that ended dead is queued
+    /// again.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`], [`Error::TooLarge`] and [`Error::TooMany`] beyond the
+    /// [limits](ExportLimits); failures of the store.
     pub async fn stock_take(
         &self,
         caller: &Caller,
@@ -115,17 +159,30 @@ impl<'a> Exports<'a> {
             .field(header.last_line())
             .field(totals.items)
             .field(totals.versions);
+        let most = library.export_limits.lines;
+        if totals.items > most {
+            // A filter may leave few enough.
+            let totals = library
+                .repository
+                .stock_take_totals(call.organisation(), take, &filter)
+                .await?;
+            if totals.items > most {
+                let limit = usize::try_from(most).unwrap_or(usize::MAX);
+                return Err(Error::TooLarge { limit });
+            }
+        }
         let subject = ExportSubject::StockTake { take, filter };
         self.queue(caller, call, header.site(), subject, version)
             .await
     }
 
     /// Asks for the lines of an order as a file (S3.7): the job that makes it. Asking again for the same order
-    /// and filter gives the same job while the order has not changed; one that ended dead is queued again.
+    /// and filter gives the same job while the order has not changed and its file can be fetched; one that ended dead is
+    /// queued again.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
+    /// As [`stock_take`](Self::stock_take).
     pub async fn inventory_order(
         &self,
         caller: &Caller,
@@ -147,7 +204,42 @@ impl<'a> Exports<'a> {
             .await
     }
 
-    /// Queues an export, unless it is there: its id follows from what it is of.
+    /// The export that is there already and can still be fetched, and the id of the one that is made otherwise. The ids
+    /// follow from what it is of and from the time, counted in lifetimes: of the last two, one is enough.
+    async fn current(
+        &self,
+        organisation: OrganisationId,
+        subject: &ExportSubject,
+        version: &DigestBuilder,
+        now: Timestamp,
+    ) -> Result<(JobId, bool), Error> {
+        let lifetime = self.library.export_limits.lifetime_micros();
+        let period = now.micros().checked_div_euclid(lifetime).unwrap_or(0);
+        let id = |period: i64| job_id(organisation, subject, version.clone().field(period));
+        let mut last = id(period);
+        for period in [period, period.saturating_sub(1)] {
+            let job = id(period);
+            let found = self.library.repository.export(organisation, job).await?;
+            if found.is_some_and(|export| export.value.expires_at > now) {
+                last = job;
+                return Ok((last, true));
+            }
+        }
+        Ok((last, false))
+    }
+
+    /// Refuses one export more than may be under way.
+    async fn make_room(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let limit = self.library.export_limits.active;
+        let queue = &self.library.queue;
+        if queue.unfinished(organisation, JobKind::Export).await? < limit {
+            return Ok(());
+        }
+        let what = "exports under way";
+        Err(Error::TooMany { what, limit })
+    }
+
+    /// Queues an export, unless it is there.
     async fn queue(
         &self,
         caller: &Caller,
@@ -161,17 +253,20 @@ impl<'a> Exports<'a> {
             return outcome.job().ok_or(Error::KeyReused);
         }
         let organisation = call.organisation();
-        let id = job_id(organisation, &subject, version);
-        let mut there = library.repository.export(organisation, id).await?.is_some();
+        let now = call.stamp.at;
+        let (id, mut there) = self.current(organisation, &subject, &version, now).await?;
         loop {
             if there {
-                let now = call.stamp.at;
                 library.queue.requeue(organisation, id, now).await?;
                 if caller.key().is_none() {
                     return Ok(id);
                 }
             }
+            if !there {
+                self.make_room(organisation).await?;
+            }
             let (stamp, subject) = (call.stamp.clone(), subject.clone());
+            let lifetime = library.export_limits.lifetime_micros();
             let step = library.commit(&mut call, Outcome::Job(id), |changes| {
                 // With a key that is to be remembered, also when the job is there.
                 if there {
@@ -185,6 +280,7 @@ impl<'a> Exports<'a> {
                     after: None,
                     lines: 0,
                     complete: false,
+                    expires_at: stamp.at.later_by(lifetime),
                 });
                 changes.job(NewJob {
                     id,
@@ -210,8 +306,8 @@ impl<'a> Exports<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] also for a job of another kind, or of a site that the actor can't see; failures of the
-    /// store.
+    /// [`Error::NotFound`] also for a job of another kind, of a take or an order that was removed since, or of a site that
+    /// the actor can't see (any more); failures of the store.
     pub async fn status(&self, caller: &Caller, job: JobId) -> Result<ExportStatus, Error> {
         let stamp = self.library.stamp(caller)?;
         let export = self.visible(&stamp, job).await?;
@@ -230,9 +326,10 @@ impl<'a> Exports<'a> {
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// As [`status`](Self::status), and [`Error::Expired`]: ask for it again.
     pub async fn file(&self, caller: &Caller, job: JobId) -> Result<ExportFile, Error> {
         let status = self.status(caller, job).await?;
+        self.not_expired(&status.export)?;
         let text = if status.export.complete {
             let mut text = String::new();
             for number in 0..status.export.chunks {
@@ -253,7 +350,7 @@ impl<'a> Exports<'a> {
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// As [`file`](Self::file).
     pub async fn file_chunk(
         &self,
         caller: &Caller,
@@ -262,6 +359,7 @@ impl<'a> Exports<'a> {
     ) -> Result<Option<Arc<str>>, Error> {
         let stamp = self.library.stamp(caller)?;
         let export = self.visible(&stamp, job).await?;
+        self.not_expired(&export)?;
         if !export.complete || number >= export.chunks {
             return Ok(None);
         }
@@ -282,14 +380,37 @@ impl<'a> Exports<'a> {
             .ok_or(Error::not_found("export"))
     }
 
-    /// An export of a site that the actor can see.
+    fn not_expired(&self, export: &Export) -> Result<(), Error> {
+        if export.expires_at > self.library.clock.now() {
+            return Ok(());
+        }
+        Err(Error::Expired { what: "export" })
+    }
+
+    /// An export that the actor can see: who does not see its take or order (any more, or because that was removed) does
+    /// not see what was written of it.
     async fn visible(&self, stamp: &Stamp, job: JobId) -> Result<Export, Error> {
         let organisation = stamp.actor.organisation;
         let export = self.library.repository.export(organisation, job).await?;
-        export
+        let export = export
             .map(|read| read.value)
             .filter(|export| stamp.actor.sees(export.site))
-            .ok_or(Error::not_found("export"))
+            .ok_or(Error::not_found("export"))?;
+        let subject = match &export.subject {
+            ExportSubject::StockTake { take, .. } => {
+                let takes = self.library.stock_takes();
+                takes.visible(stamp, *take).await.map(drop)
+            }
+            ExportSubject::InventoryOrder { order, .. } => {
+                let orders = self.library.inventory_orders();
+                orders.visible(stamp, *order).await.map(drop)
+            }
+        };
+        match subject {
+            Ok(()) => Ok(export),
+            Err(Error::NotFound { .. }) => Err(Error::not_found("export")),
+            Err(error) => Err(error),
+        }
     }
 }
 

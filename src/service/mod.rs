@@ -17,6 +17,7 @@ mod edit;
 mod error;
 mod export_writing;
 mod exports;
+mod housekeeping;
 mod inventory_count_completing;
 mod inventory_count_items;
 mod inventory_count_posting;
@@ -57,7 +58,8 @@ pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
 pub use edit::Edit;
 pub use error::{Error, ErrorKind, FieldError};
-pub use exports::{ExportFile, ExportStatus, Exports};
+pub use exports::{ExportFile, ExportLimits, ExportStatus, Exports};
+pub use housekeeping::{Retention, ThrownAway};
 pub use inventory_count_items::NewCountItem;
 pub use inventory_counts::{CountingSummary, InventoryCountSummary, InventoryCounts};
 pub use inventory_order_items::{NewOrderItem, OrderItemUpdate};
@@ -99,6 +101,7 @@ pub struct Stocktake {
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) export_limits: ExportLimits,
 }
 
 impl Stocktake {
@@ -124,7 +127,15 @@ impl Stocktake {
             queue,
             clock,
             ids,
+            export_limits: ExportLimits::default(),
         }
+    }
+
+    /// The same library with other limits of exports: as many lines and as many at a time as usual, or fewer.
+    #[must_use]
+    pub fn with_export_limits(mut self, limits: ExportLimits) -> Self {
+        self.export_limits = limits.within_bounds();
+        self
     }
 
     /// Sites, products and suppliers.

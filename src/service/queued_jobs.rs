@@ -1,9 +1,9 @@
 //! Reading queued jobs, and giving dead ones another chance.
 
-use crate::domain::JobId;
-use crate::store::{Job, Page, PageRequest};
+use crate::domain::{JobId, Stamp};
+use crate::store::{Job, JobTask, Page, PageRequest};
 
-use super::access::Operation;
+use super::access::{Operation, allows};
 use super::call::require;
 use super::{Caller, Error, Stocktake};
 
@@ -16,8 +16,26 @@ impl Stocktake {
     pub async fn job(&self, caller: &Caller, id: JobId) -> Result<Job, Error> {
         let stamp = self.stamp(caller)?;
         let job = self.queue.job(stamp.actor.organisation, id).await?;
-        job.filter(|job| stamp.actor.sees(job.site))
-            .ok_or(Error::not_found("job"))
+        let job = job.ok_or(Error::not_found("job"))?;
+        if !self.is_shown(&stamp, &job).await? {
+            return Err(Error::not_found("job"));
+        }
+        Ok(told(job, &stamp))
+    }
+
+    /// Whether an actor may see a job: that of its site, and an import's that of all sites that its values are of.
+    async fn is_shown(&self, stamp: &Stamp, job: &Job) -> Result<bool, Error> {
+        if !stamp.actor.sees(job.site) {
+            return Ok(false);
+        }
+        let JobTask::ImportStock { import } = job.task else {
+            return Ok(true);
+        };
+        let import = self
+            .repository
+            .stock_import(job.organisation, import)
+            .await?;
+        Ok(import.is_none_or(|import| import.value.is_shown_to(&stamp.actor)))
     }
 
     /// The dead jobs of the organisation, the oldest first: those whose attempts are spent. A page may hold
@@ -30,7 +48,13 @@ impl Stocktake {
         let stamp = self.stamp(caller)?;
         require(&stamp, Operation::ManageJobs)?;
         let mut jobs = self.queue.dead_jobs(stamp.actor.organisation, page).await?;
-        jobs.items.retain(|job| stamp.actor.sees(job.site));
+        let mut shown = Vec::with_capacity(jobs.items.len());
+        for job in jobs.items {
+            if self.is_shown(&stamp, &job).await? {
+                shown.push(job);
+            }
+        }
+        jobs.items = shown;
         Ok(jobs)
     }
 
@@ -48,4 +72,16 @@ impl Stocktake {
             .requeue(stamp.actor.organisation, id, stamp.at)
             .await?)
     }
+}
+
+/// A job as an actor is shown it: whoever does not look after jobs is told the code of an error only, not what a store or a
+/// mail server says about it.
+fn told(mut job: Job, stamp: &Stamp) -> Job {
+    if !allows(stamp.actor.role, Operation::ManageJobs) {
+        job.last_error = job.last_error.map(|error| {
+            let code = error.split_once(':').map_or("failed", |(code, _)| code);
+            code.to_owned()
+        });
+    }
+    job
 }

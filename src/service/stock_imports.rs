@@ -8,7 +8,7 @@ use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
 use crate::domain::{
     Code, ImportMode, JobId, SiteAccess, SiteId, Stamp, StockImport, StockImportId,
 };
-use crate::store::{Digest, ImportChunk, ImportRow, JobTask, NewJob, Outcome};
+use crate::store::{Digest, ImportChunk, ImportRow, JobTask, NewJob, Outcome, Versioned};
 
 use super::access::Operation;
 use super::call::{Call, Step};
@@ -109,7 +109,8 @@ impl<'a> StockImports<'a> {
         let sites = self.sites(&call, &body).await?;
         let id = StockImportId::new(self.library.ids.next());
         let values = u64::try_from(body.values.len()).unwrap_or(u64::MAX);
-        let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp);
+        let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp)
+            .of_sites(sites.values().copied().collect());
         let import = if skip_bad {
             import.skipping_bad()
         } else {
@@ -128,8 +129,8 @@ impl<'a> StockImports<'a> {
                 })
             })
             .collect();
-        // An import may be of several sites; its job is shown to whoever sees the first. One of none is shown to
-        // who asked for it.
+        // An import may be of several sites; its job is kept with the first. One of none is kept with a site of who asked
+        // for it.
         let own = match &call.stamp.actor.sites {
             SiteAccess::Only(sites) => sites.first(),
             SiteAccess::All => None,
@@ -189,26 +190,25 @@ impl<'a> StockImports<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] also for one of a site that the actor can't see; failures of the store.
+    /// [`Error::NotFound`] also for one that has values of a site that the actor can't see: its report would tell of the
+    /// stock there; failures of the store.
     pub async fn get(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
         let stamp = self.library.stamp(caller)?;
-        self.library
-            .job(caller, job_id(id))
-            .await
-            .map_err(|error| {
-                if matches!(error, Error::NotFound { .. }) {
-                    Error::not_found("stock import")
-                } else {
-                    error
-                }
-            })?;
-        let import = self
-            .library
-            .repository
+        self.visible(&stamp, id).await.map(|read| read.value)
+    }
+
+    /// An import that the actor can see.
+    async fn visible(
+        &self,
+        stamp: &Stamp,
+        id: StockImportId,
+    ) -> Result<Versioned<StockImport>, Error> {
+        let repository = &self.library.repository;
+        let import = repository
             .stock_import(stamp.actor.organisation, id)
             .await?;
         import
-            .map(|read| read.value)
+            .filter(|import| import.value.is_shown_to(&stamp.actor))
             .ok_or(Error::not_found("stock import"))
     }
 }

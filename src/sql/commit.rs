@@ -94,18 +94,6 @@ pub(crate) async fn settle<T: Transaction>(
     }
 }
 
-/// Forgets commands that were handled, or settled, before a moment.
-pub(super) async fn purge<T: Transaction>(
-    t: &mut T,
-    organisation: OrganisationId,
-    before: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut query = t.query("DELETE FROM stk_command WHERE organisation = ");
-    query.bind(organisation.as_uuid());
-    query.push(" AND at < ").bind(before.micros());
-    t.run(&query).await
-}
-
 /// What remembers a command, unless something is remembered of it.
 fn remembering<T: Transaction>(
     t: &T,
@@ -213,7 +201,15 @@ async fn apply<T: Transaction>(
         while let Some(next) = rest.next_if(|(key, _)| std::ptr::eq(Table::of(key), table)) {
             of_table.push(next);
         }
-        write_table(t, organisation, table, &of_table, known, &mut totals).await?;
+        write_table(
+            t,
+            (organisation, command.at),
+            table,
+            &of_table,
+            known,
+            &mut totals,
+        )
+        .await?;
     }
     totals
         .write(t, organisation, part(&command.id, T::PARTS))
@@ -330,7 +326,7 @@ impl Insert<'_> {
 /// Writes the records of one table.
 async fn write_table<T: Transaction>(
     t: &mut T,
-    organisation: OrganisationId,
+    (organisation, at): (OrganisationId, Timestamp),
     table: &'static Table,
     writes: &[(&RecordKey, &Write)],
     known: &Known,
@@ -416,7 +412,7 @@ async fn write_table<T: Transaction>(
         overwrite(&mut query, table, 0);
         t.expect(query, None).await?;
     }
-    delete(t, organisation, table, deletes).await?;
+    delete(t, organisation, table, deletes, at).await?;
     Ok(())
 }
 
@@ -538,22 +534,28 @@ async fn delete<T: Transaction>(
     organisation: OrganisationId,
     table: &'static Table,
     deletes: Vec<(Vec<Cell>, String, Option<Version>)>,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     for block in blocks(T::DIALECT, deletes) {
         let mut retired = Vec::with_capacity(block.len());
         for (key, text, version) in block {
             let query = deletion(t, organisation, table.name, table.key, key);
             t.expect(query, None).await?;
-            retired.push(vec![table.name.into(), text.into(), version.into()]);
+            retired.push(vec![
+                table.name.into(),
+                text.into(),
+                version.into(),
+                at.micros().into(),
+            ]);
         }
         let insert = Insert {
             table: "stk_retired",
-            columns: &["kind", "key", "version"],
-            kinds: &[Kind::Text, Kind::Text, Kind::Int],
+            columns: &["kind", "key", "version", "at"],
+            kinds: &[Kind::Text, Kind::Text, Kind::Int, Kind::Int],
         };
         let mut query = insert.query(t, organisation, retired);
         query.push(
-            " ON CONFLICT (organisation, kind, key) DO UPDATE SET version = excluded.version",
+            " ON CONFLICT (organisation, kind, key) DO UPDATE SET version = excluded.version, at = excluded.at",
         );
         t.expect(query, None).await?;
     }

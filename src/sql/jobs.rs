@@ -7,8 +7,8 @@ use super::query::{Query, Snapshot, Transaction, blocks, first};
 use super::table::timestamp;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
-    Job, JobAck, JobProgress, JobState, Lease, LeaseError, LeaseToken, List, NewJob, Page,
-    PageRequest, Progress, StoreError, StoreErrorKind,
+    EndedJobs, Job, JobAck, JobKind, JobProgress, JobState, Lease, LeaseError, LeaseToken, List,
+    MAX_PAGE, NewJob, Page, PageRequest, Progress, StoreError, StoreErrorKind,
 };
 
 use super::lists::{Listing, Narrowed};
@@ -106,13 +106,14 @@ async fn add<T: Transaction>(
             run_at.micros().into(),
             (*max_attempts).into(),
             at.micros().into(),
+            task.kind().as_str().into(),
         ]);
     }
     let mut added: u64 = 0;
     for block in blocks(T::DIALECT, rows) {
         let mut query = t.query(
             "INSERT INTO stk_job (organisation, state, attempts, leases, progress_done, progress_total, \
-             id, site, task, requested_by, run_at, due_at, max_attempts, created_at) SELECT ",
+             id, site, task, requested_by, run_at, due_at, max_attempts, created_at, kind) SELECT ",
         );
         query.bind(organisation.as_uuid());
         query.push(", 'queued', 0, 0, 0, 0, w.* FROM ");
@@ -125,6 +126,7 @@ async fn add<T: Transaction>(
             Kind::Int,
             Kind::Int,
             Kind::Int,
+            Kind::Text,
         ];
         query.table(&kinds, block);
         query.push(" WHERE true ON CONFLICT DO NOTHING");
@@ -200,19 +202,30 @@ fn end(state: &str, at: Timestamp) -> [(&'static str, Cell); 3] {
     ]
 }
 
-/// Leases the job that is due longest. Jobs on the way whose attempts are spent end dead.
+/// Leases the job of some kinds that is due longest. Those on the way whose attempts are spent end dead.
 pub(crate) async fn lease<T: Transaction>(
     t: &mut T,
     worker: &str,
+    kinds: &[JobKind],
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Lease>, StoreError> {
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    let any = JobKind::ALL.iter().all(|kind| kinds.contains(kind));
     loop {
         let mut query = t.query("SELECT ");
         query
             .push(COLUMNS)
             .push(", t.leases FROM stk_job AS t WHERE t.due_at <= ");
         query.bind(now.micros());
+        if !any {
+            let kinds = kinds.iter().map(|kind| kind.as_str().into());
+            query
+                .push(" AND t.kind")
+                .is_any_of(Kind::Text, kinds.collect());
+        }
         query
             .push(" ORDER BY t.due_at, t.id, t.organisation LIMIT 1")
             .push(T::SKIP_LOCKED);
@@ -329,6 +342,54 @@ pub(crate) async fn fail<T: Transaction>(
     Ok(())
 }
 
+/// Hands a job back whose attempt does not count.
+pub(crate) async fn release<T: Transaction>(
+    t: &mut T,
+    token: LeaseToken,
+    now: Timestamp,
+) -> Result<(), LeaseError> {
+    held(t, token).await?;
+    let mut query =
+        t.query("UPDATE stk_job SET attempts = attempts - 1, state = 'queued', run_at = ");
+    query
+        .bind(now.micros())
+        .push(", due_at = ")
+        .bind(now.micros());
+    query
+        .push(" WHERE organisation = ")
+        .bind(token.organisation.as_uuid());
+    query.push(" AND id = ").bind(token.job.as_uuid());
+    t.run(&query).await?;
+    Ok(())
+}
+
+/// Forgets jobs that ended before a moment, at most so many.
+pub(crate) async fn purge<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    which: EndedJobs,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let states = match which {
+        EndedJobs::Over => "('succeeded', 'refused')",
+        EndedJobs::Dead => "('dead')",
+    };
+    // Said twice: one that is queued again meanwhile is no longer meant.
+    let mut query = t.query("DELETE FROM stk_job WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(&format!(
+        " AND state IN {states} AND id IN (SELECT o.id FROM stk_job AS o WHERE o.organisation = "
+    ));
+    query.bind(organisation.as_uuid());
+    query.push(" AND o.finished_at < ").bind(before.micros());
+    query.push(&format!(
+        " AND o.state IN {states} ORDER BY o.finished_at LIMIT "
+    ));
+    query.bind(i64::from(limit.clamp(1, MAX_PAGE))).push(")");
+    t.run(&query).await
+}
+
 /// Queues a dead job again; tells whether it was dead.
 pub(crate) async fn requeue<T: Transaction>(
     t: &mut T,
@@ -372,6 +433,19 @@ pub(crate) async fn job<S: Snapshot>(
     query.bind(organisation.as_uuid());
     query.push(" AND t.id = ").bind(id.as_uuid());
     first(s, &query, read).await
+}
+
+/// How many jobs of a kind wait or run.
+pub(crate) async fn unfinished<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    kind: JobKind,
+) -> Result<u64, StoreError> {
+    let mut query = s.query("SELECT COUNT(*) FROM stk_job AS t WHERE t.organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND t.kind = ").bind(kind.as_str());
+    query.push(" AND t.due_at IS NOT NULL");
+    Ok(first(s, &query, Row::int).await?.unwrap_or(0))
 }
 
 /// A page of dead jobs, the oldest first.

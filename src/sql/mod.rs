@@ -17,6 +17,7 @@ mod encoding;
 mod jobs;
 mod known;
 mod lists;
+mod purging;
 mod query;
 mod reads;
 mod repository;

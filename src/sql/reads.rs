@@ -598,3 +598,18 @@ pub(crate) fn states<S: Copy + Ord + Into<&'static str>>(
     let on_lists = all.iter().filter(|state| **state != off_lists);
     on_lists.map(|state| (*state).into()).collect()
 }
+
+/// The organisations that have a site, in the order of their ids, after one.
+pub(crate) async fn organisations<S: Snapshot>(
+    s: &mut S,
+    after: Option<OrganisationId>,
+    limit: u32,
+) -> Result<Vec<OrganisationId>, StoreError> {
+    let mut query = s.query("SELECT t.organisation FROM stk_site AS t");
+    if let Some(after) = after {
+        query.push(" WHERE t.organisation > ").bind(after.as_uuid());
+    }
+    query.push(" GROUP BY t.organisation ORDER BY t.organisation LIMIT ");
+    query.bind(i64::from(limit.clamp(1, MAX_PAGE)));
+    all(s, &query, Row::id).await
+}

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::commit::{purge, settle};
+use super::commit::settle;
+use super::purging::purge;
 use super::query::{Snapshot, Transaction};
 use super::table::tables;
 use super::{documents, jobs, reads, take_lines, totals};
@@ -21,11 +22,11 @@ use crate::domain::{
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
-    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, Job, JobQueue, Lease,
-    LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome, Page, PageRequest, RecordKey,
-    Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
-    StockTakeItemView, StockTakeTotals, StoreError, Versioned,
+    CommitOutcome, CountingView, EndedJobs, Export, ExportChunk, ImportChunk, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, Job, JobKind,
+    JobQueue, Lease, LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome, Page,
+    PageRequest, Purge, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Versioned,
 };
 
 /// A future of an engine's.
@@ -604,13 +605,26 @@ impl<E: Engine> Repository for E {
         .await
     }
 
-    async fn purge_commands(
+    async fn purge(
         &self,
         organisation: OrganisationId,
+        what: Purge,
         before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError> {
-        self.write("purge_commands", move |t| {
-            Box::pin(async move { purge(t, organisation, before).await })
+        self.write("purge", move |t| {
+            Box::pin(async move { purge(t, organisation, what, before, limit).await })
+        })
+        .await
+    }
+
+    async fn organisations(
+        &self,
+        after: Option<OrganisationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganisationId>, StoreError> {
+        self.read("organisations", move |s| {
+            Box::pin(async move { reads::organisations(s, after, limit).await })
         })
         .await
     }
@@ -621,13 +635,14 @@ impl<E: Engine> JobQueue for E {
     async fn lease(
         &self,
         worker: &str,
+        kinds: &[JobKind],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
-        let worker = worker.to_owned();
+        let (worker, kinds) = (worker.to_owned(), kinds.to_vec());
         self.write("lease", move |t| {
-            let worker = worker.clone();
-            Box::pin(async move { jobs::lease(t, &worker, now, until).await })
+            let (worker, kinds) = (worker.clone(), kinds.clone());
+            Box::pin(async move { jobs::lease(t, &worker, &kinds, now, until).await })
         })
         .await
     }
@@ -661,6 +676,13 @@ impl<E: Engine> JobQueue for E {
         .await
     }
 
+    async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+        self.write("release", move |t| {
+            Box::pin(async move { jobs::release(t, token, now).await })
+        })
+        .await
+    }
+
     async fn job(
         &self,
         organisation: OrganisationId,
@@ -668,6 +690,17 @@ impl<E: Engine> JobQueue for E {
     ) -> Result<Option<Job>, StoreError> {
         self.read("job", move |s| {
             Box::pin(async move { jobs::job(s, organisation, id).await })
+        })
+        .await
+    }
+
+    async fn unfinished(
+        &self,
+        organisation: OrganisationId,
+        kind: JobKind,
+    ) -> Result<u64, StoreError> {
+        self.read("unfinished", move |s| {
+            Box::pin(async move { jobs::unfinished(s, organisation, kind).await })
         })
         .await
     }
@@ -692,6 +725,19 @@ impl<E: Engine> JobQueue for E {
     ) -> Result<bool, StoreError> {
         self.write("requeue", move |t| {
             Box::pin(async move { jobs::requeue(t, organisation, id, run_at).await })
+        })
+        .await
+    }
+
+    async fn purge_jobs(
+        &self,
+        organisation: OrganisationId,
+        which: EndedJobs,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        self.write("purge_jobs", move |t| {
+            Box::pin(async move { jobs::purge(t, organisation, which, before, limit).await })
         })
         .await
     }

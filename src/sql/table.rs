@@ -184,7 +184,7 @@ pub(crate) mod tables {
     pub(crate) static EXPORT: Table = Table {
         name: "stk_export",
         key: &[("job", Kind::Uuid)],
-        columns: &[BODY],
+        columns: &[("expires_at", Kind::Int), BODY],
         settled: 0,
         facts: &[],
     };
@@ -393,7 +393,7 @@ pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Ce
         Record::InventoryOrderItem(it) => vec![it.line().into(), body(it)?],
         Record::StockImport(it) => vec![body(it)?],
         Record::ImportChunk(it) => vec![body(it)?],
-        Record::Export(it) => vec![body(it)?],
+        Record::Export(it) => vec![it.expires_at.micros().into(), body(it)?],
         Record::ExportChunk(it) => vec![body(it)?],
         Record::SerialMark(it) => vec![body(it)?],
         Record::StockLevel(it) => vec![

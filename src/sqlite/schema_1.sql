@@ -160,9 +160,10 @@ CREATE TABLE stk_import_chunk (
 ) STRICT;
 
 CREATE TABLE stk_export (
-    organisation BLOB NOT NULL, job BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+    organisation BLOB NOT NULL, job BLOB NOT NULL, version INTEGER NOT NULL, expires_at INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, job)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stk_export_expiry ON stk_export (organisation, expires_at, job);
 
 CREATE TABLE stk_export_chunk (
     organisation BLOB NOT NULL, job BLOB NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL,
@@ -173,8 +174,10 @@ CREATE TABLE stk_export_chunk (
 -- The last versions of records that were deleted: one that comes back goes on from there.
 CREATE TABLE stk_retired (
     organisation BLOB NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
+    at INTEGER NOT NULL,
     PRIMARY KEY (organisation, kind, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stk_retired_at ON stk_retired (organisation, at);
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
@@ -184,11 +187,14 @@ CREATE TABLE stk_command (
 CREATE INDEX stk_command_at ON stk_command (organisation, at);
 
 CREATE TABLE stk_job (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, site BLOB NOT NULL, task BLOB NOT NULL, requested_by BLOB NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, site BLOB NOT NULL, kind TEXT NOT NULL,
+    task BLOB NOT NULL, requested_by BLOB NOT NULL,
     state TEXT NOT NULL, worker TEXT, leased_until INTEGER, due_at INTEGER, attempts INTEGER NOT NULL,
     max_attempts INTEGER NOT NULL, leases INTEGER NOT NULL, run_at INTEGER NOT NULL, progress_done INTEGER NOT NULL,
     progress_total INTEGER NOT NULL, last_error TEXT, created_at INTEGER NOT NULL, finished_at INTEGER,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation, kind) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_unfinished ON stk_job (organisation, kind) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
+CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at) WHERE finished_at IS NOT NULL;

@@ -47,18 +47,73 @@ pub enum JobTask {
 }
 
 impl JobTask {
-    /// The stable name of its kind, for filters and lists.
-    pub const fn kind(&self) -> &'static str {
+    /// Its kind.
+    pub const fn kind(&self) -> JobKind {
         match self {
-            Self::PopulateStockTake { .. } => "populate_stock_take",
-            Self::PostStockTake { .. } => "post_stock_take",
-            Self::ReopenStockTake { .. } => "reopen_stock_take",
-            Self::CompleteInventoryCount { .. } => "complete_inventory_count",
-            Self::SendInventoryOrder { .. } => "send_inventory_order",
-            Self::ImportStock { .. } => "import_stock",
+            Self::PopulateStockTake { .. } => JobKind::PopulateStockTake,
+            Self::PostStockTake { .. } => JobKind::PostStockTake,
+            Self::ReopenStockTake { .. } => JobKind::ReopenStockTake,
+            Self::CompleteInventoryCount { .. } => JobKind::CompleteInventoryCount,
+            Self::SendInventoryOrder { .. } => JobKind::SendInventoryOrder,
+            Self::ImportStock { .. } => JobKind::ImportStock,
+            Self::Export => JobKind::Export,
+        }
+    }
+}
+
+/// The kinds of jobs. A worker asks for the kinds that it can do (clause Q11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum JobKind {
+    /// [`JobTask::PopulateStockTake`].
+    PopulateStockTake,
+    /// [`JobTask::PostStockTake`].
+    PostStockTake,
+    /// [`JobTask::ReopenStockTake`].
+    ReopenStockTake,
+    /// [`JobTask::CompleteInventoryCount`].
+    CompleteInventoryCount,
+    /// [`JobTask::SendInventoryOrder`].
+    SendInventoryOrder,
+    /// [`JobTask::ImportStock`].
+    ImportStock,
+    /// [`JobTask::Export`].
+    Export,
+}
+
+impl JobKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::PopulateStockTake,
+        Self::PostStockTake,
+        Self::ReopenStockTake,
+        Self::CompleteInventoryCount,
+        Self::SendInventoryOrder,
+        Self::ImportStock,
+        Self::Export,
+    ];
+
+    /// Its stable name, for filters and lists.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PopulateStockTake => "populate_stock_take",
+            Self::PostStockTake => "post_stock_take",
+            Self::ReopenStockTake => "reopen_stock_take",
+            Self::CompleteInventoryCount => "complete_inventory_count",
+            Self::SendInventoryOrder => "send_inventory_order",
+            Self::ImportStock => "import_stock",
             Self::Export => "export",
         }
     }
+}
+
+/// Which jobs that have ended are purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndedJobs {
+    /// Those that succeeded or were refused.
+    Over,
+    /// Those that are dead, which nobody can queue again then.
+    Dead,
 }
 
 /// A job on its way into the queue: born in the commit that needs it (clause Q1).
@@ -93,7 +148,7 @@ pub struct Job {
     pub requested_by: Actor,
     /// Where it stands.
     pub state: JobState,
-    /// How often it was leased.
+    /// How often it was leased, without the leases that were handed back.
     pub attempts: u32,
     /// How often it may be.
     pub max_attempts: u32,

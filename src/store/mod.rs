@@ -20,13 +20,14 @@
 //! | R9 | **Pages.** The order is total, and told [below](#the-order-of-lists). A cursor is exclusive and good only for its own list: the same method, organisation, parent, filter and sort (any other, and a text that is no cursor: [`StoreErrorKind::InvalidCursor`]). Rows that are there all the time, and don't change what they are sorted by, appear exactly once in a walk by cursors, whatever comes and goes. A page beyond the end is empty; the page that ends with the last row has no next one |
 //! | R10 | **Positions.** Each event gets the next position of its site at its commit: 1, 2, 3 ... in the order of commits, gap-free once visible. Within a commit they go in the order of writing. A commit that is refused uses none up. Time has no influence on it |
 //! | R11 | **Totals.** Totals are those of exactly the lines that the list gives for the same filter. They are right however many lines there are, each of the largest amount: a sum of 64-bit amounts is a 128-bit one, and no total fails because it is large |
-//! | R12 | **Idempotency.** A command is remembered in its own commit, under its organisation and id. The same id with the same digest gives [`CommitOutcome::AlreadyApplied`] with the first outcome; with another digest [`CommitError::CommandReused`]. This is checked before anything else, then the size, then the leases of acks ([`CommitError::LeaseLost`]), then all the rest ([`CommitError::Conflict`]). A commit that fails remembers nothing. What was purged is forgotten: its id is new again |
+//! | R12 | **Idempotency.** A command is remembered in its own commit, under its organisation and id. The same id with the same digest gives [`CommitOutcome::AlreadyApplied`] with the first outcome; with another digest [`CommitError::CommandReused`]. This is checked before anything else, then the size, then the leases of acks ([`CommitError::LeaseLost`]), then all the rest ([`CommitError::Conflict`]). A commit that fails remembers nothing. What was [purged](Purge) is forgotten: its id is new again |
 //! | R13 | **Unknown outcomes.** A store that can't tell whether a commit landed says [`CommitError::OutcomeUnknown`], never that it failed. The same change set sent again, or [`Repository::settle`], answers for good, also while the first is in flight; after a *never* the first can't land any more, and whatever is sent under its id is [`CommitError::Voided`], until the never itself is purged: settling counts as handling, at the moment it is given |
 //! | R14 | **Cancellation.** A dropped future leaves a commit applied or not, never partly, and no lock behind |
 //! | R15 | **Size.** A change set of [`ChangeSet::MAX_SIZE`] parts is accepted; a larger one than the store takes is [`CommitError::TooLarge`] |
 //! | R16 | **Values.** Every field of every record, event, entry, job and outcome comes back exactly, over the whole range of its type: texts code point by code point, neither folded, normalised nor trimmed; times to the microsecond, before 1970 and to the ends of the calendar. Counters (`u64`: lines, sequences, epochs, progress) go up to 2^63 - 1. Texts are compared byte by byte, but where a filter or a sort folds them |
 //! | R17 | **Unique names.** Within an organisation a site's external id and a product's article id are unique ([`Conflict::Taken`]), as they are after the commit: two products may swap theirs, and one that is given up is free |
 //! | R18 | **Durability.** What a durable store acknowledged survives the death of the process |
+//! | R20 | **Purging.** A purge forgets at most as many rows as it may, none whose time has not come, and none of another organisation; asked again and again it forgets all of them. Nothing else is ever forgotten |
 //!
 //! # Clauses of the queue
 //!
@@ -35,13 +36,15 @@
 //! | Q1 | A job is born in a commit and is there exactly if the commit is |
 //! | Q2 | Delivery is at least once; the effect is single because the ack is part of the effect's commit. `enqueue` is idempotent by the job's id. Job ids are unique within an organisation, in every state ([`Conflict::JobExists`]) |
 //! | Q3 | At most one lease of a job is live |
-//! | Q4 | A lease is told by its attempt, which grows with each lease, also when a dead job is queued again and the attempts that are counted against its limit begin anew. Ack, extend and fail with another attempt, or on a job that is not running, are [`LeaseError::Lost`] and change nothing. Clocks decide when a job may be leased, never whether a token is good |
+//! | Q4 | A lease is told by its attempt, which grows with each lease, also when a dead job is queued again and the attempts that are counted against its limit begin anew. Ack, extend, fail and release with another attempt, or on a job that is not running, are [`LeaseError::Lost`] and change nothing. Clocks decide when a job may be leased, never whether a token is good |
 //! | Q5 | A lease that has expired is leased again by `lease` itself. At the very moment that it was given until it has expired. Extending a lease never makes it shorter |
-//! | Q6 | The attempt is counted when a job is leased. A job whose attempts are spent ends dead, also when its worker died each time: then on the way of the next `lease` for which it would have been due, with the error of the last attempt that told one. One that may not be tried at all (`max_attempts` 0) ends dead in the same way |
+//! | Q6 | The attempt is counted when a job is leased, and no more when the lease is handed back (`release`): the token stays used up, the attempt is free again. A job whose attempts are spent ends dead, also when its worker died each time: then on the way of the next `lease` for which it would have been due, with the error of the last attempt that told one. One that may not be tried at all (`max_attempts` 0) ends dead in the same way |
 //! | Q7 | A failed job is not leased before its time |
 //! | Q8 | Due jobs are leased the longest due first (a job since its `run_at`, an expired lease since its end), of the same age the smaller id first; none is passed over for ever. Among workers that ask at the same time the order is open |
 //! | Q9 | Progress only grows: with less done than is known nothing changes, else both numbers are taken. Dead jobs stay listed until they are queued again, the oldest first by when they were born, of the same age the smaller id first; a job that succeeded or was refused is over for good. Settling or refusing ends a job that is queued or running; one that has ended, or is nobody's, stays as it is. Progress of a job that is nobody's is ignored. The last error is cut to 2,000 bytes, between characters |
 //! | Q10 | Jobs are read within their organisation only |
+//! | Q11 | `lease` gives jobs of the kinds that it is asked for and changes no other: those wait for somebody who can do them, however long they are due. Asked for no kind it gives nothing. `unfinished` counts the jobs of one kind that are queued or running |
+//! | Q12 | Purging forgets jobs that ended before the moment it is told, at most as many as it may, of its organisation, and only such as it is asked for: those that are dead, or those that are over. Whatever waits or runs stays. The id of a job that was purged is new again |
 //!
 //! # The order of lists
 //!
@@ -93,7 +96,10 @@ pub use filter::{
     InventoryOrderItemFilter, LevelFilter, StockAdjustmentFilter, StockTakeFilter,
     StockTakeItemFilter,
 };
-pub use job::{Job, JobAck, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob, Progress};
+pub use job::{
+    EndedJobs, Job, JobAck, JobKind, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob,
+    Progress,
+};
 pub use job_queue::JobQueue;
 pub use list::{List, Ranked, Sorting};
 pub use mark::{Altered, Mark, Position, Tokens};
@@ -103,7 +109,7 @@ pub use record::{
     RecordKey, SerialMark, UniqueName, Write,
 };
 pub use repository::{
-    ArticleView, CommitOutcome, CountedLine, CountingView, Repository, StockTakeItemView,
+    ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,
     StockTakeTotals,
 };
 pub use sums::TakeSums;

@@ -10,7 +10,7 @@ use crate::domain::{
     InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId, Product,
     ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockImport,
     StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
-    Supplier, SupplierId,
+    Supplier, SupplierId, Timestamp,
 };
 
 /// Names a record within its organisation. Commits apply and lock records in the order of their keys.
@@ -329,6 +329,8 @@ pub struct Export {
     pub lines: u64,
     /// Whether the file is whole.
     pub complete: bool,
+    /// Until when it can be fetched.
+    pub expires_at: Timestamp,
 }
 
 /// What an export is of.

@@ -380,14 +380,51 @@ pub trait Repository: Debug + Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Option<Outcome>, StoreError>;
 
-    /// Forgets commands that were handled before a moment (not at it), and tells how many. What was settled as
-    /// never applied is forgotten and counted as well: from then on a commit that is still on its way could land
-    /// (R13), so the host keeps commands longer than any commit can take. Seven days is usual.
-    async fn purge_commands(
+    /// Forgets what is kept for a time only, as far as its time was before a moment (not at it): at most so many rows (cut
+    /// to 1 and [`MAX_PAGE`](super::MAX_PAGE)), any of them. Tells how many; fewer than the limit are the last ones.
+    /// [`Purge`] says what there is, and what its time is.
+    ///
+    /// # Contract
+    ///
+    /// R20.
+    async fn purge(
         &self,
         organisation: OrganisationId,
+        what: Purge,
         before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError>;
+
+    /// The organisations that have a site, in the order of their ids, after one: at most so many (cut to 1 and
+    /// [`MAX_PAGE`](super::MAX_PAGE)). It is for what a host does for all of them, such as purging; nobody who acts for one
+    /// organisation gets to it.
+    async fn organisations(
+        &self,
+        after: Option<OrganisationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganisationId>, StoreError>;
+}
+
+/// What is kept for a time only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purge {
+    /// Commands, by when they were handled. What was settled as never applied is forgotten and counted as well: from then on
+    /// a commit that is still on its way could land (R13), so the host keeps commands longer than any commit can take.
+    /// Seven days is usual.
+    Commands,
+    /// The last versions of records that were deleted, by the moment of the command that deleted them: from then on a
+    /// record that comes back may begin at [`Version::FIRST`](super::Version::FIRST) (R3). A store that keeps none forgets
+    /// none.
+    DeletedVersions,
+    /// Exports and the parts of their files, by when they expire. A part is a row of its own; an export goes after its
+    /// parts, and has no last version (R3).
+    Exports,
+}
+
+impl Purge {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::Commands, Self::DeletedVersions, Self::Exports];
 }
 
 /// How a commit went.

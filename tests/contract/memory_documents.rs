@@ -16,8 +16,8 @@ use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ChangeSet, CommitError, Conflict, Cursor, DeletableKey, ExportChunk, Guard,
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    JobAck, JobQueue, JobState, JobTask, LeaseError, NewJob, PageRequest, Record, RecordKey,
-    Repository, StockAdjustmentFilter, StoreErrorKind, Version, Versioned,
+    JobAck, JobKind, JobQueue, JobState, JobTask, LeaseError, NewJob, PageRequest, Record,
+    RecordKey, Repository, StockAdjustmentFilter, StoreErrorKind, Version, Versioned,
 };
 use uuid::Uuid;
 
@@ -546,7 +546,11 @@ async fn a_refused_job_is_over_and_neither_dead_nor_leased_again() {
         it.job(later);
     })
     .await;
-    let lease = store.lease("w", at(1), at(60)).await.unwrap().unwrap();
+    let lease = store
+        .lease("w", JobKind::ALL, at(1), at(60))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(lease.token.job, leased.id);
     commit(&store, |it| {
         it.ack(JobAck::Refused(leased.id));
@@ -567,7 +571,13 @@ async fn a_refused_job_is_over_and_neither_dead_nor_leased_again() {
         it.ack(JobAck::Leased(lease.token));
     });
     assert!(matches!(lost.await, Err(CommitError::LeaseLost(job)) if job == leased.id));
-    assert_eq!(store.lease("w", at(1_000), at(2_000)).await.unwrap(), None);
+    assert_eq!(
+        store
+            .lease("w", JobKind::ALL, at(1_000), at(2_000))
+            .await
+            .unwrap(),
+        None
+    );
     let dead = store.dead_jobs(ORGANISATION, &PageRequest::first(9)).await;
     assert_eq!(dead.unwrap().items, []);
 }
@@ -582,7 +592,11 @@ async fn a_job_that_has_ended_is_not_refused_any_more() {
         it.ack(JobAck::Settled(done.id));
     })
     .await;
-    let lease = store.lease("w", at(1), at(60)).await.unwrap().unwrap();
+    let lease = store
+        .lease("w", JobKind::ALL, at(1), at(60))
+        .await
+        .unwrap()
+        .unwrap();
     store.fail(lease.token, "no", at(2), None).await.unwrap();
     commit(&store, |it| {
         it.ack(JobAck::Refused(done.id));

@@ -16,6 +16,7 @@ mod g_clocks;
 mod h_controls;
 mod i_catalogue;
 mod j_names;
+mod jobs_and_files;
 mod k_unknown_cost;
 mod l_shown;
 mod m_verify;

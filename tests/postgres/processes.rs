@@ -21,7 +21,7 @@ use stocktake::service::{
 };
 use stocktake::store::{
     ArticleSort, ChangeSet, Command, CommandId, CommitError, CommitOutcome, DeletableKey, Digest,
-    IdempotencyKey, JobQueue as _, JobState, LeaseError, LeaseToken, OpenCount, Outcome,
+    IdempotencyKey, JobKind, JobQueue as _, JobState, LeaseError, LeaseToken, OpenCount, Outcome,
     PageRequest, Repository as _, StockTakeItemFilter, StoreErrorKind, Version,
 };
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
@@ -144,7 +144,11 @@ fn helper_process() {
                 say(if posted.is_ok() { "posted" } else { "refused" });
             }
             "hold_a_lease" => {
-                let lease = store.lease("doomed", at(0), at(10)).await.unwrap().unwrap();
+                let lease = store
+                    .lease("doomed", JobKind::ALL, at(0), at(10))
+                    .await
+                    .unwrap()
+                    .unwrap();
                 say("ready");
                 say(&format!(
                     "{} {}",
@@ -427,7 +431,13 @@ fn what_killed_workers_held_is_done_by_others() {
             });
             worker.kill();
         }
-        assert!(store.lease("early", at(1), at(5)).await.unwrap().is_none());
+        assert!(
+            store
+                .lease("early", JobKind::ALL, at(1), at(5))
+                .await
+                .unwrap()
+                .is_none()
+        );
         // Their leases run out, and somebody does what they did not.
         let clock = Arc::new(ManualClock::default());
         clock.set(at(20));

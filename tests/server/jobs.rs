@@ -5,7 +5,7 @@ use stocktake::domain::{
     Actor, JobId, OrganisationId, Role, SiteAccess, StockTakeId, Timestamp, UserId, UserSummary,
 };
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{JobQueue as _, JobTask, NewJob};
+use stocktake::store::{JobKind, JobQueue as _, JobTask, NewJob};
 use uuid::Uuid;
 
 use crate::app::StoreChoice;
@@ -49,7 +49,11 @@ fn dead_job(path: &std::path::Path, take: &str) {
     runtime.block_on(async {
         let store = SqliteStore::open(path).unwrap();
         store.enqueue(organisation, &job, at).await.unwrap();
-        let lease = store.lease("a test", at, later).await.unwrap().unwrap();
+        let lease = store
+            .lease("a test", JobKind::ALL, at, later)
+            .await
+            .unwrap()
+            .unwrap();
         let failed = store.fail(lease.token, "the printer is on fire", at, None);
         failed.await.unwrap();
     });

@@ -507,14 +507,12 @@ async fn s1_12_an_export_of_a_take_that_was_removed_meanwhile_ends() {
         .await
         .unwrap();
     shop.run_jobs().await.unwrap();
-    let status = shop
-        .stocktake
-        .exports()
-        .status(&manager(&shop), job)
-        .await
-        .unwrap();
-    assert_eq!(status.job.state, JobState::Refused);
-    assert!(!status.export.complete);
+    let ended = shop.stocktake.job(&manager(&shop), job).await.unwrap();
+    assert_eq!(ended.state, JobState::Refused);
+    // What is of a take is as far away as the take.
+    let exports = shop.stocktake.exports();
+    let status = exports.status(&manager(&shop), job).await.map(drop);
+    assert_eq!(status.unwrap_err().code(), "not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

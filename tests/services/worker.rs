@@ -15,7 +15,7 @@ use stocktake::service::{
     Caller, Clock, CountRequest, InventoryOrders, NewInventoryOrder, NewOrderItem, NewStockTake,
     OrderLetter, Stocktake,
 };
-use stocktake::store::JobState;
+use stocktake::store::{JobKind, JobState};
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 use tokio::sync::Semaphore;
 
@@ -304,7 +304,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_job_back_after_the_step() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_handed_back_in_its_last_attempt_is_dead() {
+async fn a_job_that_is_handed_back_in_its_last_attempt_has_that_attempt_left() {
     for kind in Kind::EMBEDDED {
         let stores = Stores::of(*kind);
         let store = stores.fresh().await;
@@ -313,9 +313,10 @@ async fn a_job_that_is_handed_back_in_its_last_attempt_is_dead() {
         let manager = Caller::of(&shop.manager);
         let queued = shop.stocktake.job(&manager, job).await.unwrap();
         for _ in 1..queued.max_attempts {
-            let lease = store
-                .queue
-                .lease("mortal", shop.now(), shop.now().later_by(1));
+            let lease =
+                store
+                    .queue
+                    .lease("mortal", JobKind::ALL, shop.now(), shop.now().later_by(1));
             assert!(lease.await.unwrap().is_some());
             shop.clock.advance_micros(1);
         }
@@ -324,7 +325,9 @@ async fn a_job_that_is_handed_back_in_its_last_attempt_is_dead() {
             .stops
             .set((IN_THE_FIRST_STEP, worker.clone()))
             .unwrap();
-        assert_eq!(worker.run_once().await.unwrap(), Ran::Dead(job));
-        assert_eq!(state(&shop, job).await, JobState::Dead);
+        assert_eq!(worker.run_once().await.unwrap(), Ran::HandedBack(job));
+        assert_eq!(state(&shop, job).await, JobState::Queued);
+        let next = Worker::new(&shop.stocktake, "next");
+        assert_eq!(next.run_once().await.unwrap(), Ran::Done(job));
     }
 }

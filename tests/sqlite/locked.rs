@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{CommitError, CommitOutcome, JobQueue, Repository, StoreErrorKind};
+use stocktake::store::{CommitError, CommitOutcome, JobKind, JobQueue, Repository, StoreErrorKind};
 
 use super::{ORGANISATION, added, nowhere, open, quick, raw, site};
 
@@ -25,7 +25,12 @@ async fn a_commit_gives_up_as_busy_and_nothing_of_it_is_kept() {
         }
     }
     let lease = store
-        .lease("worker", super::Timestamp::EPOCH, super::Timestamp::EPOCH)
+        .lease(
+            "worker",
+            JobKind::ALL,
+            super::Timestamp::EPOCH,
+            super::Timestamp::EPOCH,
+        )
         .await;
     assert_eq!(lease.unwrap_err().kind(), StoreErrorKind::Busy);
     // Reading goes on meanwhile.

@@ -164,7 +164,7 @@ impl JobView {
         };
         Ok(Self {
             id,
-            kind: job.task.kind(),
+            kind: job.task.kind().as_str(),
             status,
             progress: ProgressView {
                 done: job.progress.done,

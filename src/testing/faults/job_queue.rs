@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::FaultStore;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
-    Job, JobQueue, Lease, LeaseError, LeaseToken, NewJob, Page, PageRequest, Repository, StoreError,
+    EndedJobs, Job, JobKind, JobQueue, Lease, LeaseError, LeaseToken, NewJob, Page, PageRequest,
+    Repository, StoreError,
 };
 
 /// Any other call, counted and failed as planned.
@@ -21,13 +22,14 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
     async fn lease(
         &self,
         worker: &str,
+        kinds: &[JobKind],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, StoreError> {
         let fault = self.next("lease");
         self.land_late().await;
-        self.under(fault, "lease", self.inner().lease(worker, now, until))
-            .await
+        let lease = self.inner().lease(worker, kinds, now, until);
+        self.under(fault, "lease", lease).await
     }
 
     async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
@@ -48,6 +50,10 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         call!(self.fail(token, error, now, retry_at))
     }
 
+    async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+        call!(self.release(token, now))
+    }
+
     async fn job(
         &self,
         organisation: OrganisationId,
@@ -55,6 +61,16 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
     ) -> Result<Option<Job>, StoreError> {
         let read = self.inner().job(organisation, id);
         self.read("job", format!("{:?}", (organisation, id)), read)
+            .await
+    }
+
+    async fn unfinished(
+        &self,
+        organisation: OrganisationId,
+        kind: JobKind,
+    ) -> Result<u64, StoreError> {
+        let read = self.inner().unfinished(organisation, kind);
+        self.read("unfinished", format!("{:?}", (organisation, kind)), read)
             .await
     }
 
@@ -75,6 +91,16 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         run_at: Timestamp,
     ) -> Result<bool, StoreError> {
         call!(self.requeue(organisation, id, run_at))
+    }
+
+    async fn purge_jobs(
+        &self,
+        organisation: OrganisationId,
+        which: EndedJobs,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        call!(self.purge_jobs(organisation, which, before, limit))
     }
 
     async fn enqueue(

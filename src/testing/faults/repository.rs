@@ -17,7 +17,7 @@ use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
-    LevelFilter, OpenCount, Outcome, Page, PageRequest, Repository, SerialMark,
+    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, Repository, SerialMark,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
     StockTakeTotals, StoreError, Versioned,
 };
@@ -393,13 +393,23 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         self.under(fault, "settle", settle).await
     }
 
-    async fn purge_commands(
+    async fn purge(
         &self,
         organisation: OrganisationId,
+        what: Purge,
         before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError> {
-        let fault = self.next("purge_commands");
-        let purge = self.inner().purge_commands(organisation, before);
-        self.under(fault, "purge_commands", purge).await
+        let fault = self.next("purge");
+        let purge = self.inner().purge(organisation, what, before, limit);
+        self.under(fault, "purge", purge).await
+    }
+
+    async fn organisations(
+        &self,
+        after: Option<OrganisationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganisationId>, StoreError> {
+        read!(self.organisations(after, limit))
     }
 }

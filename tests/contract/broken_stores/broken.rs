@@ -150,16 +150,20 @@ methods! {
         command(organisation: OrganisationId, id: &CommandId) -> Result<Option<Command>, StoreError>;
         commit(changes: &ChangeSet) -> Result<CommitOutcome, CommitError>;
         settle(organisation: OrganisationId, id: &CommandId, at: Timestamp) -> Result<Option<Outcome>, StoreError>;
-        purge_commands(organisation: OrganisationId, before: Timestamp) -> Result<u64, StoreError>;
+        purge(organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+        organisations(after: Option<OrganisationId>, limit: u32) -> Result<Vec<OrganisationId>, StoreError>;
     }
     JobQueue {
-        lease(worker: &str, now: Timestamp, until: Timestamp) -> Result<Option<Lease>, StoreError>;
+        lease(worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Result<Option<Lease>, StoreError>;
         extend(token: LeaseToken, until: Timestamp) -> Result<(), LeaseError>;
         ack(token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
         fail(token: LeaseToken, error: &str, now: Timestamp, retry_at: Option<Timestamp>) -> Result<(), LeaseError>;
+        release(token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
         job(organisation: OrganisationId, id: JobId) -> Result<Option<Job>, StoreError>;
+        unfinished(organisation: OrganisationId, kind: JobKind) -> Result<u64, StoreError>;
         dead_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
         requeue(organisation: OrganisationId, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
+        purge_jobs(organisation: OrganisationId, which: EndedJobs, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
         enqueue(organisation: OrganisationId, job: &NewJob, now: Timestamp) -> Result<(), StoreError>;
     }
 }

@@ -100,22 +100,22 @@ defects! {
 
     /// M44: purging forgets everything.
     EagerPurge {} => {
-        async fn purge_commands(&self, organisation: OrganisationId, before: Timestamp) -> Read<u64> {
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
             let later = before.later_by(i64::from(i32::MAX) * 1_000_000);
-            self.store.purge_commands(organisation, later).await
+            self.store.purge(organisation, what, later, limit).await
         }
     }
 
     /// M96: purging forgets what was handled at the very moment.
     PurgeOffByOne {} => {
-        async fn purge_commands(&self, organisation: OrganisationId, before: Timestamp) -> Read<u64> {
-            self.store.purge_commands(organisation, before.later_by(1)).await
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
+            self.store.purge(organisation, what, before.later_by(1), limit).await
         }
     }
 
     /// M97: purging forgets nothing.
     NoPurge {} => {
-        async fn purge_commands(&self, _: OrganisationId, _: Timestamp) -> Read<u64> {
+        async fn purge(&self, _: OrganisationId, _: Purge, _: Timestamp, _: u32) -> Read<u64> {
             Ok(0)
         }
     }
@@ -151,6 +151,34 @@ defects! {
     NeverSettled {} => {
         async fn settle(&self, organisation: OrganisationId, id: &CommandId, at: Timestamp) -> Read<Option<Outcome>> {
             self.store.settle(organisation, id, at).await.map(|_| None)
+        }
+    }
+
+    /// M180: a purge forgets all at once.
+    PurgeUnbounded {} => {
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, _: u32) -> Read<u64> {
+            self.store.purge(organisation, what, before, MAX_PAGE).await
+        }
+    }
+
+    /// M181: exports are never purged.
+    ExportsStay {} => {
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
+            if what == Purge::Exports {
+                return Ok(0);
+            }
+            self.store.purge(organisation, what, before, limit).await
+        }
+    }
+
+    /// M182: last versions are forgotten before their time.
+    VersionsForgotten {} => {
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
+            let before = match what {
+                Purge::DeletedVersions => before.later_by(1),
+                _ => before,
+            };
+            self.store.purge(organisation, what, before, limit).await
         }
     }
 }

@@ -163,4 +163,10 @@ static MUTANTS: &[Mutant] = mutants! {
     "M114" values::BackwardMarks: "r09_serial";
     "M115" lists::NarrowTotals: "c36";
     "M116" ledger::NextKey: "r07";
+    "M180" commands::PurgeUnbounded: "r20_expired", "c47";
+    "M181" commands::ExportsStay: "r20_expired";
+    "M182" commands::VersionsForgotten: "r20_last_versions";
+    "M183" queue::AnyKind: "q11";
+    "M184" queue::HandBackCosts: "q06";
+    "M185" queue::DeadPurged: "q12";
 };

@@ -39,13 +39,13 @@ fn with_jobs(changes: &ChangeSet, change: impl FnMut(&mut NewJob)) -> ChangeSet 
 defects! {
     /// M29: a job is looked for and then taken, without looking again.
     DoubleLease { taking: Mutex<Option<Lease>>, meeting: Meeting } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
             let seen = locked(&self.taking).clone();
             if seen.is_some() {
                 self.meeting.wait().await;
                 return Ok(seen);
             }
-            let lease = self.store.lease(worker, now, until).await?;
+            let lease = self.store.lease(worker, kinds, now, until).await?;
             locked(&self.taking).clone_from(&lease);
             self.meeting.wait().await;
             *locked(&self.taking) = None;
@@ -55,8 +55,8 @@ defects! {
 
     /// M30: only queued jobs are leased: what a dead worker had stays with it.
     NeverReclaim { } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            let lease = self.store.lease(worker, now, until).await?;
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let lease = self.store.lease(worker, kinds, now, until).await?;
             if let Some(lease) = &lease {
                 let ages = now.later_by(i64::from(i32::MAX) * 1_000_000);
                 drop(self.store.extend(lease.token, ages).await);
@@ -67,8 +67,8 @@ defects! {
 
     /// M31: a job is ended by its id alone.
     NoFence { tokens: Tokens } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            Ok(noted(&self.tokens, self.store.lease(worker, now, until).await?))
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            Ok(noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?))
         }
 
         async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
@@ -92,8 +92,8 @@ defects! {
     /// M32: what looks for leases that have expired does not see that the job has ended meanwhile. The list's mutant
     /// is a sweep of its own; here `lease` itself takes them.
     StaleReaper { leases: Leases, ended: Leases } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            if let Some(lease) = self.store.lease(worker, now, until).await? {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            if let Some(lease) = self.store.lease(worker, kinds, now, until).await? {
                 locked(&self.leases).insert(lease.job.id, (until, lease.clone()));
                 return Ok(Some(lease));
             }
@@ -150,8 +150,8 @@ defects! {
                 .await
         }
 
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            let mut lease = self.store.lease(worker, now, until).await?;
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let mut lease = self.store.lease(worker, kinds, now, until).await?;
             if let Some(lease) = &mut lease {
                 lease.job.max_attempts = number(&self.most, lease.job.id);
             }
@@ -192,8 +192,8 @@ defects! {
 
     /// M36: a token is good until its time is up, whoever has the job by then.
     WallClockLease { tokens: Tokens, until: Mutex<BTreeMap<(JobId, u32), Timestamp>> } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            let lease = noted(&self.tokens, self.store.lease(worker, now, until).await?);
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let lease = noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?);
             if let Some(lease) = &lease {
                 locked(&self.until).insert((lease.token.job, lease.token.attempt), until);
             }
@@ -211,8 +211,8 @@ defects! {
 
     /// M58: a lease is kept by the job's id alone.
     ExtendOthers { tokens: Tokens } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            Ok(noted(&self.tokens, self.store.lease(worker, now, until).await?))
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            Ok(noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?))
         }
 
         async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
@@ -222,8 +222,8 @@ defects! {
 
     /// M102: keeping a lease can shorten it.
     ExtendShortens { until: Times } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            let lease = self.store.lease(worker, now, until).await?;
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let lease = self.store.lease(worker, kinds, now, until).await?;
             if let Some(lease) = &lease {
                 locked(&self.until).insert(lease.token.job, until);
             }
@@ -274,11 +274,11 @@ defects! {
 
     /// M103: one job at a time: a long one holds up all others.
     OneAtATime { running: Times } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
             if locked(&self.running).values().any(|until| now < *until) {
                 return Ok(None);
             }
-            let lease = self.store.lease(worker, now, until).await?;
+            let lease = self.store.lease(worker, kinds, now, until).await?;
             if let Some(lease) = &lease {
                 locked(&self.running).insert(lease.job.id, until);
             }
@@ -345,8 +345,8 @@ defects! {
 
     /// M107: a job that is queued again counts its leases anew, so that old tokens are good again.
     RequeueKeepsTokens { before: Numbers, leases: Numbers } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            let mut lease = self.store.lease(worker, now, until).await?;
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let mut lease = self.store.lease(worker, kinds, now, until).await?;
             if let Some(lease) = &mut lease {
                 locked(&self.leases).insert(lease.token.job, lease.token.attempt);
                 lease.token.attempt -= number(&self.before, lease.token.job);
@@ -388,8 +388,8 @@ defects! {
 
     /// M109: a job that is taken over again is queued again.
     EnqueueAgain { tokens: Tokens } => {
-        async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-            Ok(noted(&self.tokens, self.store.lease(worker, now, until).await?))
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            Ok(noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?))
         }
 
         async fn enqueue(&self, organisation: OrganisationId, job: &NewJob, now: Timestamp) -> Read<()> {
@@ -425,6 +425,32 @@ defects! {
                 }
             }
             self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M183: a worker gets jobs of any kind.
+    AnyKind {} => {
+        async fn lease(&self, worker: &str, _: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            self.store.lease(worker, JobKind::ALL, now, until).await
+        }
+    }
+
+    /// M184: a job that is handed back has used up an attempt.
+    HandBackCosts {} => {
+        async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+            let job = self.store.job(token.organisation, token.job).await?;
+            let error = job.and_then(|job| job.last_error).unwrap_or_default();
+            self.store.fail(token, &error, now, Some(now)).await
+        }
+    }
+
+    /// M185: dead jobs are purged with those that are over.
+    DeadPurged {} => {
+        async fn purge_jobs(&self, organisation: OrganisationId, which: EndedJobs, before: Timestamp, limit: u32) -> Read<u64> {
+            if which == EndedJobs::Over {
+                self.store.purge_jobs(organisation, EndedJobs::Dead, before, limit).await?;
+            }
+            self.store.purge_jobs(organisation, which, before, limit).await
         }
     }
 }

@@ -51,8 +51,14 @@ impl Defect for Cached {
         self.copy.commit(&self.first, changes).await
     }
 
-    async fn lease(&self, worker: &str, now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
-        self.first.lease(worker, now, until).await
+    async fn lease(
+        &self,
+        worker: &str,
+        kinds: &[JobKind],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Read<Option<Lease>> {
+        self.first.lease(worker, kinds, now, until).await
     }
 
     async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {

@@ -229,6 +229,7 @@ pub(crate) fn export(job: JobId) -> Export {
         after: Some("here".to_owned()),
         lines: 10,
         complete: false,
+        expires_at: stocktake::domain::Timestamp::EPOCH,
     }
 }
 

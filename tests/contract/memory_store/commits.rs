@@ -7,8 +7,8 @@ use stocktake::domain::{LineOutcome, Note, StockTakeItemId, Tracking, UnitId};
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ArticleSort, ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck,
-    JobProgress, JobQueue, LeaseToken, Outcome, PageRequest, Progress, RecordKey, Repository,
-    SerialMark, StockTakeItemFilter, Version, Versioned,
+    JobKind, JobProgress, JobQueue, LeaseToken, Outcome, PageRequest, Progress, RecordKey,
+    Repository, SerialMark, StockTakeItemFilter, Version, Versioned,
 };
 use uuid::Uuid;
 
@@ -455,7 +455,11 @@ async fn c09_guard_failure_applies_nothing() {
 async fn c11_c12_everything_commits_together_or_not_at_all() {
     let store = shop(1).await;
     commit(&store, |it| it.job(job(1, 0, 3))).await;
-    let lease = store.lease("w", at(1), at(9)).await.unwrap().unwrap();
+    let lease = store
+        .lease("w", JobKind::ALL, at(1), at(9))
+        .await
+        .unwrap()
+        .unwrap();
     let fill = |changes: &mut ChangeSet| {
         changes.update(V1, counted(item(1), "5", 5));
         changes.insert(level(key(1), "1"));
@@ -601,7 +605,13 @@ async fn c23_read_your_writes_same_and_other_handle() {
     assert_eq!(totals(&other).await, totals(&store).await);
     assert_eq!(totals(&other).await.counted, 1);
     commit(&other, |it| it.job(job(1, 0, 1))).await;
-    assert!(store.lease("w", at(0), at(1)).await.unwrap().is_some());
+    assert!(
+        store
+            .lease("w", JobKind::ALL, at(0), at(1))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 /// R15.

@@ -1,7 +1,9 @@
 //! C43 to C48: commands.
 
 use stocktake::memory::MemoryStore;
-use stocktake::store::{ChangeSet, Command, CommitError, CommitOutcome, Outcome, Repository};
+use stocktake::store::{
+    ChangeSet, Command, CommitError, CommitOutcome, MAX_PAGE, Outcome, Purge, Repository,
+};
 
 use super::fixtures::*;
 
@@ -112,7 +114,7 @@ async fn c47_purge_respects_retention() {
 
     let purge = async |before| {
         store
-            .purge_commands(ORGANISATION, at(before))
+            .purge(ORGANISATION, Purge::Commands, at(before), MAX_PAGE)
             .await
             .unwrap()
     };
@@ -128,7 +130,13 @@ async fn c47_purge_respects_retention() {
     assert!(known(ORGANISATION, "kept").await);
     assert!(known(ORGANISATION, "new").await);
     assert!(known(STRANGER, "old").await);
-    assert_eq!(store.purge_commands(STRANGER, at(9)).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .purge(STRANGER, Purge::Commands, at(9), MAX_PAGE)
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 /// Nothing of what is stored stands in an error's text.

@@ -3,8 +3,8 @@
 use stocktake::domain::{SiteAccess, StockTakeId};
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
-    CommitError, CommitOutcome, Conflict, Job, JobAck, JobProgress, JobQueue, JobState, JobTask,
-    Lease, LeaseError, LeaseToken, PageRequest, Progress, Repository, StoreErrorKind,
+    CommitError, CommitOutcome, Conflict, Job, JobAck, JobKind, JobProgress, JobQueue, JobState,
+    JobTask, Lease, LeaseError, LeaseToken, PageRequest, Progress, Repository, StoreErrorKind,
 };
 
 use super::fixtures::*;
@@ -21,7 +21,10 @@ async fn queue(jobs: &[(u128, i64, u32)]) -> MemoryStore {
 }
 
 async fn lease(store: &MemoryStore, now: i64, until: i64) -> Option<Lease> {
-    store.lease("w", at(now), at(until)).await.unwrap()
+    store
+        .lease("w", JobKind::ALL, at(now), at(until))
+        .await
+        .unwrap()
 }
 
 async fn leased(store: &MemoryStore, now: i64, until: i64) -> LeaseToken {

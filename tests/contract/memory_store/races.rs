@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use stocktake::domain::StockTakeItem;
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
-    ChangeSet, CommitError, CommitOutcome, Conflict, Guard, JobQueue, Repository, Version,
+    ChangeSet, CommitError, CommitOutcome, Conflict, Guard, JobKind, JobQueue, Repository, Version,
 };
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
@@ -318,7 +318,11 @@ async fn c50_leases_are_exclusive_under_contention() {
             while idle < 50 {
                 let now = i64::try_from(clock.fetch_add(1, Ordering::AcqRel)).unwrap();
                 let name = format!("worker {worker}");
-                let Some(lease) = store.lease(&name, at(now), at(now + 5)).await.unwrap() else {
+                let Some(lease) = store
+                    .lease(&name, JobKind::ALL, at(now), at(now + 5))
+                    .await
+                    .unwrap()
+                else {
                     idle += 1;
                     yield_now().await;
                     continue;

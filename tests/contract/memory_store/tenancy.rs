@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stocktake::domain::StockTakeState;
 use stocktake::store::{
     ArticleFilter, ArticleSort, CommitError, Conflict, Cursor, DeletableKey, Guard, JobAck,
-    JobQueue, LevelFilter, PageRequest, RecordKey, Repository, StockTakeFilter,
+    JobKind, JobQueue, LevelFilter, PageRequest, RecordKey, Repository, StockTakeFilter,
     StockTakeItemFilter, StockTakeTotals, StoreErrorKind,
 };
 
@@ -22,7 +22,11 @@ async fn c37_c38_foreign_reads_give_nothing() {
         it.job(job(1, 0, 1));
     })
     .await;
-    let lease = store.lease("w", at(1), at(2)).await.unwrap().unwrap();
+    let lease = store
+        .lease("w", JobKind::ALL, at(1), at(2))
+        .await
+        .unwrap()
+        .unwrap();
     store.fail(lease.token, "no", at(1), None).await.unwrap();
     let who = STRANGER;
     assert_eq!(store.site(who, SITE).await.unwrap(), None);
@@ -158,7 +162,11 @@ async fn c39_foreign_writes_conflict_as_with_an_unused_id() {
     let mut settle = changes_of(STRANGER);
     settle.ack(JobAck::Settled(job_id(1)));
     store.commit(&settle).await.unwrap();
-    let lease = store.lease("w", at(1), at(2)).await.unwrap().unwrap();
+    let lease = store
+        .lease("w", JobKind::ALL, at(1), at(2))
+        .await
+        .unwrap()
+        .unwrap();
     let mut ack = changes_of(STRANGER);
     ack.ack(JobAck::Leased(lease.token));
     let error = store.commit(&ack).await.unwrap_err();
@@ -217,8 +225,16 @@ async fn c41_same_id_in_two_organisations_coexist() {
     assert_eq!(site.value.name, label("High Street"));
 
     // Each has its own job, though the ids are the same.
-    let first = store.lease("w", at(1), at(5)).await.unwrap().unwrap();
-    let second = store.lease("w", at(1), at(5)).await.unwrap().unwrap();
+    let first = store
+        .lease("w", JobKind::ALL, at(1), at(5))
+        .await
+        .unwrap()
+        .unwrap();
+    let second = store
+        .lease("w", JobKind::ALL, at(1), at(5))
+        .await
+        .unwrap()
+        .unwrap();
     assert_ne!(first.token.organisation, second.token.organisation);
     store.ack(first.token, at(2)).await.unwrap();
     let other = store

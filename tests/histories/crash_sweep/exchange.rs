@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use stocktake::domain::ImportMode;
 use stocktake::service::Error;
-use stocktake::store::{InventoryOrderItemFilter, JobQueue as _, StockTakeItemFilter};
+use stocktake::store::{InventoryOrderItemFilter, JobKind, JobQueue as _, StockTakeItemFilter};
 
 use super::orders::{sent, the_order};
 use super::poll::done;
@@ -133,7 +133,7 @@ fn dead() -> World {
     let job = done(exports.stock_take(&world.manager(), world.take(), all)).unwrap();
     world.exported(job);
     let (now, until) = (world.shop.now(), world.shop.now().later_by(60_000_000));
-    let lease = done(world.inner().lease("unlucky", now, until)).unwrap();
+    let lease = done(world.inner().lease("unlucky", JobKind::ALL, now, until)).unwrap();
     let token = lease.unwrap().token;
     done(world.inner().fail(token, "the disk was full", now, None)).unwrap();
     world
