@@ -44,6 +44,57 @@ pub struct ApprovalPolicy {
     pub always: BTreeSet<AdjustmentType>,
     /// Whether who asked may approve. Default: no.
     pub self_approval: bool,
+    /// What one person's adjustments of a product may come to in a day before the next needs an approval, so that
+    /// nobody passes a limit by halves. Default: no limit.
+    pub daily: DailyLimit,
+}
+
+/// What one person may adjust of a product, at a site and in a day (UTC), without anybody's approval.
+///
+/// Sizes are summed, whatever their sign: taking ten out and putting ten in are twenty. What a manager approved, or
+/// turned down, does not count, nor what waits: somebody looks at that. Exactly at a limit needs no approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DailyLimit {
+    /// The most units.
+    pub quantity: Option<Quantity>,
+    /// The most cost impact, in the site's currency.
+    pub value: Option<Value>,
+}
+
+/// What one person has adjusted of a product, at a site and in a day, without anybody's approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unapproved {
+    /// In units.
+    pub quantity: Quantity,
+    /// By cost impact.
+    pub value: Value,
+}
+
+impl Unapproved {
+    /// The same with one more.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn and(self, change: Quantity, cost_impact: Value) -> Result<Self, DecimalError> {
+        Ok(Self {
+            quantity: self.quantity.checked_add(change.abs())?,
+            value: self.value.checked_add(cost_impact.abs())?,
+        })
+    }
+}
+
+impl DailyLimit {
+    /// Whether there is any.
+    pub const fn is_set(&self) -> bool {
+        self.quantity.is_some() || self.value.is_some()
+    }
+
+    /// Whether it is passed.
+    pub fn is_passed_by(&self, sum: Unapproved) -> bool {
+        self.quantity.is_some_and(|most| sum.quantity > most)
+            || self.value.is_some_and(|most| sum.value > most)
+    }
 }
 
 impl Default for ApprovalPolicy {
@@ -54,6 +105,7 @@ impl Default for ApprovalPolicy {
             value: Value::from_decimal(Decimal::from(VALUE)).unwrap_or(Value::ZERO),
             always: BTreeSet::from([AdjustmentType::Theft]),
             self_approval: false,
+            daily: DailyLimit::default(),
         }
     }
 }

@@ -37,7 +37,7 @@ mod value_sum;
 mod variance;
 
 pub use actor::{Actor, Role, SiteAccess, UserSummary};
-pub use approval::{ApprovalPolicy, Tolerance};
+pub use approval::{ApprovalPolicy, DailyLimit, Tolerance, Unapproved};
 pub use catalogue::{
     Barcode, CostingMethod, Named, Product, SerialScope, Site, SitePolicy, Supplier, Tracking,
 };

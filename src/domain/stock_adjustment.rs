@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::transition::{edge, named_states, step};
 use super::{
-    ApprovalPolicy, Cause, Change, Code, Currency, Edge, IncomingCost, InventoryCount,
-    InventoryCountId, InventoryCountItem, InventoryCountItemId, Machine, Note, OrganisationId,
-    Pick, Quantity, Site, SiteId, Stamp, StockAdjustmentId, StockEvent, StockEventId,
-    StockEventKind, StockKey, Timestamp, TransitionError, UnitCost, UserSummary, Value, Variance,
+    ApprovalPolicy, Cause, Change, Code, Currency, DecimalError, Edge, IncomingCost,
+    InventoryCount, InventoryCountId, InventoryCountItem, InventoryCountItemId, Machine, Note,
+    OrganisationId, Pick, Quantity, Site, SiteId, Stamp, StockAdjustmentId, StockEvent,
+    StockEventId, StockEventKind, StockKey, Timestamp, TransitionError, Unapproved, UnitCost,
+    UserSummary, Value, Variance,
 };
 
 named_states! {
@@ -50,6 +51,32 @@ named_states! {
         Approve = "approve",
         /// Turn it down (S2.10).
         Reject = "reject",
+    }
+}
+
+impl AdjustmentType {
+    /// Whether stock may change so for this reason: what is lost goes out, what is found comes in.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] `wrong_direction`.
+    pub const fn may_change(self, change: Quantity) -> Result<(), TransitionError> {
+        let message = match self {
+            Self::Damage | Self::Theft | Self::Expired if change.is_positive() => {
+                "damage, theft and what expired only take out"
+            }
+            Self::Found if change.is_negative() => "what is found only comes in",
+            Self::Damage
+            | Self::Theft
+            | Self::Expired
+            | Self::Found
+            | Self::Correction
+            | Self::Return => return Ok(()),
+        };
+        Err(TransitionError::Rule {
+            code: "wrong_direction",
+            message,
+        })
     }
 }
 
@@ -119,18 +146,42 @@ pub struct AdjustmentRequest {
     pub notes: Option<Note>,
     /// The host's reference (a damage report).
     pub reference: Option<Code>,
-    /// What one unit costs, as far as it is known.
+    /// What it costs, as far as that is known.
     pub cost: AdjustmentCost,
+    /// What the same person has adjusted of the product today without anybody's approval.
+    pub unapproved: Unapproved,
 }
 
-/// What one unit of an adjustment costs. It decides on the approval, and what comes in is booked at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdjustmentCost {
-    /// As much as who asks says. What comes in is booked at this cost.
-    Stated(UnitCost),
-    /// As much as the book says now, if it says anything. What comes in is booked at what the book says
+/// What an adjustment costs. The greatest of what is known decides on the approval: whoever states a cost makes an
+/// adjustment no smaller than the book says it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AdjustmentCost {
+    /// What one unit costs, as who asks says. What comes in is booked at this cost; without it, at what the book says
     /// when it is applied.
-    Book(Option<UnitCost>),
+    pub stated: Option<UnitCost>,
+    /// What one unit costs, as the book says now.
+    pub book: Option<UnitCost>,
+    /// What the book would lose or gain if it were applied now, where it can be.
+    pub change: Option<Value>,
+}
+
+impl AdjustmentCost {
+    /// Whether it is known what a change costs. What goes out costs what the book says, whatever is stated.
+    const fn is_known(&self, change: Quantity) -> bool {
+        self.book.is_some() || (self.stated.is_some() && change.is_positive())
+    }
+
+    /// The greatest of what a change comes to, with its sign.
+    fn impact(&self, change: Quantity, currency: Currency) -> Result<Value, DecimalError> {
+        let mut greatest = self.change.unwrap_or(Value::ZERO);
+        for cost in [self.stated, self.book].into_iter().flatten() {
+            let worth = Value::of(change, cost, currency)?;
+            if worth.abs() > greatest.abs() {
+                greatest = worth;
+            }
+        }
+        Ok(greatest)
+    }
 }
 
 /// What an adjustment did when it was applied.
@@ -167,7 +218,8 @@ impl StockAdjustment {
     ///
     /// # Errors
     ///
-    /// [`TransitionError::Rule`]: `no_change` for a change of zero, `other_site` when the key is not the
+    /// [`TransitionError::Rule`]: `no_change` for a change of zero, `wrong_direction` for a loss that is up or a find
+    /// that is down, `other_site` when the key is not the
     /// site's, `out_of_range` when the cost impact leaves its range.
     pub fn request(
         id: StockAdjustmentId,
@@ -188,31 +240,31 @@ impl StockAdjustment {
                 message: "the stock is of another site",
             });
         }
-        let (unit_cost, cost_is_stated) = match request.cost {
-            AdjustmentCost::Stated(cost) => (Some(cost), true),
-            AdjustmentCost::Book(cost) => (cost, false),
-        };
-        let worth = Variance::of(Quantity::ZERO, request.change, unit_cost, site.currency)?;
+        request.kind.may_change(request.change)?;
+        let cost_impact = request.cost.impact(request.change, site.currency)?;
+        let cost_impact_minor = cost_impact.to_money(site.currency).minor();
+        let cost_impact_minor =
+            i64::try_from(cost_impact_minor).map_err(|_| DecimalError::OutOfRange)?;
+        let sum = request.unapproved.and(request.change, cost_impact)?;
+        let requires_approval = !request.cost.is_known(request.change)
+            || policy.requires_approval(request.kind, request.change, cost_impact)
+            || policy.daily.is_passed_by(sum);
         Ok(Self {
             id,
             organisation: site.organisation,
             site: site.id,
             currency: site.currency,
-            requires_approval: policy.requires_approval(
-                request.kind,
-                request.change,
-                worth.value(),
-            ),
+            requires_approval,
             key: request.key,
             kind: request.kind,
             change: request.change,
             reason: request.reason,
             notes: request.notes,
             reference: request.reference,
-            unit_cost,
-            cost_is_stated,
-            cost_impact: worth.value(),
-            cost_impact_minor: worth.minor(),
+            unit_cost: request.cost.stated.or(request.cost.book),
+            cost_is_stated: request.cost.stated.is_some(),
+            cost_impact,
+            cost_impact_minor,
             policy: Some(policy.clone()),
             count: None,
             state: State::Pending,
@@ -338,7 +390,8 @@ impl StockAdjustment {
         self.unit_cost
     }
 
-    /// What it costs as it was judged: change times unit cost, exactly. What the ledger booked when it was
+    /// What it costs as it was judged, exactly: what the book would lose or gain, or change times the stated cost if
+    /// that is more. What the ledger booked when it was
     /// applied is in [`applied`](Self::applied).
     pub const fn cost_impact(&self) -> Value {
         self.cost_impact

@@ -23,6 +23,8 @@ use super::DecimalError;
 #[serde(try_from = "i64", into = "i64")]
 pub struct Timestamp(DateTime<Utc>);
 
+const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(DateTime::<Utc>::UNIX_EPOCH);
@@ -49,6 +51,14 @@ impl Timestamp {
         self.0
             .checked_add_signed(chrono::TimeDelta::microseconds(micros))
             .map_or(self, Self)
+    }
+
+    /// The day (UTC) that it is on: its first moment, and that of the next day, where the calendar has one.
+    pub fn day(self) -> (Self, Option<Self>) {
+        let into_it = self.micros().rem_euclid(MICROS_A_DAY);
+        let begin = self.later_by(into_it.saturating_neg());
+        let next = begin.later_by(MICROS_A_DAY);
+        (begin, (next > begin).then_some(next))
     }
 
     /// The date and time.

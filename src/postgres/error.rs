@@ -56,6 +56,10 @@ impl Meaning {
             "55P03" | "57014" | "53300" => Self::Kind(StoreErrorKind::Busy),
             // It only reads: a standby, or set so.
             "25006" => Self::Kind(StoreErrorKind::Unavailable),
+            // Rights, schemas, tables, columns and functions that are missing.
+            "42501" | "3F000" | "42P01" | "42703" | "42883" => {
+                Self::Kind(StoreErrorKind::Misconfigured)
+            }
             code => match code.get(..2) {
                 Some("08" | "57" | "58") => Self::Lost,
                 Some("53" | "28" | "3D") => Self::Kind(StoreErrorKind::Unavailable),
@@ -129,7 +133,17 @@ impl From<&Error> for Said {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
-            Some(code) => write!(f, "the database said {code}"),
+            Some(code) => {
+                let meaning = match code.as_str() {
+                    "42501" => "permission denied: ",
+                    "3F000" => "the schema is missing: ",
+                    "42P01" => "a table is missing: ",
+                    "42703" => "a column of a table is missing: ",
+                    "42883" => "a function is missing: ",
+                    _ => "",
+                };
+                write!(f, "{meaning}the database said {code}")
+            }
             None => f.write_str("the connection to the database failed"),
         }
     }

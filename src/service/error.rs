@@ -243,7 +243,7 @@ impl Error {
             Self::OutcomeUnknown(_) => ErrorKind::Unavailable,
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Unavailable | StoreErrorKind::Busy => ErrorKind::Unavailable,
-                StoreErrorKind::Corrupt => ErrorKind::Internal,
+                StoreErrorKind::Corrupt | StoreErrorKind::Misconfigured => ErrorKind::Internal,
                 StoreErrorKind::InvalidCursor => ErrorKind::Invalid,
             },
         }
@@ -296,6 +296,7 @@ impl Error {
                 StoreErrorKind::Busy => "store_busy",
                 StoreErrorKind::Corrupt => "store_corrupt",
                 StoreErrorKind::InvalidCursor => "invalid_cursor",
+                StoreErrorKind::Misconfigured => "store_misconfigured",
             },
         }
     }
@@ -328,8 +329,13 @@ impl Error {
 }
 
 impl From<StoreError> for Error {
+    /// A bad cursor is a mistake of who asks, not of the store.
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        if error.kind() == StoreErrorKind::InvalidCursor {
+            Self::invalid("cursor", "invalid_cursor", error.kind())
+        } else {
+            Self::Store(error)
+        }
     }
 }
 

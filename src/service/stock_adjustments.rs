@@ -5,13 +5,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    AdjustmentCost, AdjustmentRequest, AdjustmentType, Code, DecimalError, Note, Product,
-    ProductId, Quantity, Site, SiteId, Stamp, StockAdjustment, StockAdjustmentId,
-    StockAdjustmentState, StockEvent, StockEventId, StockKey, StockLevel, Terms, TransitionError,
-    UnitCost,
+    AdjustmentCost, AdjustmentRequest, AdjustmentType, Code, Note, Product, ProductId, Quantity,
+    Site, SiteId, Stamp, StockAdjustment, StockAdjustmentId, StockAdjustmentState, StockError,
+    StockEvent, StockEventId, StockKey, StockLevel, Terms, TransitionError, Unapproved, UnitCost,
 };
 use crate::store::{
-    ChangeSet, Digest, Guard, Outcome, Page, PageRequest, StockAdjustmentFilter, Versioned,
+    ChangeSet, Digest, Guard, MAX_PAGE, Outcome, Page, PageRequest, StockAdjustmentFilter,
+    Versioned,
 };
 
 use super::access::Operation;
@@ -67,7 +67,8 @@ pub struct NewStockAdjustment {
     pub notes: Option<Note>,
     /// The host's reference (a damage report).
     pub reference: Option<Code>,
-    /// What one costs. Without it, what the book says; it decides on the approval too.
+    /// What one costs: what comes in is booked at it. Without it, what the book says. The approval is decided by the
+    /// larger of the two.
     pub unit_cost: Option<UnitCost>,
 }
 
@@ -101,7 +102,8 @@ impl<'a> StockAdjustments<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a change of zero, an unknown
+    /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a change of zero, a loss that is up,
+    /// a find that is down, an unknown
     /// product or one that is kept at several places, [`Error::Key`], [`Error::Stock`],
     /// [`Error::SerialElsewhere`], [`Error::KeyReused`]; failures of the store.
     pub async fn create(
@@ -122,7 +124,7 @@ impl<'a> StockAdjustments<'a> {
             .optional(new.reference.as_ref())
             .optional(new.unit_cost);
         let mut call = library.begin(caller, operation, digest)?;
-        let id = StockAdjustmentId::new(library.ids.next());
+        let fresh = StockAdjustmentId::new(library.ids.next());
         loop {
             let site = library.visible_site(&call.stamp, at).await?;
             call.require(Operation::CreateAdjustment)?;
@@ -139,15 +141,18 @@ impl<'a> StockAdjustments<'a> {
             let (key, product) = library
                 .chosen_stock(site.organisation, site.id, &new.stock)
                 .await?;
+            let (id, unapproved) = if site.policy.approval.daily.is_set() {
+                let today = library.adjusted_today(&call.stamp, site.id, product.id);
+                today.await?
+            } else {
+                (fresh, Unapproved::default())
+            };
             let stock = library.adjusted_stock(&site, key, product).await?;
-            let request = stock.request(&new);
-            let asked =
-                StockAdjustment::request(id, &site, request, &site.policy.approval, &call.stamp)
-                    .map_err(requested_wrongly)?;
+            let (asked, moved) = stock.asked(id, &new, unapproved, &call.stamp)?;
             let (next, moved) = if asked.requires_approval() {
                 (asked, None)
             } else {
-                let moved = stock.moved_by(&asked, &call.stamp)?;
+                let moved = moved?;
                 (asked.apply(&moved.event)?, Some(moved))
             };
             let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
@@ -356,6 +361,47 @@ struct Moved {
 }
 
 impl Stocktake {
+    /// What the actor has adjusted of a product today without an approval, and the id of the next adjustment. The id
+    /// follows from how many there are: of two that are asked for at the same moment one finds its id taken, and
+    /// looks again.
+    async fn adjusted_today(
+        &self,
+        stamp: &Stamp,
+        site: SiteId,
+        product: ProductId,
+    ) -> Result<(StockAdjustmentId, Unapproved), Error> {
+        let (from, to) = stamp.at.day();
+        let filter = StockAdjustmentFilter {
+            from: Some(from),
+            to,
+            product: Some(product),
+            ..StockAdjustmentFilter::default()
+        };
+        let (mut number, mut sum) = (0_u64, Unapproved::default());
+        let mut page = PageRequest::first(MAX_PAGE);
+        loop {
+            let found = self
+                .repository
+                .stock_adjustments(stamp.actor.organisation, site, &filter, &page)
+                .await?;
+            let by = stamp.actor.user.id;
+            let own = found.items.into_iter().map(|read| read.value);
+            for one in own.filter(|one| one.created_by().id == by && one.count().is_none()) {
+                number = number.saturating_add(1);
+                if one.applied().is_some() && !one.requires_approval() {
+                    sum = sum.and(one.change(), one.cost_impact())?;
+                }
+            }
+            match found.next {
+                Some(next) => page = PageRequest::after(next, MAX_PAGE),
+                None => break,
+            }
+        }
+        let name = format!("{site}/{product}/{from}/{number}");
+        let id = Uuid::new_v5(&stamp.actor.user.id.as_uuid(), name.as_bytes());
+        Ok((StockAdjustmentId::new(id), sum))
+    }
+
     async fn adjusted_stock<'a>(
         &self,
         site: &'a Site,
@@ -378,7 +424,33 @@ impl Stocktake {
 }
 
 impl AdjustedStock<'_> {
-    fn request(&self, new: &NewStockAdjustment) -> AdjustmentRequest {
+    /// The adjustment, and what it makes of the stock, if it can be applied. It is judged also by what the book would
+    /// lose or gain.
+    fn asked(
+        &self,
+        id: StockAdjustmentId,
+        new: &NewStockAdjustment,
+        unapproved: Unapproved,
+        stamp: &Stamp,
+    ) -> Result<(StockAdjustment, Result<Moved, Error>), Error> {
+        let policy = &self.site.policy.approval;
+        let mut request = self.request(new, unapproved);
+        let ask = |request| {
+            StockAdjustment::request(id, self.site, request, policy, stamp)
+                .map_err(requested_wrongly)
+        };
+        let moved = self.moved_by(&ask(request.clone())?, stamp);
+        if let Err(Error::Stock { problem, .. }) = &moved
+            && *problem == StockError::CostUnknown
+        {
+            // Nobody's approval makes it known.
+            return Err(Error::stock(&self.key, StockError::CostUnknown));
+        }
+        request.cost.change = moved.as_ref().ok().map(|moved| moved.event.value_change);
+        Ok((ask(request)?, moved))
+    }
+
+    fn request(&self, new: &NewStockAdjustment, unapproved: Unapproved) -> AdjustmentRequest {
         let standard = self.product.unit_cost;
         let book = match self.level.as_ref().map(|read| &read.value) {
             Some(level) => level.valuation().current_cost(level.quantity(), standard),
@@ -391,9 +463,12 @@ impl AdjustedStock<'_> {
             reason: new.reason.clone(),
             notes: new.notes.clone(),
             reference: new.reference.clone(),
-            cost: new
-                .unit_cost
-                .map_or(AdjustmentCost::Book(book), AdjustmentCost::Stated),
+            cost: AdjustmentCost {
+                stated: new.unit_cost,
+                book,
+                change: None,
+            },
+            unapproved,
         }
     }
 
@@ -435,10 +510,14 @@ impl AdjustedStock<'_> {
 
 /// What is wrong with a request is no matter of a state.
 fn requested_wrongly(error: TransitionError) -> Error {
-    if is_rule(&error, "out_of_range") {
-        Error::from(DecimalError::OutOfRange)
-    } else {
-        Error::Transition(error)
+    match error {
+        TransitionError::Rule { code, message } if code == "wrong_direction" => {
+            Error::invalid("change", code, message)
+        }
+        TransitionError::Rule { code, message } if code == "out_of_range" => {
+            Error::invalid("change", code, message)
+        }
+        error => Error::Transition(error),
     }
 }
 

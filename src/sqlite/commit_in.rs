@@ -1,5 +1,7 @@
 //! Change sets in a transaction of the host's.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, Transaction};
 
 use super::error::OpenError;
@@ -15,7 +17,8 @@ use crate::store::{ChangeSet, CommitError, CommitOutcome, StoreError, StoreError
 ///
 /// [`OpenError::Newer`], [`OpenError::Store`].
 pub fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    schema::migrate(connection)
+    let path = connection.path().map_or_else(PathBuf::new, PathBuf::from);
+    schema::migrate(connection, &path)
 }
 
 /// Applies a change set inside a transaction of the host's, with everything that

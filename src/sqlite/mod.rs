@@ -27,6 +27,7 @@
 
 mod commit_in;
 mod error;
+mod place;
 mod schema;
 mod session;
 mod store;

@@ -1,7 +1,7 @@
 //! A store in a file.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,7 +12,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::commit_in::applied;
-use super::error::{OpenError, failed};
+use super::error::{OpenError, not_opened};
+use super::place::Place;
 use super::schema;
 use super::session::{Session, finished};
 use super::writer::{Failure, Task, write_all};
@@ -71,6 +72,11 @@ impl Default for SqliteOptions {
 }
 
 /// A store in a SQLite file. A clone is another handle of the same store; the file is closed with the last one.
+///
+/// A file that is deleted, moved away or replaced while it is open takes no commit any more
+/// ([`StoreErrorKind::Misconfigured`]): what was written would be in no file that anybody finds. That is looked up right
+/// before each commit, on Unix; what happens to the file in the very moment of a commit, to the write-ahead file beside it
+/// or to the file's content by another program's hand can't be seen.
 ///
 /// # Example
 ///
@@ -131,8 +137,14 @@ impl SqliteStore {
             return Err(OpenError::TooOld { version });
         }
         let path = path.as_ref().to_path_buf();
-        let mut connection = connect(&path, options)?;
-        schema::migrate(&mut connection)?;
+        if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {
+            return Err(OpenError::NoFile { path });
+        }
+        // A path is a path: one that begins with `file:` is no URI.
+        let file = Path::new(".").join(&path);
+        let mut connection = connect(&file, options).map_err(|error| not_opened(&path, error))?;
+        schema::migrate(&mut connection, &path)?;
+        let place = Place::of(&file)?;
         let (tasks, to_write) = mpsc::channel();
         let (readings, to_read) = mpsc::channel();
         let to_read = Arc::new(Mutex::new(to_read));
@@ -142,10 +154,11 @@ impl SqliteStore {
             writer: None,
             readers: Vec::new(),
         };
-        let writing = move || write_all(Session::new(connection), &to_write);
+        let writing = move || write_all(Session::new(connection), &place, &to_write);
         threads.writer = Some(start("stocktake-writer", writing)?);
         for _ in 0..options.readers.max(1) {
-            let session = Session::new(connect(&path, options)?);
+            let connection = connect(&file, options).map_err(|error| not_opened(&path, error))?;
+            let session = Session::new(connection);
             let to_read = Arc::clone(&to_read);
             let reading = move || read_all(session, &to_read);
             let reader = start("stocktake-reader", reading)?;
@@ -179,41 +192,38 @@ fn closed() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "closed")
 }
 
-fn connect(path: &PathBuf, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    let open = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(options.busy_timeout)?;
-        // Plans don't hang on the values of parameters: otherwise statements are compiled again for each.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let synchronous = match options.durability {
-            Durability::Full => "FULL",
-            Durability::Deferred => "NORMAL",
-        };
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        // What undoes a statement that fails half way is kept in memory, not in a file.
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
-        connection.pragma_update(
-            None,
-            "cache_size",
-            i64::from(options.cache_kib).saturating_neg(),
-        )?;
-        if let Some(bytes) = options.max_bytes {
-            let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-            // Zero would mean no limit.
-            let pages = bytes.checked_div(page.into()).unwrap_or(1).max(1);
-            let pages = i64::try_from(pages).unwrap_or(MOST_PAGES).min(MOST_PAGES);
-            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-        }
-        Ok(connection)
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(options.busy_timeout)?;
+    // Plans don't hang on the values of parameters: otherwise statements are compiled again for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Deferred => "NORMAL",
     };
-    open().map_err(|error| failed("open", error))
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // What undoes a statement that fails half way is kept in memory, not in a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(
+        None,
+        "cache_size",
+        i64::from(options.cache_kib).saturating_neg(),
+    )?;
+    if let Some(bytes) = options.max_bytes {
+        let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        // Zero would mean no limit.
+        let pages = bytes.checked_div(page.into()).unwrap_or(1).max(1);
+        let pages = i64::try_from(pages).unwrap_or(MOST_PAGES).min(MOST_PAGES);
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(connection)
 }
 
 /// Reads, each time on one snapshot, until nobody can ask for it any more.

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 
 use rusqlite::Connection;
 
+use super::place::Place;
 use super::session::Session;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -32,7 +33,11 @@ pub(super) enum Failure {
 }
 
 /// Writes until nobody can ask for it any more.
-pub(super) fn write_all(mut session: Session<Connection>, tasks: &Receiver<Box<dyn Task>>) {
+pub(super) fn write_all(
+    mut session: Session<Connection>,
+    place: &Place,
+    tasks: &Receiver<Box<dyn Task>>,
+) {
     while let Ok(first) = tasks.recv() {
         let mut group = vec![first];
         while group.len() < GROUP {
@@ -41,13 +46,13 @@ pub(super) fn write_all(mut session: Session<Connection>, tasks: &Receiver<Box<d
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        let (group, failure) = match write_group(&mut session, group) {
+        let (group, failure) = match write_group(&mut session, place, group) {
             Ok(()) => continue,
             Err(failed) => failed,
         };
         match failure {
             Failure::Unknown(error) => tell_unknown(group, &error),
-            Failure::Nothing(error) => one_by_one(&mut session, group, error),
+            Failure::Nothing(error) => one_by_one(&mut session, place, group, error),
         }
     }
 }
@@ -62,7 +67,12 @@ fn tell_unknown(group: Vec<Box<dyn Task>>, error: &StoreError) {
 }
 
 /// What one of a group could not do must not touch the others.
-fn one_by_one(session: &mut Session<Connection>, group: Vec<Box<dyn Task>>, error: StoreError) {
+fn one_by_one(
+    session: &mut Session<Connection>,
+    place: &Place,
+    group: Vec<Box<dyn Task>>,
+    error: StoreError,
+) {
     let mut group = group.into_iter();
     if group.len() == 1 {
         if let Some(task) = group.next() {
@@ -71,7 +81,7 @@ fn one_by_one(session: &mut Session<Connection>, group: Vec<Box<dyn Task>>, erro
         return;
     }
     for task in group {
-        if let Err((group, failure)) = write_group(session, vec![task]) {
+        if let Err((group, failure)) = write_group(session, place, vec![task]) {
             let mut failure = Some(failure);
             for task in group {
                 if let Some(failure) = failure.take() {
@@ -85,6 +95,7 @@ fn one_by_one(session: &mut Session<Connection>, group: Vec<Box<dyn Task>>, erro
 /// Writes a group in one transaction: each task so that it can be undone without the others.
 fn write_group(
     session: &mut Session<Connection>,
+    place: &Place,
     mut group: Vec<Box<dyn Task>>,
 ) -> Result<(), (Vec<Box<dyn Task>>, Failure)> {
     session.operation = "commit";
@@ -99,6 +110,10 @@ fn write_group(
             }
         }
         session.operation = "commit";
+        if let Err(gone) = place.check("commit") {
+            undo(session);
+            return Err(Failure::Nothing(gone));
+        }
         session.say("COMMIT").map_err(|error| {
             let is_undone = undo(session);
             let is_sure = error.kind() == StoreErrorKind::Busy || is_full(&error);

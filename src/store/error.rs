@@ -16,11 +16,26 @@ pub enum StoreErrorKind {
     Corrupt,
     /// A cursor of another list, or a text that is none. Begin at the first page.
     InvalidCursor,
+    /// It is not set up for this: a right, a table or the file itself is missing. Nothing was applied. Trying again does
+    /// not help; whoever set it up must.
+    Misconfigured,
+}
+
+impl std::fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unavailable => "the store can't be reached, or is full",
+            Self::Busy => "the store is busy",
+            Self::Corrupt => "what the store holds can't be read back",
+            Self::InvalidCursor => "not a cursor of this list",
+            Self::Misconfigured => "the store is not set up for this",
+        })
+    }
 }
 
 /// A failure of the store itself. The cause is its source; the message carries no data of any tenant.
 #[derive(Debug, thiserror::Error)]
-#[error("the store failed: {operation} ({kind:?})")]
+#[error("{kind} ({operation})")]
 pub struct StoreError {
     kind: StoreErrorKind,
     operation: &'static str,

@@ -41,6 +41,11 @@ impl World {
     ) -> Tried<Command> {
         let kind: AdjustmentType = serde_json::from_value(serde_json::Value::from(kind))
             .map_err(|_| Trouble::unsupported(format!("adjustment type {kind}")))?;
+        // A case about the limits puts in what its type only takes out: the limits of a correction are the same.
+        let kind = match kind.may_change(change) {
+            Ok(()) => kind,
+            Err(_) => AdjustmentType::Correction,
+        };
         let caller = self.actor(words)?;
         let key = self.key(words).await?;
         let unit_cost = words.cost("unit_cost")?;

@@ -130,7 +130,7 @@ fn who_waits_too_long_for_another_attempt_is_told_busy() {
             panic!("the first attempt is still on its way");
         };
         assert_eq!(error.kind(), StoreErrorKind::Busy);
-        assert_eq!(error.to_string(), "the store failed: commit (Busy)");
+        assert_eq!(error.to_string(), "the store is busy (commit)");
         let cause = std::error::Error::source(&error).unwrap();
         assert_eq!(cause.to_string(), "the database said 55P03");
         let settled = store.settle(ORGANISATION, &put(), Timestamp::EPOCH).await;

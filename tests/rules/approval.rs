@@ -4,10 +4,10 @@ use crate::shop::{at, by, key, note, product, site};
 use proptest::prelude::*;
 use stocktake::domain::{
     AdjustmentCost, AdjustmentRequest, AdjustmentType, ApprovalPolicy, CompletionOptions,
-    CountMoment, CountType, Found, IncomingCost, InventoryCount, InventoryCountDetails,
+    CountMoment, CountType, DailyLimit, Found, IncomingCost, InventoryCount, InventoryCountDetails,
     InventoryCountId, InventoryCountItem, JobId, MovementPolicy, Quantity, Stamp, StockAdjustment,
     StockAdjustmentId, StockAdjustmentState, StockEvent, StockEventId, StockLevel, Terms,
-    Tolerance, TransitionError, Value, Variance,
+    Tolerance, TransitionError, Unapproved, UnitCost, Value, Variance,
 };
 use uuid::Uuid;
 
@@ -78,6 +78,7 @@ fn the_limits_are_policy() {
         value: value("100000000000000000"),
         always: [].into(),
         self_approval: true,
+        daily: DailyLimit::default(),
     };
     let most = Quantity::MAX.negated();
     assert!(!lax.requires_approval(AdjustmentType::Theft, most, value("-9999999999999999")));
@@ -116,7 +117,12 @@ fn request(kind: AdjustmentType, change: &str, cost: &str) -> AdjustmentRequest 
         reason: note("broken in transit"),
         notes: None,
         reference: Some("DR-17".parse().unwrap()),
-        cost: AdjustmentCost::Stated(cost.parse().unwrap()),
+        cost: AdjustmentCost {
+            stated: Some(cost.parse().unwrap()),
+            book: Some(UnitCost::ZERO),
+            change: None,
+        },
+        unapproved: Unapproved::default(),
     }
 }
 
@@ -152,7 +158,7 @@ fn an_adjustment_is_judged_when_it_is_asked_for() {
     for (kind, change, cost, needed) in [
         (AdjustmentType::Damage, "-50", "1", false),
         (AdjustmentType::Damage, "-50.0001", "1", true),
-        (AdjustmentType::Damage, "51", "1", true),
+        (AdjustmentType::Correction, "51", "1", true),
         (AdjustmentType::Damage, "-50", "10", false),
         (AdjustmentType::Damage, "-50", "10.01", true),
         (AdjustmentType::Theft, "-1", "1", true),
@@ -239,7 +245,10 @@ fn what_comes_in_costs_what_was_stated_or_what_the_book_says() {
     let policy = ApprovalPolicy::default();
     let mut found = request(AdjustmentType::Found, "3", "7");
     let stated = adjustment(found.clone(), &policy).unwrap();
-    found.cost = AdjustmentCost::Book(Some("7".parse().unwrap()));
+    found.cost = AdjustmentCost {
+        book: Some("7".parse().unwrap()),
+        ..AdjustmentCost::default()
+    };
     let by_the_book = adjustment(found, &policy).unwrap();
     assert_eq!(stated.cost_impact(), by_the_book.cost_impact());
     let change_of = |it: &StockAdjustment| it.ledger_change(StockEventId::new(Uuid::nil())).cost;

@@ -18,7 +18,7 @@ use stocktake::domain::{
     StockAdjustment, StockAdjustmentCommand, StockAdjustmentId, StockAdjustmentState, StockEvent,
     StockEventId, StockImport, StockImportCommand, StockImportId, StockImportState, StockLevel,
     StockTake, StockTakeCommand, StockTakeDetails, StockTakeId, StockTakePlace, StockTakeState,
-    Terms, TransitionError,
+    Terms, TransitionError, Unapproved,
 };
 use uuid::Uuid;
 
@@ -370,11 +370,18 @@ fn adjustment(kind: AdjustmentType) -> StockAdjustment {
     let request = AdjustmentRequest {
         key: key(),
         kind,
-        change: Quantity::ONE,
+        change: match kind {
+            AdjustmentType::Theft => Quantity::ONE.negated(),
+            _ => Quantity::ONE,
+        },
         reason: note("behind the shelf"),
         notes: None,
         reference: None,
-        cost: AdjustmentCost::Book(product().unit_cost),
+        cost: AdjustmentCost {
+            book: product().unit_cost,
+            ..AdjustmentCost::default()
+        },
+        unapproved: Unapproved::default(),
     };
     let policy = ApprovalPolicy::default();
     let id = StockAdjustmentId::new(id(7));
@@ -383,7 +390,8 @@ fn adjustment(kind: AdjustmentType) -> StockAdjustment {
 
 /// Puts the adjustment through an empty level, as a service does.
 fn event_of(adjustment: &StockAdjustment, stamp: &Stamp) -> StockEvent {
-    let site = site();
+    let mut site = site();
+    site.policy.allow_negative = true;
     let terms = Terms {
         site: &site,
         standard: product().unit_cost,

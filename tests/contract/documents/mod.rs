@@ -15,7 +15,7 @@ use stocktake::domain::{
     InventoryCountId, InventoryCountItem, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
     InventoryOrderItem, InventoryOrderItemId, JobId, MovementPolicy, Named, Ordered,
     OrganisationId, Product, ProductId, Quantity, SearchText, Site, SiteId, StockAdjustment,
-    StockAdjustmentId, StockImport, StockImportId, StockKey,
+    StockAdjustmentId, StockImport, StockImportId, StockKey, Unapproved,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
@@ -163,7 +163,11 @@ pub(crate) fn adjustment(
         reason: note("behind the shelf"),
         notes: None,
         reference: None,
-        cost: AdjustmentCost::Book(product.unit_cost),
+        cost: AdjustmentCost {
+            book: product.unit_cost,
+            ..AdjustmentCost::default()
+        },
+        unapproved: Unapproved::default(),
     };
     let adjustment_id = StockAdjustmentId::new(id(number));
     let policy = ApprovalPolicy::default();

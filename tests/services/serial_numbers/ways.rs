@@ -145,12 +145,13 @@ impl World {
         match way {
             Way::Adjustment | Way::ApprovedAdjustment => {
                 let adjustments = library.stock_adjustments();
-                let kind = match way {
-                    Way::Adjustment => AdjustmentType::Found,
-                    _ => AdjustmentType::Theft,
-                };
+                // So dear that somebody else must look.
+                let dear = matches!(way, Way::ApprovedAdjustment).then(|| "501".parse().unwrap());
                 let reason = "it was there".parse().unwrap();
-                let new = NewStockAdjustment::of(key.clone(), kind, one, reason);
+                let new = NewStockAdjustment {
+                    unit_cost: dear,
+                    ..NewStockAdjustment::of(key.clone(), AdjustmentType::Found, one, reason)
+                };
                 let asked = adjustments
                     .create(&caller, site.id, new)
                     .await
