@@ -37,6 +37,15 @@ pub(crate) enum Step {
     Again(Vec<Conflict>),
 }
 
+/// Whether a command is sent for the first time.
+#[derive(Debug)]
+pub(crate) enum Once<T> {
+    /// It is: the object that it is about.
+    First(T),
+    /// It was done before: what it resulted in.
+    Again(Outcome),
+}
+
 impl Stocktake {
     /// Begins a command.
     pub(crate) fn begin(
@@ -112,6 +121,33 @@ impl Stocktake {
             call.id = CommandId::new(&format!("{operation} again"), job);
         }
         Ok(None)
+    }
+
+    /// Whether a command that is about an object is sent for the first time: it is asked after the object was looked
+    /// for. One that was done before has its first result, also when the object is gone since; otherwise a missing
+    /// object is told before what the role may not do.
+    pub(crate) async fn once<T>(
+        &self,
+        call: &Call,
+        operation: Operation,
+        object: Result<T, Error>,
+    ) -> Result<Once<T>, Error> {
+        let object = match object {
+            Ok(object) => object,
+            Err(gone @ Error::NotFound { .. }) => {
+                return match self.replay(call).await {
+                    Ok(Some(outcome)) => Ok(Once::Again(outcome)),
+                    Ok(None) | Err(Error::KeyReused) => Err(gone),
+                    Err(error) => Err(error),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        call.require(operation)?;
+        Ok(match self.replay(call).await? {
+            Some(outcome) => Once::Again(outcome),
+            None => Once::First(object),
+        })
     }
 
     /// What a command removed it can't see any more when it is sent again: then it is done.

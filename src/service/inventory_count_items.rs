@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::Step;
+use super::call::{Once, Step};
 use super::inventory_counts::InventoryCounts;
 use super::{Caller, Error, StockChoice};
 
@@ -78,11 +78,11 @@ impl InventoryCounts<'_> {
         let mut call = library.begin(caller, "count_inventory", digest)?;
         let entry_id = CountEntryId::new(library.ids.next());
         loop {
-            let count = self.visible(&call.stamp, id).await?.value;
-            call.require(Operation::CountInventory)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return item_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let count = match library.once(&call, Operation::CountInventory, seen).await? {
+                Once::First(read) => read.value,
+                Once::Again(outcome) => return item_of(outcome),
+            };
             let (read, item) = self.counted(&count, &new, &call.stamp).await?;
             count.allows(InventoryCountCommand::Count)?;
             let entry = item.entry(entry_id, new.device.clone(), &call.stamp);

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::{Call, Step};
+use super::call::{Call, Once, Step};
 use super::inventory_orders::InventoryOrders;
 use super::{CHUNK, Caller, Error};
 
@@ -107,11 +107,11 @@ impl InventoryOrders<'_> {
         let mut call = library.begin(caller, "add_order_item", digest)?;
         let item_id = InventoryOrderItemId::new(library.ids.next());
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::EditOrder)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return item_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library.once(&call, Operation::EditOrder, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return item_of(outcome),
+            };
             let product = self.product(&call.stamp, new.product).await?;
             let (variant, at) = (new.variant.clone(), call.stamp.at);
             let item =
@@ -207,11 +207,11 @@ impl InventoryOrders<'_> {
         edit: impl Fn(&InventoryOrder, &InventoryOrderItem, &Stamp) -> Result<Edited, Error>,
     ) -> Result<Outcome, Error> {
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::EditOrder)?;
-            if let Some(outcome) = self.library.replay(&call).await? {
-                return Ok(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match self.library.once(&call, Operation::EditOrder, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return Ok(outcome),
+            };
             let before = self.line(&call.stamp, id, item).await?;
             let edited = match edit(&read.value, &before.value, &call.stamp) {
                 Ok(edited) => edited,

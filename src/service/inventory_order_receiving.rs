@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::store::{Digest, Guard, Outcome, Version, Versioned};
 
 use super::access::Operation;
-use super::call::Step;
+use super::call::{Once, Step};
 use super::inventory_order_items::refused;
 use super::inventory_orders::{InventoryOrders, order_of};
 use super::movement::{Movement, NewMovement};
@@ -134,11 +134,11 @@ impl InventoryOrders<'_> {
             .field(format_args!("{request:?}"));
         let mut call = library.begin(caller, "receive_inventory_order", digest)?;
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::ReceiveOrder)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return order_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library.once(&call, Operation::ReceiveOrder, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return order_of(outcome),
+            };
             check_request(&request)?;
             let stamp = call.stamp.clone();
             let site = library.site(call.organisation(), read.value.site()).await?;

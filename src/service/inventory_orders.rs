@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 use super::access::{Operation, sees_supplier_email};
-use super::call::{Call, Step};
+use super::call::{Call, Once, Step};
 use super::{Caller, Edit, Error, Stocktake};
 
 /// How often sending an order is tried before its job ends dead.
@@ -261,11 +261,11 @@ impl<'a> InventoryOrders<'a> {
     ) -> Result<InventoryOrder, Error> {
         let library = self.library;
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::EditOrder)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return order_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library.once(&call, Operation::EditOrder, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return order_of(outcome),
+            };
             let order = &read.value;
             let update = update(order);
             check_email(update.details.supplier_email.as_ref())?;
@@ -377,11 +377,11 @@ impl<'a> InventoryOrders<'a> {
         transition: impl Fn(&InventoryOrder, &Stamp) -> Result<(InventoryOrder, Option<NewJob>), Error>,
     ) -> Result<InventoryOrder, Error> {
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(operation)?;
-            if let Some(outcome) = self.library.replay(&call).await? {
-                return order_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match self.library.once(&call, operation, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return order_of(outcome),
+            };
             let (next, job) = transition(&read.value, &call.stamp)?;
             let outcome = Outcome::InventoryOrder(Arc::new(next.clone()));
             let step = self.library.commit(&mut call, outcome, |changes| {

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::Step;
+use super::call::{Once, Step};
 use super::serial_marks::SerialMarks;
 use super::{Caller, Error, StockChoice, Stocktake};
 
@@ -185,11 +185,14 @@ impl<'a> StockAdjustments<'a> {
         let digest = Digest::of(operation).field(id).optional(notes.as_ref());
         let mut call = library.begin(caller, operation, digest)?;
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::DecideAdjustment)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return adjustment_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library
+                .once(&call, Operation::DecideAdjustment, seen)
+                .await?
+            {
+                Once::First(read) => read,
+                Once::Again(outcome) => return adjustment_of(outcome),
+            };
             let asked = &read.value;
             asked.may_approve(&call.stamp).map_err(four_eyes)?;
             let site = library.site(asked.organisation(), asked.site()).await?;
@@ -228,11 +231,14 @@ impl<'a> StockAdjustments<'a> {
         let digest = Digest::of(operation).field(id).field(&reason);
         let mut call = library.begin(caller, operation, digest)?;
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::DecideAdjustment)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return adjustment_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library
+                .once(&call, Operation::DecideAdjustment, seen)
+                .await?
+            {
+                Once::First(read) => read,
+                Once::Again(outcome) => return adjustment_of(outcome),
+            };
             let next = read.value.reject(reason.clone(), &call.stamp)?;
             let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
             let step = library.commit(&mut call, outcome, |changes| {

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::{Step, require};
+use super::call::{Once, Step, require};
 use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
 use super::{Caller, Error};
@@ -139,11 +139,11 @@ impl StockTakes<'_> {
                 .counting_view(call.organisation(), id, &items)
                 .await?
                 .filter(|view| is_visible(&call.stamp, &view.take))
-                .ok_or(Error::not_found("stock take"))?;
-            call.require(Operation::CountItem)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return items_of(outcome);
-            }
+                .ok_or(Error::not_found("stock take"));
+            let view = match library.once(&call, Operation::CountItem, view).await? {
+                Once::First(view) => view,
+                Once::Again(outcome) => return items_of(outcome),
+            };
             if counts.is_empty() {
                 return Ok(Vec::new());
             }

@@ -2,6 +2,7 @@
 //! lines (S1.11).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::domain::{
     Code, Population, PopulationSource, ProductId, StockKey, StockTake, StockTakeCommand,
@@ -13,9 +14,9 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::{Call, Step};
+use super::call::{Call, Once, Step};
 use super::stock_take_populating::existing_line;
-use super::stock_takes::{StockTakes, job_of, step_in_delay};
+use super::stock_takes::{StockTakes, job_of, step_in_delay, take_of};
 use super::{CHUNK, Caller, Error};
 
 /// The most articles in one call.
@@ -41,15 +42,18 @@ impl StockTakes<'_> {
                 digest.field(code)
             });
         let mut call = self.library.begin(caller, "add_articles", digest)?;
-        let take = self.visible(&call.stamp, id).await?;
-        call.require(Operation::EditStockTakeItems)?;
+        let (seen, edit) = (
+            self.visible(&call.stamp, id).await,
+            Operation::EditStockTakeItems,
+        );
+        let take = match self.library.once(&call, edit, seen).await? {
+            Once::First(take) => take,
+            Once::Again(outcome) => return Ok(number(outcome)),
+        };
         if articles.len() > MAX_ARTICLES {
             return Err(Error::TooLarge {
                 limit: MAX_ARTICLES,
             });
-        }
-        if let Some(outcome) = self.library.replay(&call).await? {
-            return Ok(number(outcome));
         }
         take.value.allows(StockTakeCommand::AddItems)?;
         let keys = self.keys_of_articles(&take.value, articles).await?;
@@ -212,11 +216,16 @@ impl StockTakes<'_> {
         let library = self.library;
         let job = crate::domain::JobId::new(library.ids.next());
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::EditStockTakeItems)?;
-            if library.replay(&call).await?.is_some() {
-                return self.populated(&call.stamp, read.value).await;
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match library
+                .once(&call, Operation::EditStockTakeItems, seen)
+                .await?
+            {
+                Once::First(read) => read,
+                Once::Again(outcome) => {
+                    return self.populated(&call.stamp, take_of(outcome)?).await;
+                }
+            };
             let population = Population {
                 source: source.clone(),
                 job,
@@ -234,12 +243,13 @@ impl StockTakes<'_> {
                 &call.stamp,
                 step_in_delay(),
             );
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next.clone());
+            let outcome = Outcome::StockTake(Arc::new(next.clone()));
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
                 changes.job(queued);
             });
-            if let Step::Done(_) = step.await? {
-                return self.populated(&call.stamp, next).await;
+            if let Step::Done(outcome) = step.await? {
+                return self.populated(&call.stamp, take_of(outcome)?).await;
             }
         }
     }
@@ -295,11 +305,14 @@ impl StockTakes<'_> {
         let library = self.library;
         let page = PageRequest::first(MAX_PAGE);
         loop {
-            let take = self.visible(&call.stamp, id).await?;
-            call.require(Operation::EditStockTakeItems)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return Ok(number(outcome));
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let take = match library
+                .once(&call, Operation::EditStockTakeItems, seen)
+                .await?
+            {
+                Once::First(take) => take,
+                Once::Again(outcome) => return Ok(number(outcome)),
+            };
             // The header is written, so that a start which has seen these lines notices.
             let next = take.value.remove_lines(&call.stamp)?;
             let organisation = call.organisation();
@@ -348,16 +361,18 @@ impl StockTakes<'_> {
     ) -> Result<StockTakeItemId, Error> {
         let digest = Digest::of("add_found").field(id).field(key);
         let mut call = self.library.begin(caller, "add_found", digest)?;
-        let take = self.visible(&call.stamp, id).await?;
-        call.require(Operation::EditStockTakeItems)?;
-        if key.site != take.value.site() {
-            return Err(Error::invalid(
-                "key",
-                "another_site",
-                "the key is of another site",
-            ));
-        }
-        if self.library.replay(&call).await?.is_none() {
+        let (seen, edit) = (
+            self.visible(&call.stamp, id).await,
+            Operation::EditStockTakeItems,
+        );
+        if let Once::First(take) = self.library.once(&call, edit, seen).await? {
+            if key.site != take.value.site() {
+                return Err(Error::invalid(
+                    "key",
+                    "another_site",
+                    "the key is of another site",
+                ));
+            }
             self.add_keys(
                 &mut call,
                 id,

@@ -39,7 +39,12 @@ impl StockTakes<'_> {
             .populate_step(stamp, take.id(), &mut pace)
             .await?
         {}
-        self.visible(stamp, take.id()).await.map(|read| read.value)
+        match self.visible(stamp, take.id()).await {
+            Ok(read) => Ok(read.value),
+            // Removed since: it is told as it was.
+            Err(Error::NotFound { .. }) => Ok(take),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -84,7 +84,14 @@ impl StockTakes<'_> {
         let mut call = library.begin(caller, operation, digest)?;
         let job = JobId::new(library.ids.next());
         loop {
-            let read = self.visible(&call.stamp, id).await?;
+            let seen = self.visible(&call.stamp, id).await;
+            if matches!(seen, Err(Error::NotFound { .. }))
+                && let Ok(Some(job)) = library.replay_job(&mut call, operation).await
+            {
+                // It was posted by this very command, and is gone since.
+                return Ok((job, call.stamp));
+            }
+            let read = seen?;
             call.require(Operation::PostStockTake)?;
             if let Some(job) = library.replay_job(&mut call, operation).await? {
                 return Ok((job, call.stamp));

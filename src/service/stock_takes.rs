@@ -14,7 +14,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
-use super::call::{Call, Step};
+use super::call::{Call, Once, Step};
 use super::{Caller, Edit, Error, Stocktake};
 
 /// How often a job is tried before it ends dead.
@@ -152,8 +152,14 @@ impl<'a> StockTakes<'a> {
             "copy_stock_take",
             Digest::of("copy_stock_take").field(id),
         )?;
-        let source = self.visible(&call.stamp, id).await?.value;
-        call.require(Operation::CopyStockTake)?;
+        let (seen, copy) = (
+            self.visible(&call.stamp, id).await,
+            Operation::CopyStockTake,
+        );
+        let source = match self.library.once(&call, copy, seen).await? {
+            Once::First(source) => source.value,
+            Once::Again(outcome) => return self.populated(&call.stamp, take_of(outcome)?).await,
+        };
         let details = source.details().clone();
         let lines = Some(PopulationSource::CopyOf(id));
         let take = self
@@ -376,11 +382,15 @@ impl<'a> StockTakes<'a> {
         let digest = Digest::of("start_stock_take").field(id);
         let mut call = self.library.begin(caller, "start_stock_take", digest)?;
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::StartStockTake)?;
-            if let Some(outcome) = self.library.replay(&call).await? {
-                return take_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match self
+                .library
+                .once(&call, Operation::StartStockTake, seen)
+                .await?
+            {
+                Once::First(read) => read,
+                Once::Again(outcome) => return take_of(outcome),
+            };
             // The lines after the header: whoever removes one writes it.
             let lines = self.summary(read.value.clone()).await?.totals.items;
             let next = read.value.start(lines, &call.stamp)?;
@@ -427,11 +437,11 @@ impl<'a> StockTakes<'a> {
         transition: impl Fn(&StockTake, &Stamp) -> Result<StockTake, Error>,
     ) -> Result<StockTake, Error> {
         loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(operation)?;
-            if let Some(outcome) = self.library.replay(&call).await? {
-                return take_of(outcome);
-            }
+            let seen = self.visible(&call.stamp, id).await;
+            let read = match self.library.once(&call, operation, seen).await? {
+                Once::First(read) => read,
+                Once::Again(outcome) => return take_of(outcome),
+            };
             let next = transition(&read.value, &call.stamp)?;
             let outcome = Outcome::StockTake(Arc::new(next.clone()));
             let step = self.library.commit(&mut call, outcome, |changes| {

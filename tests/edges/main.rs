@@ -18,6 +18,7 @@ mod i_catalogue;
 mod j_names;
 mod jobs_and_files;
 mod k_unknown_cost;
+mod l_first_results;
 mod l_shown;
 mod m_verify;
 mod n_limits;
