@@ -213,6 +213,8 @@ pub(super) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
         of: None,
         reverses: None,
         absorbs: None,
+        within_tolerance: false,
+        learned: None,
     }
 }
 
@@ -257,6 +259,9 @@ pub(super) fn counted(mut item: StockTakeItem, how_many: &str, minor: i64) -> St
         quantity: quantity(how_many),
         moment: CountMoment {
             at: at(2),
+            clock: at(2),
+            known: 0,
+            ahead: false,
             sequence: 1,
             book: Quantity::ONE,
         },
@@ -275,6 +280,7 @@ pub(super) fn posted(
 ) -> StockTakeItem {
     item.posting = Some(LinePosting {
         outcome,
+        learned: None,
         expected: quantity("2"),
         change: quantity("-1"),
         adjustment_minor: minor,

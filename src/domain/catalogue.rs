@@ -33,6 +33,11 @@ pub struct SitePolicy {
     pub allow_negative: bool,
     /// Whether found stock without any known cost comes in at zero cost. Default: refused.
     pub allow_zero_cost: bool,
+    /// By how many milliseconds clocks may differ: those of tills and devices that state times, and those of the machines
+    /// that record. A movement that is told late and dated up to so long before a count, or another moment at which the
+    /// truth was known, counts as after it, and is marked so: a till that dates to the whole second needs 1,000. Default:
+    /// none.
+    pub clock_tolerance_millis: u32,
     /// Nothing may happen before this moment: the books are closed up to it.
     pub closed_until: Option<Timestamp>,
     /// Which adjustments need a manager's approval, and which discrepancies are flagged.

@@ -15,6 +15,7 @@ mod inventory_count;
 mod inventory_count_item;
 mod inventory_order;
 mod inventory_order_item;
+mod knowledge;
 mod money;
 mod quantity;
 mod reversal;
@@ -41,7 +42,7 @@ pub use approval::{ApprovalPolicy, DailyLimit, Tolerance, Unapproved};
 pub use catalogue::{
     Barcode, CostingMethod, Named, Product, SerialScope, Site, SitePolicy, Supplier, Tracking,
 };
-pub use counting::{CountMoment, Move, MovementPolicy, Settlement, settle};
+pub use counting::{CountMoment, Move, MovementPolicy, Now, Settlement, settle};
 pub use currency::{Currency, UnknownCurrency};
 pub use fixed::DecimalError;
 pub use id::{
@@ -64,6 +65,7 @@ pub use inventory_order_item::{
     InventoryOrderItem, MAX_ORDERED, MAX_UNIT_PRICE_MINOR, OrderItemError, Ordered, Receipt,
     ReceiptPolicy,
 };
+pub use knowledge::{Known, Learned};
 pub use money::{Money, MoneyError};
 pub use quantity::Quantity;
 pub use reversal::{Posting, reversal_id, reversal_of};
@@ -78,7 +80,7 @@ pub use stock_import::{
     StockImport, StockImportCommand, StockImportState,
 };
 pub use stock_key::{KeyError, StockKey};
-pub use stock_level::{Change, IncomingCost, Known, StockError, StockLevel, TakesBack, Terms};
+pub use stock_level::{Change, IncomingCost, StockError, StockLevel, TakesBack, Terms};
 pub use stock_take::{
     InitialState, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand, StockTakeDetails,
     StockTakePlace, StockTakeState,

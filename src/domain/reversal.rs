@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    Cause, Change, EventLink, IncomingCost, Known, Note, Pick, StockError, StockEvent,
+    Cause, Change, EventLink, IncomingCost, Learned, Note, Pick, StockError, StockEvent,
     StockEventId, StockEventKind, StockLevel, TakesBack, Terms,
 };
 
@@ -53,14 +53,14 @@ impl StockLevel {
         reason: Option<&Note>,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
-        let of_posting = |known: &Known| match posting {
-            Posting::Count(cause) => known.cause == *cause,
-            Posting::Event(event) => !known.timed && known.sequence == event.sequence,
-            Posting::Transfer { .. } => false,
-        };
+        let learned = posting.learned();
+        let mut level = self.clone();
         // What was known last knew more than what was known before, also of the same instant.
-        let was_last = self.known().is_some_and(of_posting);
-        let mut level = self.forget(of_posting);
+        let was_last = learned.is_some_and(|learned| level.knowledge.is_last(&learned));
+        if let Some(learned) = &learned {
+            level.knowledge.forget(learned);
+            level.knowledge = level.noticing(terms);
+        }
         let mut made: Vec<StockEvent> = Vec::new();
         let is_taken_back = |event: &StockEvent| {
             let id = reversal_id(event.id);
@@ -148,10 +148,19 @@ enum Part {
 }
 
 impl Posting<'_> {
+    /// What it made known.
+    const fn learned(&self) -> Option<Learned> {
+        match self {
+            Posting::Count { learned, .. } => *learned,
+            Posting::Event(event) => event.learned,
+            Posting::Transfer { .. } => None,
+        }
+    }
+
     /// What an event is to this posting, if anything.
     fn part(&self, event: &StockEvent) -> Option<Part> {
         let (posted, knew, cause) = match self {
-            Posting::Count(cause) => {
+            Posting::Count { cause, .. } => {
                 let posted = event.cause == *cause && event.kind == StockEventKind::CountVariance;
                 (posted, true, *cause)
             }
@@ -178,7 +187,12 @@ impl Posting<'_> {
 #[derive(Clone, Copy, Debug)]
 pub enum Posting<'a> {
     /// What the counted line behind this cause posted, if anything.
-    Count(Cause),
+    Count {
+        /// The line and its posting.
+        cause: Cause,
+        /// What it made known, as the line keeps it.
+        learned: Option<Learned>,
+    },
     /// An event, and what it knew if it was an absolute value.
     Event(&'a StockEvent),
     /// The goods of a transfer, at the key that they left. What is there now where they went to comes back, at what it is

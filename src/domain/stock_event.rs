@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Code, CostPart, InventoryCountId, InventoryOrderId, InventoryOrderItemId, Note, Quantity,
-    StockAdjustmentId, StockEventId, StockImportId, StockKey, StockTakeId, StockTakeItemId,
-    Timestamp, UnitCost, UserId, Value,
+    Code, CostPart, InventoryCountId, InventoryOrderId, InventoryOrderItemId, Learned, Note,
+    Quantity, StockAdjustmentId, StockEventId, StockImportId, StockKey, StockTakeId,
+    StockTakeItemId, Timestamp, UnitCost, UserId, Value,
 };
 
 /// One immutable line of the ledger. A correction is another line; nothing here is ever changed.
@@ -65,6 +65,11 @@ pub struct StockEvent {
     pub reverses: Option<EventLink>,
     /// The late movement that this one balances, because a later count knew better.
     pub absorbs: Option<EventLink>,
+    /// Whether it is dated before what was known of the key when it was recorded, but within the site's clock tolerance
+    /// ([`SitePolicy::clock_tolerance_millis`](super::SitePolicy::clock_tolerance_millis)), so that it counts as after it.
+    pub within_tolerance: bool,
+    /// Of an absolute value: that the truth was known by it, and what was known before.
+    pub learned: Option<Learned>,
 }
 
 impl StockEvent {

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::knowledge::{Knowledge, dated_until};
 use super::{
-    Cause, Code, CostPart, Costing, CountMoment, Currency, DecimalError, EventLink, Note, Pick,
-    Quantity, Site, StockEvent, StockEventId, StockEventKind, StockKey, Timestamp, UnitCost,
+    Cause, Code, CostPart, Costing, CountMoment, Currency, DecimalError, EventLink, Known, Note,
+    Pick, Quantity, Site, StockEvent, StockEventId, StockEventKind, StockKey, Timestamp, UnitCost,
     UserId, Valuation, Value,
 };
 
@@ -21,34 +22,9 @@ pub struct StockLevel {
     stocked: bool,
     sequence: u64,
     valuation: Valuation,
-    knowledge: Vec<Known>,
+    pub(super) knowledge: Knowledge,
     updated_at: Timestamp,
 }
-
-/// A moment at which the truth about a key was known: by a posted count or an absolute value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// When.
-    pub at: Timestamp,
-    /// The key's sequence at that moment: what has one of these, or a lower one, and states no time of its
-    /// own, had happened by then.
-    pub sequence: u64,
-    /// Whether that time was stated (a count's is) or it was simply then.
-    pub timed: bool,
-    /// What knew.
-    pub cause: Cause,
-}
-
-impl Known {
-    /// Whether what belongs there had happened by then: it was in the book already, or is dated so.
-    pub(super) fn covers(&self, moment: EventLink) -> bool {
-        moment.sequence <= self.sequence || (moment.timed && moment.occurred_at <= self.at)
-    }
-}
-
-/// How many moments of knowledge a key remembers. Only the newest counts; the older ones serve to go
-/// back when a posting is reversed.
-const REMEMBERED: usize = 16;
 
 /// A movement that its host dates further ahead than five minutes is refused: so much may clocks differ.
 const FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
@@ -130,6 +106,11 @@ impl Terms<'_> {
     const fn currency(&self) -> Currency {
         self.site.currency
     }
+
+    /// By how much clocks may differ at the site.
+    const fn tolerance_millis(&self) -> u32 {
+        self.site.policy.clock_tolerance_millis
+    }
 }
 
 /// Why stock can't change so.
@@ -186,7 +167,7 @@ impl StockLevel {
             stocked: false,
             sequence: 0,
             valuation: Valuation::default(),
-            knowledge: Vec::new(),
+            knowledge: Knowledge::default(),
             updated_at: at,
         }
     }
@@ -230,11 +211,6 @@ impl StockLevel {
         &self.valuation
     }
 
-    /// The last moment at which the truth was known.
-    pub fn known(&self) -> Option<&Known> {
-        self.knowledge.last()
-    }
-
     /// When it last changed.
     pub const fn updated_at(&self) -> Timestamp {
         self.updated_at
@@ -266,17 +242,47 @@ impl StockLevel {
         {
             return Err(StockError::FutureDated { occurred_at });
         }
-        let known_since = self.known().copied().filter(|known| match change.reverses {
-            // A reversal belongs where the event that it takes back belongs.
-            Some(back) => known.covers(back.link),
-            None => change.occurred_at.is_some_and(|at| at <= known.at),
-        });
-        match known_since {
+        match self.covering(&change, terms) {
             Some(known) => self.absorb(change, known, terms),
-            None => self
-                .apply_plain(change, terms)
-                .map(|(next, event)| (next, vec![event])),
+            None => {
+                let within_tolerance = change.reverses.is_none()
+                    && change
+                        .occurred_at
+                        .is_some_and(|at| self.is_close_after(at, terms));
+                let (next, event) = self.apply_plain(change, terms)?;
+                let event = StockEvent {
+                    within_tolerance,
+                    ..event
+                };
+                Ok((next, vec![event]))
+            }
         }
+    }
+
+    /// What is known, if it knew of a change already. A reversal belongs where the event belongs that it takes back.
+    fn covering(&self, change: &Change, terms: &Terms<'_>) -> Option<Known> {
+        let known = self.noticing(terms).last().copied()?;
+        let covers = match (change.reverses, change.occurred_at) {
+            (Some(back), _) => known.covers(back.link),
+            (None, Some(at)) => known.ahead_since.is_none() && at <= known.dated_until,
+            (None, None) => false,
+        };
+        covers.then_some(known)
+    }
+
+    /// Whether a stated time is one that counts as after what is known only because clocks may differ so much.
+    fn is_close_after(&self, at: Timestamp, terms: &Terms<'_>) -> bool {
+        let knowledge = self.noticing(terms);
+        knowledge.last().is_some_and(|known| {
+            known.ahead_since.is_none() && at > known.dated_until && at <= known.at
+        })
+    }
+
+    /// What is known, in the light of what the clock says now.
+    pub(super) fn noticing(&self, terms: &Terms<'_>) -> Knowledge {
+        let mut knowledge = self.knowledge.clone();
+        knowledge.notice(terms.at, terms.tolerance_millis(), self.sequence);
+        knowledge
     }
 
     /// Applies an absolute value, and remembers that the truth was known now.
@@ -293,13 +299,17 @@ impl StockLevel {
         change.quantity = to.checked_sub(self.quantity)?;
         change.occurred_at = None;
         let cause = change.cause;
-        let (mut next, event) = self.apply_plain(change, terms)?;
-        next.learn(Known {
+        let (mut next, mut event) = self.apply_plain(change, terms)?;
+        event.learned = Some(next.knowledge.learn(Known {
+            number: 0,
             at: event.occurred_at,
             sequence: event.sequence,
             timed: false,
             cause,
-        });
+            dated_until: dated_until(event.occurred_at, terms.tolerance_millis()),
+            clock: terms.at,
+            ahead_since: None,
+        }));
         Ok((next, event))
     }
 
@@ -327,12 +337,20 @@ impl StockLevel {
                 .map(|(next, event)| (next, Some(event)))?
         };
         next.updated_at = terms.at;
-        next.learn(Known {
+        next.knowledge = next.noticing(terms);
+        next.knowledge.learn(Known {
+            number: 0,
             at: moment.at,
             sequence: moment.sequence,
             timed: true,
             cause,
+            dated_until: dated_until(moment.at, terms.tolerance_millis()),
+            clock: moment.clock,
+            ahead_since: moment.ahead.then_some(moment.sequence),
         });
+        // A count that was made while the clock was ahead: by now it is not.
+        next.knowledge
+            .notice(terms.at, terms.tolerance_millis(), moment.sequence);
         Ok((next, event))
     }
 
@@ -353,24 +371,11 @@ impl StockLevel {
         Ok((next, event))
     }
 
-    /// Forgets some of what was known.
-    pub(super) fn forget(&self, which: impl Fn(&Known) -> bool) -> Self {
-        let mut next = self.clone();
-        next.knowledge.retain(|known| !which(known));
-        next
-    }
-
-    fn learn(&mut self, known: Known) {
-        if self.knowledge.len() >= REMEMBERED {
-            self.knowledge.remove(0);
-        }
-        self.knowledge.push(known);
-    }
-
-    /// When a change happens that does not say when: now, after all that is known.
-    fn now(&self, at: Timestamp) -> Timestamp {
-        self.known()
-            .map_or(at, |known| at.max(known.at.later_by(1)))
+    /// When a change happens that does not say when: now, after all that is known, unless the clock was ahead then.
+    fn now(&self, terms: &Terms<'_>) -> Timestamp {
+        let knowledge = self.noticing(terms);
+        let known = knowledge.last().filter(|known| known.ahead_since.is_none());
+        known.map_or(terms.at, |known| terms.at.max(known.at.later_by(1)))
     }
 
     pub(super) fn apply_plain(
@@ -379,7 +384,7 @@ impl StockLevel {
         terms: &Terms<'_>,
     ) -> Result<(Self, StockEvent), StockError> {
         let occurred_at = match (change.reverses, change.occurred_at) {
-            (None, None) => self.now(terms.at),
+            (None, None) => self.now(terms),
             (None, Some(at)) => at,
             (Some(_), at) => self.reversal_date(at, terms),
         };
@@ -399,6 +404,7 @@ impl StockLevel {
             return Err(StockError::SerialQuantity { quantity: after });
         }
         let mut next = self.clone();
+        next.knowledge = self.noticing(terms);
         let worth = next.revalue(&change, occurred_at, terms)?;
         next.quantity = after;
         next.stocked = true;
@@ -416,7 +422,7 @@ impl StockLevel {
                 .policy
                 .closed_until
                 .map_or(at, |closed| at.max(closed)),
-            None => self.now(terms.at),
+            None => self.now(terms),
         }
     }
 
@@ -545,6 +551,7 @@ impl StockLevel {
         between.quantity = self.quantity.checked_add(change.quantity)?;
         between.sequence = self.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
         let mut next = self.clone();
+        next.knowledge = self.noticing(terms);
         next.sequence = between
             .sequence
             .checked_add(1)
@@ -667,5 +674,7 @@ fn event_of(
         of: change.of,
         reverses: change.reverses.map(|back| back.link),
         absorbs: None,
+        within_tolerance: false,
+        learned: None,
     })
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Move, Product, Quantity,
-    StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId, Timestamp, UnitCost, UserId,
-    Value, ValueSum, Variance,
+    Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Learned, Move, Product,
+    Quantity, StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId, Timestamp,
+    UnitCost, UserId, Value, ValueSum, Variance,
 };
 
 impl StockTakeItemId {
@@ -130,6 +130,8 @@ pub struct LinePosting {
     pub adjustment_minor: i64,
     /// The ledger event, if there was something to post.
     pub event: Option<StockEventId>,
+    /// That the truth was known by it, and what was known before.
+    pub learned: Option<Learned>,
     /// What moved after the count.
     pub moves: Vec<Move>,
     /// How many events the key had had before.

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::domain::{
     Cause, Change, Completion, CountItemPosting, CountMoment, CountResult, IncomingCost,
-    InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move, MovementPolicy, Note, Pick,
-    Quantity, REFUSED_LINES_TOLD, RefusedCountItem, Settlement, StockAdjustment, StockEvent,
-    StockEventId, StockEventKind, StockKey, StockLevel, Terms, settle, variance_minor,
+    InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move, Note, Now, Pick, Quantity,
+    REFUSED_LINES_TOLD, RefusedCountItem, Settlement, StockAdjustment, StockEvent, StockEventId,
+    StockEventKind, StockKey, StockLevel, Terms, settle, variance_minor,
 };
 use crate::store::Versioned;
 
@@ -45,7 +45,11 @@ impl Lines<'_> {
         let later = self.later.get(&item.key);
         let later = later.map_or(&[][..], Vec::as_slice);
         let counted = &item.counted;
-        match settle(counted.quantity, &counted.moment, level, later, policy) {
+        let now = Now {
+            at: self.terms.at,
+            tolerance_millis: self.terms.site.policy.clock_tolerance_millis,
+        };
+        match settle(counted.quantity, &counted.moment, level, later, policy, now) {
             Ok(Settlement::Superseded { known_at }) => {
                 self.left_alone(item, LineOutcome::Superseded { known_at })
             }
@@ -53,8 +57,9 @@ impl Lines<'_> {
             Ok(Settlement::Adjust {
                 expected,
                 change,
+                moment,
                 moves,
-            }) => self.posted(item, expected, change, moves),
+            }) => self.posted(item, expected, (change, moment), moves),
             Err(_) => self.unposted(item, LineProblem::OutOfRange),
         }
     }
@@ -68,14 +73,10 @@ impl Lines<'_> {
         &mut self,
         item: &InventoryCountItem,
         expected: Quantity,
-        quantity: Quantity,
+        (quantity, moment): (Quantity, CountMoment),
         moves: Vec<Move>,
     ) -> Result<Decided, Error> {
         let (level, currency) = (self.level(item), self.count.currency());
-        let moment = match self.count.details().movement_policy {
-            MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => item.counted.moment,
-            MovementPolicy::MatchCount => CountMoment::of(level, self.terms.at),
-        };
         let terms = Terms {
             standard: item.product.unit_cost,
             ..self.terms

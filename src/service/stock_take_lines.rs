@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use crate::domain::{
     Cause, Change, CostLayer, CountMoment, IncomingCost, LineOutcome, LinePosting, LineProblem,
-    MovementPolicy, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp,
-    StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
-    UnitCost, Value, ValueSum, settle, variance_minor,
+    Now, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp, StockEvent,
+    StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms, UnitCost, Value,
+    ValueSum, settle, variance_minor,
 };
 
 use super::serial_marks::SerialMarks;
@@ -51,7 +51,14 @@ pub(super) fn decide(
         serials,
     };
     match (&item.count, run.options.zero_uncounted) {
-        (Some(count), _) => match settle(count.quantity, &count.moment, level, later, policy) {
+        (Some(count), _) => match settle(
+            count.quantity,
+            &count.moment,
+            level,
+            later,
+            policy,
+            line.now(),
+        ) {
             Ok(Settlement::Superseded { known_at }) => {
                 line.left_alone(LineOutcome::Superseded { known_at }, count.moment.book)
             }
@@ -61,14 +68,9 @@ pub(super) fn decide(
             Ok(Settlement::Adjust {
                 expected,
                 change,
+                moment,
                 moves,
-            }) => {
-                let moment = match policy {
-                    MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => count.moment,
-                    MovementPolicy::MatchCount => CountMoment::of(level, stamp.at),
-                };
-                line.posted(expected, change, moment, count.unit_cost, moves)
-            }
+            }) => line.posted(expected, change, moment, count.unit_cost, moves),
             Err(_) => line.unposted(LineProblem::OutOfRange, count.moment.book),
         },
         (None, true) if level.is_some_and(StockLevel::is_stocked) => {
@@ -125,6 +127,13 @@ impl Decided {
 }
 
 impl Line<'_> {
+    const fn now(&self) -> Now {
+        Now {
+            at: self.terms.at,
+            tolerance_millis: self.terms.site.policy.clock_tolerance_millis,
+        }
+    }
+
     fn posted(
         &mut self,
         expected: Quantity,
@@ -176,6 +185,7 @@ impl Line<'_> {
             change: quantity,
             adjustment_minor,
             event: event.as_ref().map(|event| event.id),
+            learned: level.learned_since(self.level, &self.terms),
             moves,
             ..self.after(outcome, expected, Some(&level))
         };
@@ -218,6 +228,7 @@ impl Line<'_> {
             change: Quantity::ZERO,
             adjustment_minor: 0,
             event: None,
+            learned: None,
             moves: Vec::new(),
             sequence: self.level.map_or(0, StockLevel::sequence),
             on_hand,

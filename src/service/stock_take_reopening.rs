@@ -181,7 +181,10 @@ fn take_back(
         by: run.by.id,
     };
     let events = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
-    let posting = Posting::Count(cause);
+    let posting = Posting::Count {
+        cause,
+        learned: item.posting.as_ref().and_then(|posting| posting.learned),
+    };
     let (next, events) = level
         .value
         .take_back(&posting, events, run.reason.as_ref(), &terms)?;

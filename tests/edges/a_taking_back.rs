@@ -217,3 +217,74 @@ async fn fault_a2_also_when_some_of_it_has_gone() {
     })
     .await;
 }
+
+/// So many takes of a key are posted one after the other, and taken back in an order: whatever stands says what is known.
+async fn posted_and_taken_back(order: impl Fn(&mut Vec<usize>)) {
+    const TAKES: usize = 24;
+    for first_kept in [0, 5] {
+        let room = Room::of(Kind::Memory, CostingMethod::Fifo).await;
+        let key = room.key(0);
+        room.receive(&key, "10", "1").await;
+        let mut takes = Vec::new();
+        let mut known = None;
+        for number in 0..TAKES {
+            room.shop.clock.advance_seconds(60);
+            takes.push(room.count(&key, "10").await);
+            if number == first_kept {
+                known = Some(room.shop.now());
+            }
+            room.post(takes[number]).await;
+        }
+        let known = known.expect("it was counted");
+        let mut others: Vec<usize> = (0..TAKES).filter(|number| *number != first_kept).collect();
+        order(&mut others);
+        for number in others {
+            room.reopen(takes[number]).await;
+        }
+        let late = |at| stocktake::service::NewMovement::from(issue(&key, "1")).at(at);
+        room.record(late(known.later_by(-1))).await;
+        assert_eq!(room.worth(&key).await, worth("10", "10"));
+        room.record(late(known.later_by(1))).await;
+        assert_eq!(room.worth(&key).await, worth("9", "9"));
+        room.reopen(takes[first_kept]).await;
+        assert_eq!(room.worth(&key).await, worth("8", "8"));
+        room.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn fault_a3_the_last_first() {
+    posted_and_taken_back(|order| order.reverse()).await;
+}
+
+#[tokio::test]
+async fn fault_a3_the_first_first() {
+    posted_and_taken_back(|_| {}).await;
+}
+
+#[tokio::test]
+async fn fault_a3_in_any_order() {
+    posted_and_taken_back(|order| order.sort_by_key(|number| number * 7 % 24)).await;
+}
+
+#[tokio::test]
+async fn fault_a3_what_is_counted_daily_stays_small() {
+    let room = Room::of(Kind::Memory, CostingMethod::Fifo).await;
+    let key = room.key(0);
+    room.receive(&key, "10", "1").await;
+    let size = async || {
+        let level = room.shop.stocktake.stock().level(&room.manager, &key).await;
+        let level = level.expect("the key is on stock");
+        serde_json::to_string(&level).expect("it has a form").len()
+    };
+    let mut sizes = Vec::new();
+    for _ in 0..60 {
+        room.shop.clock.advance_seconds(86_400);
+        let take = room.count(&key, "10").await;
+        room.post(take).await;
+        room.record(reset(&key, "10", None)).await;
+        sizes.push(size().await);
+    }
+    // The numbers in it grow by a digit here and there.
+    assert!(sizes[59] < sizes[0] + 100, "{sizes:?}");
+}

@@ -287,6 +287,9 @@ fn found(counted: &str, book: &str) -> Found {
         quantity: quantity(counted),
         moment: CountMoment {
             at: at(1),
+            clock: at(1),
+            known: 0,
+            ahead: false,
             sequence: 1,
             book: quantity(book),
         },

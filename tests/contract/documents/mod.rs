@@ -130,6 +130,9 @@ pub(crate) fn found(counted: &str, book: &str) -> Found {
         quantity: counted.parse().unwrap(),
         moment: CountMoment {
             at: at(1),
+            clock: at(1),
+            known: 0,
+            ahead: false,
             sequence: 1,
             book: book.parse().unwrap(),
         },

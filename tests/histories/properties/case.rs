@@ -930,6 +930,7 @@ impl Case {
         let takes = self.premises.library.stock_takes();
         let round = takes.get(&self.manager(), id).await.map_err(told)?;
         let round = round.take.round();
+        let now = self.now();
         let mut feed = Feed::of(&events);
         for (item, line) in self.due(&take, take.options, left_over) {
             let key = self.stock[take.site].key(&line.key);
@@ -989,7 +990,7 @@ impl Case {
                     let stock = &mut self.stock[take.site];
                     let model = stock.keys.entry(line.key.clone()).or_default();
                     posting.event = model
-                        .post_line(&line.key, known, &mut feed)
+                        .post_line(&line.key, known, (&mut feed, now))
                         .map_err(|text| format!("line {}: {text}", line.number))?;
                 }
             }
@@ -1012,6 +1013,7 @@ impl Case {
     async fn reopened(&mut self, id: StockTakeId) -> Result<(), String> {
         let mut take = self.takes[&id].clone();
         let events = self.fresh(take.site).await?;
+        let now = self.now();
         let mut feed = Feed::of(&events);
         let mut keys = Vec::new();
         for (item, line) in self.taken_back(&take) {
@@ -1020,7 +1022,7 @@ impl Case {
             };
             if matches!(posting.outcome, Outcome::Adjusted | Outcome::Confirmed) {
                 self.stock[take.site]
-                    .take_back_line(&line.key, posting.cause, posting.event, &mut feed)
+                    .take_back_line(&line.key, posting.cause, posting.event, (&mut feed, now))
                     .map_err(|text| format!("line {}: {text}", line.number))?;
             }
             keys.push(line.key.clone());

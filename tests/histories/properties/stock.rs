@@ -24,6 +24,12 @@ pub(crate) struct Moment {
     pub(crate) sequence: u64,
     /// Whether the time was stated; what has none of its own belongs where it was recorded.
     pub(crate) timed: bool,
+    /// What the clock said.
+    pub(crate) clock: i64,
+    /// How many moments of knowledge there had been.
+    pub(crate) seen: u64,
+    /// Since which sequence it is known that the clock was ahead.
+    pub(crate) ahead_since: Option<u64>,
 }
 
 /// Something that moved.
@@ -64,7 +70,15 @@ impl Knower {
 impl Moment {
     /// Whether something that belongs there had happened by now: it was in the book, or is dated so.
     fn covers(&self, fact: &Moment) -> bool {
-        fact.sequence <= self.sequence || (fact.timed && fact.at <= self.at)
+        fact.sequence <= self.sequence
+            || (fact.timed
+                && fact.at <= self.at
+                && self.ahead_since.is_none_or(|since| fact.sequence <= since))
+    }
+
+    /// Whether the clock says something earlier by now.
+    fn is_ahead_of(&self, now: i64) -> bool {
+        self.at.min(self.clock) > now
     }
 }
 
@@ -88,8 +102,10 @@ pub(crate) struct Key {
     cost_known: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) value: i128,
-    /// Of each event, whether it stated its time, and its time.
-    pub(crate) events: Vec<(bool, i64)>,
+    /// How many moments of knowledge there were.
+    learned: u64,
+    /// Of each event, whether it stated its time, its time, and when it was recorded.
+    pub(crate) events: Vec<(bool, i64, i64)>,
     taken_back: BTreeSet<StockEventId>,
 }
 
@@ -122,8 +138,35 @@ impl Key {
 
     /// When something happens that states no time: now, after all that is known.
     fn now(&self, now: i64) -> i64 {
-        self.last_known()
-            .map_or(now, |known| now.max(known.moment.at + 1))
+        let reliable =
+            |known: &&Known| known.moment.ahead_since.is_none() && !known.moment.is_ahead_of(now);
+        let known = self.last_known().filter(reliable);
+        known.map_or(now, |known| now.max(known.moment.at + 1))
+    }
+
+    /// Something is recorded now: what was known later than that was known by a clock that was ahead.
+    pub(crate) fn notice(&mut self, now: i64) {
+        let sequence = self.sequence;
+        if let Some(known) = self.known.last_mut()
+            && known.moment.is_ahead_of(now)
+        {
+            known.moment.ahead_since.get_or_insert(sequence);
+        }
+    }
+
+    /// A moment of counting as it is seen now: whether the clock was ahead then.
+    pub(crate) fn in_hindsight(&self, moment: &Moment, now: i64) -> Moment {
+        let since = usize::try_from(moment.sequence).unwrap();
+        let later = self.events.get(since..).unwrap_or_default();
+        let earliest = later
+            .iter()
+            .map(|(_, _, recorded)| *recorded)
+            .fold(now, i64::min);
+        let ahead_since = moment.is_ahead_of(earliest).then_some(moment.sequence);
+        Moment {
+            ahead_since,
+            ..*moment
+        }
     }
 
     /// The moment of a count that is made now.
@@ -132,17 +175,18 @@ impl Key {
             at: self.now(now),
             sequence: self.sequence,
             timed: true,
+            clock: now,
+            seen: self.last_known().map_or(0, |known| known.moment.seen),
+            ahead_since: None,
         }
     }
 
-    /// Whether more was known later than this.
-    pub(crate) fn supersedes(&self, moment: &Moment) -> bool {
+    /// Whether more was known later than this: not what was known already when it was counted.
+    pub(crate) fn supersedes(&self, moment: &Moment, now: i64) -> bool {
         self.last_known().is_some_and(|known| {
-            if known.moment.timed {
-                known.moment.at > moment.at
-            } else {
-                known.moment.sequence > moment.sequence
-            }
+            let last = &known.moment;
+            let ahead = moment.ahead_since.or(last.ahead_since).is_some() || last.is_ahead_of(now);
+            last.seen > moment.seen && (!last.timed || ahead || last.at > moment.at)
         })
     }
 
@@ -157,7 +201,9 @@ impl Key {
     pub(crate) fn stirred_since(&self, moment: &Moment) -> bool {
         let since = usize::try_from(moment.sequence).unwrap();
         let later = self.events.get(since..).unwrap_or_default();
-        later.iter().any(|(timed, at)| !timed || *at > moment.at)
+        let ahead = moment.ahead_since.is_some();
+        let after = |(timed, at, _): &(bool, i64, i64)| !timed || *at > moment.at || ahead;
+        later.iter().any(after)
     }
 
     /// What an increase costs that states no cost.
@@ -180,7 +226,9 @@ impl Key {
         self.known.len() < before
     }
 
-    pub(crate) fn learn(&mut self, known: Known) {
+    pub(crate) fn learn(&mut self, mut known: Known) {
+        self.learned += 1;
+        known.moment.seen = self.learned;
         self.known.push(known);
     }
 
@@ -403,10 +451,11 @@ impl Stock {
         key: &StockKey,
         cause: Cause,
         posted: Option<StockEventId>,
-        feed: &mut Feed<'_>,
+        (feed, now): (&mut Feed<'_>, i64),
     ) -> Result<(), String> {
         let model = self.keys.entry(key.clone()).or_default();
         model.forget(Knower::Line(cause));
+        model.notice(now);
         consume_reversals(&mut [(key, model)], posted.as_slice(), feed)
     }
 
@@ -459,7 +508,8 @@ impl Stock {
                     .map_err(|text| format!("{text}: {event:?}"))?;
                 key.cost_known |= event.change.is_positive();
             }
-            key.events.push((event.timed, event.occurred_at.micros()));
+            key.events
+                .push((event.timed, event.occurred_at.micros(), now));
             ensure!(
                 !self.places.contains_key(&event.id),
                 "the id is taken: {event:?}"
@@ -795,7 +845,8 @@ impl Staged<'_> {
                 free,
                 ..
             } => {
-                let (model, policy) = (self.key(key), self.policy(key));
+                let (mut model, policy) = (self.key(key), self.policy(key));
+                model.notice(self.now);
                 if stated.is_some_and(|at| at > self.now + AHEAD) {
                     codes.push("future_dated");
                 }
@@ -819,7 +870,8 @@ impl Staged<'_> {
             Effect::Reset {
                 key, there, free, ..
             } => {
-                let (model, policy) = (self.key(key), self.policy(key));
+                let (mut model, policy) = (self.key(key), self.policy(key));
+                model.notice(self.now);
                 if policy.is_closed(model.now(self.now)) {
                     codes.push("period_closed");
                 }
@@ -838,6 +890,7 @@ impl Staged<'_> {
                     let (before, policy) = (self.key(key), self.policy(key));
                     let mut after = before.clone();
                     let timed = after.take_back(*id);
+                    after.notice(self.now);
                     if !timed && policy.is_closed(after.now(self.now)) {
                         codes.push("period_closed");
                     }
@@ -895,6 +948,7 @@ impl Staged<'_> {
                         let mut model = self.key(key);
                         let before = model.level();
                         model.take_back(*id);
+                        model.notice(self.now);
                         model.cost_known |= model.level() > before;
                         (key, model)
                     })
@@ -986,7 +1040,7 @@ fn consume_reversals(
 impl Key {
     fn is_absorbed(&self, stated: Option<i64>) -> bool {
         match (stated, self.last_known()) {
-            (Some(at), Some(known)) => at <= known.moment.at,
+            (Some(at), Some(known)) => known.moment.ahead_since.is_none() && at <= known.moment.at,
             (_, _) => false,
         }
     }
@@ -999,6 +1053,7 @@ impl Key {
         now: i64,
         feed: &mut Feed<'a>,
     ) -> Result<Option<&'a StockEvent>, String> {
+        self.notice(now);
         let absorbed = self.is_absorbed(stated);
         let at = stated.unwrap_or(self.now(now));
         let cause = self.last_known().map(|known| known.by.cause());
@@ -1007,6 +1062,9 @@ impl Key {
             at,
             sequence: self.sequence,
             timed: stated.is_some(),
+            clock: now,
+            seen: 0,
+            ahead_since: None,
         };
         let event = feed.take()?;
         if let Some(event) = event {
@@ -1054,6 +1112,7 @@ impl Key {
         now: i64,
         feed: &mut Feed<'_>,
     ) -> Result<(), String> {
+        self.notice(now);
         let (at, change) = (self.now(now), there - self.level());
         self.sequence += 1;
         let event = feed.take()?;
@@ -1078,6 +1137,9 @@ impl Key {
                 at,
                 sequence: self.sequence,
                 timed: false,
+                clock: now,
+                seen: 0,
+                ahead_since: None,
             },
             there,
         });
@@ -1089,8 +1151,9 @@ impl Key {
         &mut self,
         key: &StockKey,
         known: Known,
-        feed: &mut Feed<'_>,
+        (feed, now): (&mut Feed<'_>, i64),
     ) -> Result<Option<StockEventId>, String> {
+        self.notice(now);
         let change = self.level_after(known.moment, known.there) - self.level();
         let mut id = None;
         if change != 0 {

@@ -172,17 +172,21 @@ impl Take {
     ) -> Verdict {
         let level = key.level();
         let now = key.counted_now(policy.now);
-        let (moment, there, unsure) = match &line.count {
-            Some(count) if key.supersedes(&count.moment) => return Verdict::Superseded,
-            Some(count) => match self.policy {
-                MovementPolicy::KeepMovements => (count.moment, count.there, false),
+        let counted = line.count.as_ref();
+        let counted = counted.map(|count| (count, key.in_hindsight(&count.moment, policy.now)));
+        let (moment, there, unsure) = match counted {
+            Some((_, moment)) if key.supersedes(&moment, policy.now) => {
+                return Verdict::Superseded;
+            }
+            Some((count, moment)) => match self.policy {
+                MovementPolicy::KeepMovements => (moment, count.there, false),
                 MovementPolicy::MatchCount => (now, count.there, false),
                 MovementPolicy::RefuseMoved => {
-                    if key.moved_since(&count.moment) {
+                    if key.moved_since(&moment) {
                         return Verdict::Refused(vec!["moved_since_count"]);
                     }
-                    let unsure = key.stirred_since(&count.moment);
-                    (count.moment, count.there, unsure)
+                    let unsure = key.stirred_since(&moment);
+                    (moment, count.there, unsure)
                 }
             },
             None if zero_uncounted && key.stocked => (now, 0, false),
