@@ -29,6 +29,17 @@ impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(DateTime::<Utc>::UNIX_EPOCH);
 
+    /// The first moment that a request may name: the beginning of the year 1900.
+    pub const EARLIEST: Self = Self(DateTime::from_timestamp_nanos(-2_208_988_800_000_000_000));
+    /// The first moment that is too late for a request: the beginning of the year 2201.
+    pub const TOO_LATE: Self = Self(DateTime::from_timestamp_nanos(7_289_654_400_000_000_000));
+
+    /// Whether a request may name it. A date of another century is a slip of a clock, a unit or a keyboard, and would
+    /// stand in the ledger for ever.
+    pub fn is_plausible(self) -> bool {
+        (Self::EARLIEST..Self::TOO_LATE).contains(&self)
+    }
+
     /// Takes microseconds since the Unix epoch.
     ///
     /// # Errors

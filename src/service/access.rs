@@ -55,6 +55,38 @@ pub enum Operation {
     ManageJobs,
 }
 
+impl std::fmt::Display for Operation {
+    /// As in: you may not *post a stock take*.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::EditCatalogue => "change the catalogue",
+            Self::MoveStock => "move stock",
+            Self::VerifyLedger => "verify the ledger",
+            Self::CreateStockTake => "create a stock take",
+            Self::CopyStockTake => "copy a stock take",
+            Self::UpdateStockTake => "change a stock take",
+            Self::RemoveStockTake => "remove a stock take",
+            Self::EditStockTakeItems => "add or remove lines of a stock take",
+            Self::StartStockTake => "start a stock take",
+            Self::CountItem => "count",
+            Self::DeleteStockTakeItem => "delete a line of a stock take",
+            Self::PostStockTake => "post a stock take",
+            Self::ReopenStockTake => "reopen a stock take",
+            Self::RunCount => "start, complete or cancel an inventory count",
+            Self::CountInventory => "count in an inventory count",
+            Self::CreateAdjustment => "ask for an adjustment",
+            Self::DecideAdjustment => "approve or reject an adjustment",
+            Self::EditOrder => "change an order",
+            Self::SubmitOrder => "submit an order",
+            Self::ReceiveOrder => "receive an order",
+            Self::ImportStock => "import stock",
+            Self::Export => "export",
+            Self::ManageJobs => "manage jobs",
+        })
+    }
+}
+
 /// The matrix: for each operation whether viewer, counter, manager and service may do it.
 ///
 /// Whatever is outside of the actor's organisation and sites does not

@@ -7,6 +7,7 @@ use crate::store::{Digest, Outcome};
 
 use super::access::{Operation, sees_supplier_email};
 use super::call::Step;
+use super::error::dated;
 use super::{CHUNK, Caller, Error, Stocktake};
 
 /// Sites, products and suppliers: the host keeps its own tables and pushes here what stock needs.
@@ -35,6 +36,7 @@ impl<'a> Catalogue<'a> {
             return Err(Error::not_found("site"));
         }
         call.require(Operation::EditCatalogue)?;
+        dated("closed_until", site.policy.closed_until)?;
         loop {
             let read = library
                 .repository

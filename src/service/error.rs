@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    CountError, CountRefusal, DecimalError, KeyError, Quantity, Refusal, StockError, StockKey,
-    StockTakeItemId, TextError, TransitionError,
+    CountError, CountRefusal, DecimalError, KeyError, Product, Quantity, Refusal, Site, StockError,
+    StockKey, StockTakeItemId, TextError, Timestamp, TransitionError,
 };
-use crate::store::{InvalidKey, StoreError, StoreErrorKind};
+use crate::store::{InvalidKey, StoreError, StoreErrorKind, TooManyIds};
 
 use super::access::Operation;
 
@@ -24,7 +24,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The actor can see it, but its role may not do that. Ask a manager.
-    #[error("the actor may not do that: {operation:?}")]
+    #[error("the actor may not {operation}")]
     Forbidden {
         /// What was asked.
         operation: Operation,
@@ -36,16 +36,18 @@ pub enum Error {
     #[error(transparent)]
     Transition(#[from] TransitionError),
     /// Stock can't change so. Nothing of the request was applied.
-    #[error("stock of {key}: {problem}")]
+    #[error("{name}: {problem}")]
     Stock {
         /// Which stock.
         key: Box<StockKey>,
+        /// The same for people: article id, stock place, batch and site's name.
+        name: Box<str>,
         /// Why.
         problem: StockError,
     },
     /// A serial number would come on hand that another key holds ([`SerialScope`](crate::domain::SerialScope)). Nothing
     /// of the request was applied. Move the unit from there, or mend the number.
-    #[error("stock of {key}: the serial number is on hand elsewhere{}", .at.as_ref().map_or_else(String::new, |at| format!(": {at}")))]
+    #[error("{}: the serial number is on hand elsewhere{}", named(key, None), .at.as_ref().map_or_else(String::new, |at| format!(": {}", named(at, None))))]
     SerialElsewhere {
         /// Where it would come on hand.
         key: Box<StockKey>,
@@ -68,7 +70,7 @@ pub enum Error {
         problem: Box<Error>,
     },
     /// The key can't hold stock of its product. Name what it is tracked by.
-    #[error("stock of {key}: {problem}")]
+    #[error("{}: {problem}", named(key, None))]
     Key {
         /// Which key.
         key: Box<StockKey>,
@@ -205,11 +207,39 @@ impl Error {
         Self::NotFound { what }
     }
 
-    pub(crate) fn stock(key: &StockKey, problem: StockError) -> Self {
+    pub(crate) fn stock(
+        key: &StockKey,
+        product: Option<&Product>,
+        site: &Site,
+        problem: StockError,
+    ) -> Self {
         Self::Stock {
             key: Box::new(key.clone()),
+            name: named(key, product.map(|product| (product, site))).into(),
             problem,
         }
+    }
+
+    /// A text that was refused, under the name that it has where it was asked for: host code that takes texts from
+    /// people names its own fields.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::domain::Label;
+    /// use stocktake::service::Error;
+    ///
+    /// let refused = Label::new("").map_err(|error| Error::text("description", error));
+    /// let told = refused.unwrap_err().to_string();
+    /// assert_eq!(told, "the request is not valid: description: must not be empty");
+    /// ```
+    pub fn text(field: impl Into<Cow<'static, str>>, error: TextError) -> Self {
+        let code = match error {
+            TextError::Empty => "empty_text",
+            TextError::TooLong { .. } => "text_too_long",
+            TextError::Control => "control_character",
+        };
+        Self::invalid(field, code, error)
     }
 
     /// What it means to the caller.
@@ -339,14 +369,49 @@ impl From<StoreError> for Error {
     }
 }
 
+/// The field is called `text`: [`Error::text`] names it.
 impl From<TextError> for Error {
     fn from(error: TextError) -> Self {
-        let code = match error {
-            TextError::Empty => "empty_text",
-            TextError::TooLong { .. } => "text_too_long",
-            TextError::Control => "control_character",
-        };
-        Self::invalid("text", code, error)
+        Self::text("text", error)
+    }
+}
+
+/// Stock, for people: what they read on shelves and labels, and no ids.
+fn named(key: &StockKey, of: Option<(&Product, &Site)>) -> String {
+    let parts = [
+        ("variant", &key.variant),
+        ("stock place", &key.place),
+        ("batch", &key.batch),
+        ("serial number", &key.serial),
+    ];
+    let mut words: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(what, code)| Some(format!("{what} {}", code.as_ref()?)))
+        .collect();
+    let Some((product, site)) = of else {
+        words.insert(0, "stock".to_owned());
+        return words.join(", ");
+    };
+    words.insert(0, product.article_id.to_string());
+    format!("{} at {}", words.join(", "), site.name)
+}
+
+impl From<TooManyIds> for Error {
+    fn from(error: TooManyIds) -> Self {
+        Self::invalid(error.condition, "too_many_ids", error)
+    }
+}
+
+/// Refuses a date that no request means ([`Timestamp::is_plausible`]).
+pub(super) fn dated(
+    field: &'static str,
+    at: impl IntoIterator<Item = Timestamp>,
+) -> Result<(), Error> {
+    if at.into_iter().all(Timestamp::is_plausible) {
+        Ok(())
+    } else {
+        let message = "a date is of the years 1900 to 2200";
+        Err(Error::invalid(field, "date_out_of_range", message))
     }
 }
 

@@ -148,6 +148,7 @@ impl<'a> Exports<'a> {
         let call = library.begin(caller, "export_stock_take", digest)?;
         let read = library.stock_takes().visible(&call.stamp, take).await?;
         call.require(Operation::Export)?;
+        filter.check()?;
         let header = &read.value;
         let all = StockTakeItemFilter::default();
         let totals = library
@@ -198,6 +199,7 @@ impl<'a> Exports<'a> {
             .visible(&call.stamp, order)
             .await?;
         call.require(Operation::Export)?;
+        filter.check()?;
         let version = Digest::of("inventory order").field(read.version);
         let subject = ExportSubject::InventoryOrder { order, filter };
         self.queue(caller, call, read.value.site(), subject, version)

@@ -13,6 +13,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::Step;
+use super::error::dated;
 use super::{Caller, Error, Stocktake};
 
 /// Inventory counts (S2.1 to S2.7): a site has one in progress, whoever counts adds what is there, and completing it
@@ -190,6 +191,8 @@ impl<'a> InventoryCounts<'a> {
     ) -> Result<Page<InventoryCountSummary>, Error> {
         let stamp = self.library.stamp(caller)?;
         self.library.visible_site(&stamp, site).await?;
+        dated("from", filter.from)?;
+        dated("to", filter.to)?;
         let found = self
             .library
             .repository
@@ -220,6 +223,8 @@ impl<'a> InventoryCounts<'a> {
     ) -> Result<CountingSummary, Error> {
         let stamp = self.library.stamp(caller)?;
         self.library.visible_site(&stamp, site).await?;
+        dated("from", from)?;
+        dated("to", to)?;
         let filter = InventoryCountFilter {
             states: [InventoryCountState::Completed].into(),
             from,

@@ -59,6 +59,7 @@ impl InventoryOrders<'_> {
     ) -> Result<Page<InventoryOrderItem>, Error> {
         let stamp = self.library.stamp(caller)?;
         self.visible(&stamp, id).await?;
+        filter.check()?;
         let found = self
             .library
             .repository

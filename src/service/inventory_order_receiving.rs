@@ -15,6 +15,7 @@ use crate::store::{Digest, Guard, Outcome, Version, Versioned};
 
 use super::access::Operation;
 use super::call::{Once, Step};
+use super::error::dated;
 use super::inventory_order_items::refused;
 use super::inventory_orders::{InventoryOrders, order_of};
 use super::movement::{Movement, NewMovement};
@@ -140,6 +141,7 @@ impl InventoryOrders<'_> {
                 Once::Again(outcome) => return order_of(outcome),
             };
             check_request(&request)?;
+            dated("occurred_at", request.occurred_at)?;
             let stamp = call.stamp.clone();
             let site = library.site(call.organisation(), read.value.site()).await?;
             let (decided, batch) = match self.decide(&read, &request, &site, &stamp).await {

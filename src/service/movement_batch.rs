@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::store::{ChangeSet, Versioned};
 
+use super::error::dated;
 use super::serial_marks::SerialMarks;
 use super::{Error, Movement, NewMovement, Stocktake};
 
@@ -203,6 +204,7 @@ impl Batch<'_> {
                 "this movement happens now",
             ));
         }
+        dated("occurred_at", new.occurred_at)?;
         let plain = |kind, quantity, cost| change_of(new, id, kind, quantity, cost);
         match &new.movement {
             Movement::Receipt {
@@ -236,7 +238,7 @@ impl Batch<'_> {
                 };
                 let claim = self.claim(key, *quantity, receipt, &RECEIPT)?;
                 let left = self.level(key)?.valuation().left_of(receipt);
-                let left = left.map_err(|error| Error::stock(key, error.into()))?;
+                let left = left.map_err(|error| self.refused(key, error.into()))?;
                 if *quantity > left {
                     return Err(RECEIPT.more_than_left(left));
                 }
@@ -276,7 +278,7 @@ impl Batch<'_> {
                 let quantity = above_zero(*quantity)?;
                 let claim = self.claim(key, quantity, *of, &ISSUE)?;
                 let cost = self.cost_of_share(&claim, quantity);
-                let cost = cost.map_err(|error| Error::stock(key, error.into()))?;
+                let cost = cost.map_err(|error| self.refused(key, error.into()))?;
                 let change = plain(
                     StockEventKind::CustomerReturn,
                     quantity,
@@ -410,7 +412,7 @@ impl Batch<'_> {
     ) -> Result<Claim, Error> {
         let event = self.event(of).ok_or(Error::not_found("event"))?;
         named.check(event, key)?;
-        let in_range = |error| Error::stock(key, error);
+        let in_range = |error| self.refused(key, error);
         let (returned, number) = self.returned(of).map_err(in_range)?;
         let moved = event.change.abs();
         let left = moved.checked_sub(returned);
@@ -496,7 +498,7 @@ impl Batch<'_> {
         }
         let (returned, _) = self
             .returned(of)
-            .map_err(|error| Error::stock(&event.key, error))?;
+            .map_err(|error| self.refused(&event.key, error))?;
         if !returned.is_zero() {
             return refused(
                 "returned",
@@ -531,6 +533,11 @@ impl Batch<'_> {
             })?;
         }
         Ok(())
+    }
+
+    fn refused(&self, key: &StockKey, problem: StockError) -> Error {
+        let product = self.products.get(&key.product).map(AsRef::as_ref);
+        Error::stock(key, product, self.site, problem)
     }
 
     fn level(&self, key: &StockKey) -> Result<&StockLevel, Error> {
@@ -575,7 +582,7 @@ impl Batch<'_> {
             by: self.stamp.actor.user.id,
         };
         let before = self.level(key)?;
-        let (level, events) = f(before, &terms).map_err(|problem| Error::stock(key, problem))?;
+        let (level, events) = f(before, &terms).map_err(|problem| self.refused(key, problem))?;
         let before = before.quantity();
         self.serials
             .moved(before, &level, self.site.policy.serials)

@@ -16,6 +16,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Once, Step};
+use super::error::dated;
 use super::serial_marks::SerialMarks;
 use super::{Caller, Error, StockChoice, Stocktake};
 
@@ -278,6 +279,8 @@ impl<'a> StockAdjustments<'a> {
     ) -> Result<Page<StockAdjustment>, Error> {
         let stamp = self.library.stamp(caller)?;
         self.library.visible_site(&stamp, site).await?;
+        dated("from", filter.from)?;
+        dated("to", filter.to)?;
         let found = self
             .library
             .repository
@@ -450,10 +453,14 @@ impl AdjustedStock<'_> {
             && *problem == StockError::CostUnknown
         {
             // Nobody's approval makes it known.
-            return Err(Error::stock(&self.key, StockError::CostUnknown));
+            return Err(self.refused(StockError::CostUnknown));
         }
         request.cost.change = moved.as_ref().ok().map(|moved| moved.event.value_change);
         Ok((ask(request)?, moved))
+    }
+
+    fn refused(&self, problem: StockError) -> Error {
+        Error::stock(&self.key, Some(&self.product), self.site, problem)
     }
 
     fn request(&self, new: &NewStockAdjustment, unapproved: Unapproved) -> AdjustmentRequest {
@@ -491,7 +498,7 @@ impl AdjustedStock<'_> {
         let event = StockEventId::new(Uuid::new_v5(&adjustment.id().as_uuid(), b"applied"));
         let (next, events) = level
             .apply(adjustment.ledger_change(event), &terms)
-            .map_err(|problem| Error::stock(&self.key, problem))?;
+            .map_err(|problem| self.refused(problem))?;
         let mut serials = self.serials.clone();
         serials
             .moved(level.quantity(), &next, self.site.policy.serials)

@@ -37,6 +37,7 @@ impl StockTakes<'_> {
     ) -> Result<Page<StockTakeItemView>, Error> {
         let stamp = self.library.stamp(caller)?;
         self.visible(&stamp, id).await?;
+        filter.check()?;
         Ok(self
             .library
             .repository
@@ -57,6 +58,7 @@ impl StockTakes<'_> {
     ) -> Result<StockTakeTotals, Error> {
         let stamp = self.library.stamp(caller)?;
         self.visible(&stamp, id).await?;
+        filter.check()?;
         Ok(self
             .library
             .repository

@@ -15,6 +15,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Call, Once, Step};
+use super::error::dated;
 use super::{Caller, Edit, Error, Stocktake};
 
 /// How often a job is tried before it ends dead.
@@ -117,6 +118,7 @@ impl<'a> StockTakes<'a> {
         caller: &Caller,
         new: NewStockTakeList,
     ) -> Result<StockTake, Error> {
+        dated("due_at", new.due_at)?;
         let digest = Digest::of("create_stock_take_list")
             .field(new.site)
             .field(&new.name)
@@ -354,6 +356,9 @@ impl<'a> StockTakes<'a> {
         id: StockTakeId,
         amendment: StockTakeAmendment,
     ) -> Result<StockTake, Error> {
+        if let Edit::Set(due_at) = amendment.due_at {
+            dated("due_at", [due_at])?;
+        }
         let digest = Digest::of("amend_stock_take")
             .field(id)
             .field(format_args!("{amendment:?}"));

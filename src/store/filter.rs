@@ -13,6 +13,26 @@ use crate::domain::{
     StockTakeState, SupplierId, Timestamp,
 };
 
+/// The most ids that one condition of a filter takes.
+pub const MAX_FILTER_IDS: usize = 100;
+
+/// Why a filter is refused: a condition has more ids than [`MAX_FILTER_IDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at most {MAX_FILTER_IDS} ids")]
+pub struct TooManyIds {
+    /// Which condition, as the filter names it.
+    pub condition: &'static str,
+}
+
+/// Refuses more ids than a filter takes.
+fn few<T>(condition: &'static str, ids: &BTreeSet<T>) -> Result<(), TooManyIds> {
+    if ids.len() > MAX_FILTER_IDS {
+        Err(TooManyIds { condition })
+    } else {
+        Ok(())
+    }
+}
+
 /// What a list is narrowed by.
 pub trait Filter {
     /// Adds what it narrows by to a digest. A condition that is not set adds nothing, so that one which a
@@ -118,6 +138,17 @@ pub struct StockTakeItemFilter {
 }
 
 impl StockTakeItemFilter {
+    /// Whether it asks for no more than a store is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyIds`].
+    pub fn check(&self) -> Result<(), TooManyIds> {
+        few("brands", &self.brands)?;
+        few("categories", &self.categories)?;
+        few("suppliers", &self.suppliers)
+    }
+
     /// Whether it narrows by nothing but whether lines are counted.
     pub fn is_by_status_only(&self) -> bool {
         *self
@@ -436,6 +467,16 @@ pub struct InventoryOrderItemFilter {
 }
 
 impl InventoryOrderItemFilter {
+    /// Whether it asks for no more than a store is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyIds`].
+    pub fn check(&self) -> Result<(), TooManyIds> {
+        few("brands", &self.brands)?;
+        few("categories", &self.categories)
+    }
+
     /// Whether it lets a line through.
     pub fn matches(&self, item: &InventoryOrderItem) -> bool {
         let Self { brands, categories } = self;

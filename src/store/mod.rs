@@ -93,8 +93,8 @@ pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, Inv
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
 pub use filter::{
     ArticleFilter, Filter, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, LevelFilter, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter,
+    InventoryOrderItemFilter, LevelFilter, MAX_FILTER_IDS, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, TooManyIds,
 };
 pub use job::{
     EndedJobs, Job, JobAck, JobKind, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob,

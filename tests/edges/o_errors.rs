@@ -1,1 +1,207 @@
-//! Errors name the thing in the words of who reads them.
+//! Errors tell what is wrong in the words of who reads them: names instead of ids, and no more than one sentence.
+
+use stocktake::domain::{
+    AdjustmentType, CountError, DecimalError, KeyError, Label, Quantity, StockError, TextError,
+    Tracking,
+};
+use stocktake::service::{Caller, Error, Movement, NewMovement, NewStockAdjustment};
+use stocktake::store::{Cursor, PageRequest, StockAdjustmentFilter, StoreError, StoreErrorKind};
+use stocktake::testing::Shop;
+
+use super::shops::{manager, shop_on};
+use super::stores::{Kind, Stores};
+
+/// What every text of an error is: short, lower case, without a full stop, ids, SQL or the inside of a type.
+fn is_plain(error: &dyn std::error::Error) {
+    let text = error.to_string();
+    assert!(!text.is_empty() && text.lines().count() == 1, "{text:?}");
+    assert!(!text.ends_with('.'), "{text:?}");
+    for inside in ["Some(", "None", "{ ", "SELECT", "INSERT", "CREATE"] {
+        assert!(!text.contains(inside), "{text:?} has {inside:?}");
+    }
+    let is_id = |word: &str| uuid::Uuid::try_parse(word.trim_matches([':', ';', ','])).is_ok();
+    assert!(!text.split_whitespace().any(is_id), "{text:?} has an id");
+    let source = error.source();
+    if let Some(source) = source {
+        assert!(
+            !text.contains(&source.to_string()),
+            "{text:?} repeats its source"
+        );
+        is_plain(source);
+    }
+}
+
+async fn shops() -> Vec<(Kind, Stores, super::stores::Store, Shop)> {
+    let mut shops = Vec::new();
+    for kind in Kind::ALL {
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let shop = shop_on(&store);
+        shop.open().await.unwrap();
+        shops.push((*kind, stores, store, shop));
+    }
+    shops
+}
+
+#[tokio::test]
+async fn fault_o_sold_out_tells_article_place_batch_and_site() {
+    let stores = Stores::of(Kind::Memory);
+    let shop = shop_on(&stores.fresh().await);
+    shop.open().await.unwrap();
+    let key = shop
+        .key(0)
+        .at("A-01".parse().unwrap())
+        .in_batch("LOT-7".parse().unwrap());
+    let issue = NewMovement::from(Movement::Issue {
+        key: key.clone(),
+        quantity: 1.into(),
+    });
+    let arrival = NewMovement::from(Movement::Receipt {
+        key: key.clone(),
+        quantity: Quantity::ONE,
+        unit_cost: None,
+    });
+    let stock = shop.stocktake.stock();
+    let by = manager(&shop);
+    let movements = [arrival, issue.clone(), issue];
+    let refused = stock
+        .record(&by, shop.site.id, &movements)
+        .await
+        .unwrap_err();
+    let told = refused.to_string();
+    let expected = "SKU-0, stock place A-01, batch LOT-7 at High Street: ";
+    assert!(told.starts_with(expected), "{told}");
+    is_plain(&refused);
+    let new = NewStockAdjustment::of(
+        shop.key(1),
+        AdjustmentType::Damage,
+        "-41".parse().unwrap(),
+        "gone".parse().unwrap(),
+    );
+    let adjustments = shop.stocktake.stock_adjustments();
+    let refused = adjustments
+        .create(&by, shop.site.id, new)
+        .await
+        .unwrap_err();
+    let told = refused.to_string();
+    assert!(told.starts_with("SKU-1 at High Street: "), "{told}");
+    is_plain(&refused);
+}
+
+#[tokio::test]
+async fn fault_o_a_bad_cursor_is_a_mistake_of_the_client() {
+    for (kind, _stores, _store, shop) in shops().await {
+        let by = manager(&shop);
+        let filter = StockAdjustmentFilter::default();
+        let adjustments = shop.stocktake.stock_adjustments();
+        for text in [
+            "",
+            "nonsense",
+            "00000000000000000000000000000000.x",
+            "\u{feff}.",
+        ] {
+            let page = PageRequest::after(Cursor::from(text.to_owned()), 10);
+            let refused = adjustments.list(&by, shop.site.id, &filter, &page).await;
+            let error = refused.unwrap_err();
+            assert_eq!(error.code(), "invalid_cursor", "{kind:?} {text:?}");
+            assert_eq!(error.kind().status(), 422);
+            assert!(!error.is_retryable());
+            let told = "the request is not valid: cursor: not a cursor of this list";
+            assert_eq!(error.to_string(), told);
+        }
+    }
+}
+
+#[test]
+fn fault_o_a_text_is_refused_under_its_own_name() {
+    for (text, code) in [
+        (String::new(), "empty_text"),
+        ("x".repeat(256), "text_too_long"),
+        ("\u{7}".to_owned(), "control_character"),
+    ] {
+        let refused = Label::new(text).map_err(|error| Error::text("description", error));
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert!(error.to_string().contains("description: must"), "{error}");
+        is_plain(&error);
+    }
+}
+
+/// Every error that can be made without a store, and those of a store of every kind.
+#[tokio::test]
+async fn every_error_is_plain() {
+    let stores = Stores::of(Kind::Memory);
+    let mut shop = shop_on(&stores.fresh().await);
+    shop.products[2].tracking = Tracking::Batch;
+    shop.products[3].tracking = Tracking::Serial;
+    shop.open_empty().await.unwrap();
+    let by = manager(&shop);
+    let receipt = |number: usize, place: &str| -> NewMovement {
+        Movement::Receipt {
+            key: shop.key(number).at(place.parse().unwrap()),
+            quantity: Quantity::ONE,
+            unit_cost: None,
+        }
+        .into()
+    };
+    let stock = shop.stocktake.stock();
+    for number in [2, 3] {
+        let refused = stock
+            .record(&by, shop.site.id, &[receipt(number, "A-1")])
+            .await;
+        let error = refused.unwrap_err();
+        assert!(matches!(error, Error::Key { .. }), "{error:?}");
+        assert!(error.to_string().contains("stock place A-1"), "{error}");
+        is_plain(&error);
+    }
+    let kinds = [
+        StoreErrorKind::Unavailable,
+        StoreErrorKind::Busy,
+        StoreErrorKind::Corrupt,
+        StoreErrorKind::InvalidCursor,
+        StoreErrorKind::Misconfigured,
+    ];
+    for kind in kinds {
+        is_plain(&StoreError::new(kind, "commit"));
+        is_plain(&Error::from(StoreError::new(kind, "commit")));
+        is_plain(&Error::OutcomeUnknown(StoreError::new(kind, "commit")));
+    }
+    let errors = [
+        Error::Unauthenticated,
+        Error::NotFound { what: "stock take" },
+        Error::invalid("change", "zero_quantity", "the change must not be zero"),
+        Error::Count(CountError::OutOfRange),
+        Error::Expectation {
+            expected: Quantity::ONE,
+            actual: Quantity::ZERO,
+        },
+        Error::SelfApproval,
+        Error::Conflict,
+        Error::Taken { what: "article id" },
+        Error::KeyReused,
+        Error::TooLarge { limit: 1_000 },
+        Error::from(TextError::Empty),
+        Error::from(DecimalError::TooPrecise),
+        Error::Key {
+            key: Box::new(shop.key(0)),
+            problem: KeyError::NotStocked,
+        },
+        Error::SerialElsewhere {
+            key: Box::new(shop.key(0).with_serial("SN-1".parse().unwrap())),
+            at: Some(Box::new(shop.key(1).at("B-1".parse().unwrap()))),
+        },
+        Error::Stock {
+            key: Box::new(shop.key(0)),
+            name: "SKU-0 at High Street".into(),
+            problem: StockError::CostUnknown,
+        },
+    ];
+    for error in errors {
+        is_plain(&error);
+    }
+    let viewer = Caller::of(&shop.viewer);
+    let refused = stock
+        .record(&viewer, shop.site.id, &[receipt(0, "A-1")])
+        .await;
+    is_plain(&refused.unwrap_err());
+}

@@ -13,7 +13,9 @@ use stocktake::testing::shop;
 use tempfile::TempDir;
 
 fn nowhere() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap();
     let path = folder.path().join("stock.db");
     (folder, path)
 }
