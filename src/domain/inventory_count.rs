@@ -155,6 +155,8 @@ pub struct Completion {
     pub refused: Vec<RefusedCountItem>,
     /// How many lines can't be posted.
     pub refused_total: u64,
+    /// Whether it was given up: lines that it has not come to yet are not posted.
+    pub given_up: bool,
 }
 
 /// What a completion does.
@@ -176,6 +178,8 @@ pub struct CountRefusal {
     pub total: u64,
     /// The first of them.
     pub items: Vec<RefusedCountItem>,
+    /// Who gave the completion up, if it was not refused because of lines.
+    pub given_up_by: Option<UserSummary>,
 }
 
 /// A line that can't be posted.
@@ -528,6 +532,7 @@ impl InventoryCount {
                 tally: CountResult::default(),
                 refused: Vec::new(),
                 refused_total: 0,
+                given_up: false,
             }),
             refusal: None,
             ..next
@@ -562,6 +567,7 @@ impl InventoryCount {
                 at,
                 total: completion.refused_total,
                 items: completion.refused.clone(),
+                given_up_by: None,
             })
             .ok_or(TransitionError::Rule {
                 code: "run_has_begun",
@@ -570,6 +576,42 @@ impl InventoryCount {
         Ok(Self {
             completion: None,
             refusal: Some(refusal),
+            ..next
+        })
+    }
+
+    /// Gives up a completion that can't go on. One that has changed nothing yet: the count is in progress again. One that
+    /// has: it goes on under another job, and posts nothing more.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::State`] when none is under way.
+    pub fn give_up(&self, job: JobId, stamp: &Stamp) -> Result<Self, TransitionError> {
+        let next = self.take_step(Command::AbandonCompleting, stamp.at)?;
+        let completion = self.completion.clone().ok_or(TransitionError::Rule {
+            code: "nothing_under_way",
+            message: "no completion is under way",
+        })?;
+        let is_untouched = match completion.stage {
+            CompletionStage::Check => true,
+            CompletionStage::Apply => completion.done == 0 && completion.after.is_none(),
+        };
+        if !is_untouched {
+            let completion = Completion {
+                given_up: true,
+                job,
+                ..completion
+            };
+            return self.advance(completion, stamp.at);
+        }
+        Ok(Self {
+            completion: None,
+            refusal: Some(CountRefusal {
+                at: stamp.at,
+                total: completion.refused_total,
+                items: completion.refused,
+                given_up_by: Some(stamp.actor.user.clone()),
+            }),
             ..next
         })
     }

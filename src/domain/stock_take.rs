@@ -454,6 +454,50 @@ impl StockTake {
         })
     }
 
+    /// Gives up what is under way, because it can't go on. Lines that are being added: those that are there stay, and no more
+    /// come. A posting or a reopening that has changed nothing yet: it is as if it had not begun. One that has: it goes on
+    /// under another job, and leaves all that it has not come to as it is; a posting leaves such lines over, to be posted
+    /// or dismissed later, and a reopening lets them keep what they posted.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError::Rule`] `nothing_under_way`.
+    pub fn give_up(&self, job: JobId, stamp: &Stamp) -> Result<Self, TransitionError> {
+        let at = stamp.at;
+        let Some(run) = self.run.as_ref() else {
+            if self.population.is_none() {
+                return Err(TransitionError::Rule {
+                    code: "nothing_under_way",
+                    message: "nothing is under way",
+                });
+            }
+            return self.populate(None, self.last_line, at);
+        };
+        if !run.is_untouched() {
+            let run = Run {
+                given_up: true,
+                job,
+                ..run.clone()
+            };
+            return self.advance(run, at);
+        }
+        let command = match run.stage {
+            RunStage::ReverseCheck | RunStage::Reverse => Command::AbandonReopening,
+            RunStage::Check | RunStage::Apply | RunStage::LeftOver => Command::AbandonPosting,
+        };
+        Ok(Self {
+            run: None,
+            refusal: Some(Refusal {
+                job: run.job,
+                at,
+                total: run.refused_total,
+                lines: run.refused.clone(),
+                given_up_by: Some(stamp.actor.user.clone()),
+            }),
+            ..self.take_step(command, at)?
+        })
+    }
+
     /// What the check of a run found.
     fn refused(&self, stage: RunStage, at: Timestamp) -> Result<Refusal, TransitionError> {
         self.run
@@ -464,6 +508,7 @@ impl StockTake {
                 at,
                 total: run.refused_total,
                 lines: run.refused.clone(),
+                given_up_by: None,
             })
             .ok_or(TransitionError::Rule {
                 code: "run_has_begun",

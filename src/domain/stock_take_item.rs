@@ -223,6 +223,9 @@ pub enum LineProblem {
     /// The level or its value would leave its range.
     #[error("the level would leave its range")]
     OutOfRange,
+    /// The posting was given up before it came to this line.
+    #[error("the posting was given up before it came to this line")]
+    GivenUp,
 }
 
 impl LineProblem {
@@ -236,6 +239,7 @@ impl LineProblem {
             Self::SerialQuantity { .. } => "serial_conflict",
             Self::SerialElsewhere { .. } => "serial_elsewhere",
             Self::OutOfRange => "out_of_range",
+            Self::GivenUp => "given_up",
         }
     }
 }

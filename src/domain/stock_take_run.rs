@@ -61,6 +61,8 @@ pub struct Run {
     pub refused: Vec<RefusedLine>,
     /// How many lines can't be posted.
     pub refused_total: u64,
+    /// Whether it was given up: what it has not come to yet is left as it is.
+    pub given_up: bool,
 }
 
 /// What a run does.
@@ -122,6 +124,8 @@ pub struct Refusal {
     pub total: u64,
     /// The first of them.
     pub lines: Vec<RefusedLine>,
+    /// Who gave the posting up, if it was not refused because of lines.
+    pub given_up_by: Option<UserSummary>,
 }
 
 /// How many refused lines are told one by one.
@@ -139,6 +143,15 @@ pub struct RefusedLine {
 }
 
 impl Run {
+    /// Whether it has changed nothing but its own progress yet.
+    pub(super) const fn is_untouched(&self) -> bool {
+        match self.stage {
+            RunStage::Check | RunStage::ReverseCheck => true,
+            RunStage::Apply => self.done == 0 && self.after.is_none(),
+            RunStage::LeftOver | RunStage::Reverse => false,
+        }
+    }
+
     /// A run at its beginning.
     pub(super) fn begin(
         stage: RunStage,
@@ -159,6 +172,7 @@ impl Run {
             tally: PostingResult::default(),
             refused: Vec::new(),
             refused_total: 0,
+            given_up: false,
         }
     }
 }

@@ -87,11 +87,11 @@ pub enum Error {
     },
     /// Lines of a take can't be posted, or a posting can't be taken back. Nothing was. Mend or recount
     /// them, or post with `skip_unpostable`.
-    #[error("{} lines can't be posted", .0.total)]
+    #[error("{}", told_of(.0.total, .0.given_up_by.is_some()))]
     Refused(Box<Refusal>),
     /// Lines of an inventory count can't be posted; nothing was, and it is in progress again. Mend or recount them,
     /// or complete with `skip_unpostable`.
-    #[error("{} lines can't be posted", .0.total)]
+    #[error("{}", told_of(.0.total, .0.given_up_by.is_some()))]
     CountRefused(Box<CountRefusal>),
     /// Nobody approves their own adjustment, unless the site's policy says so. Ask another manager.
     #[error("nobody approves their own adjustment")]
@@ -134,6 +134,14 @@ pub enum Error {
     /// The store failed. Nothing was done; if [`is_retryable`](Error::is_retryable), ask again.
     #[error("the store failed")]
     Store(#[source] StoreError),
+}
+
+/// Why a posting was not made.
+fn told_of(lines: u64, given_up: bool) -> String {
+    if given_up {
+        return "it was given up; nothing was posted".to_owned();
+    }
+    format!("{lines} lines can't be posted")
 }
 
 /// What is wrong with one field.

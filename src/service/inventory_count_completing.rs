@@ -82,6 +82,60 @@ impl InventoryCounts<'_> {
             .map(|(job, _)| job)
     }
 
+    /// Gives up a completion that can't go on, because its job is dead or for any other reason. One that has posted nothing
+    /// yet: the count is in progress again, to be completed or cancelled. One that has: the lines that it has not come to
+    /// are not posted, each with the problem `given_up`, and the count is completed when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when none is under way; failures of the store.
+    pub async fn give_up(
+        &self,
+        caller: &Caller,
+        id: InventoryCountId,
+    ) -> Result<InventoryCountSummary, Error> {
+        let library = self.library;
+        let operation = "give_up_inventory_count";
+        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::RunCount)?;
+            if library.replay(&call).await?.is_some() {
+                break;
+            }
+            let next = read.value.give_up(job, &call.stamp)?;
+            let queued = next.completion().map(|_| NewJob {
+                id: job,
+                site: next.site(),
+                task: JobTask::CompleteInventoryCount { count: id },
+                requested_by: call.stamp.actor.clone(),
+                run_at: call.stamp.at.later_by(step_in_delay()),
+                max_attempts: JOB_ATTEMPTS,
+            });
+            let given_up = read.value.completion().map(|completion| completion.job);
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                if let Some(given_up) = given_up {
+                    changes.ack(JobAck::Refused(given_up));
+                }
+                if let Some(queued) = queued {
+                    changes.job(queued);
+                }
+            });
+            if let Step::Done(_) = step.await? {
+                break;
+            }
+        }
+        let mut pace = Pace::default();
+        while library
+            .step_inventory_count(&call.stamp, id, &mut pace)
+            .await?
+        {}
+        let count = self.visible(&call.stamp, id).await?.value;
+        self.summary_of(count).await
+    }
+
     async fn begin_completing(
         &self,
         caller: &Caller,
@@ -260,7 +314,11 @@ impl Stocktake {
                 // It was posted ahead of its turn.
                 continue;
             }
-            let posted = lines.decide(&line.value)?;
+            let posted = if next.given_up {
+                lines.given_up(&line.value)?
+            } else {
+                lines.decide(&line.value)?
+            };
             if ahead && !posted.takes_unit_away() {
                 continue;
             }

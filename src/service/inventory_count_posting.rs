@@ -64,6 +64,11 @@ impl Lines<'_> {
         }
     }
 
+    /// A line that a completion did not come to before it was given up.
+    pub(super) fn given_up(&self, item: &InventoryCountItem) -> Result<Decided, Error> {
+        self.unposted(item, LineProblem::GivenUp)
+    }
+
     fn level(&self, item: &InventoryCountItem) -> Option<&StockLevel> {
         let level = self.levels.get(&item.key);
         level.map(|level| &level.value)

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::store::{
     CommandId, DeletableKey, Guard, ImportChunk, ImportRow, JobAck, JobProgress, Outcome, Progress,
-    StoreError, StoreErrorKind, Versioned,
+    StoreError, StoreErrorKind, Version, Versioned,
 };
 
 use super::call::Step;
@@ -147,6 +147,10 @@ impl Stocktake {
             done: next.done(),
             total: next.values(),
         };
+        let refused = match next.state() {
+            StockImportState::Rejected => self.chunks_left(import).await?,
+            StockImportState::Pending | StockImportState::Applied => Vec::new(),
+        };
         let command = CommandId::new("import", format_args!("{id}/{}", read.version));
         let mut call = Self::begin_derived(stamp.clone(), command);
         let step = self.commit(&mut call, Outcome::Done, |changes| {
@@ -157,6 +161,9 @@ impl Stocktake {
             });
             if let Some(ack) = ack {
                 changes.ack(ack);
+            }
+            for (number, version) in refused {
+                changes.delete(version, DeletableKey::ImportChunk(id, number));
             }
             if import.is_checking() {
                 return;
@@ -212,6 +219,23 @@ impl Stocktake {
             part,
             around,
         })
+    }
+
+    /// The chunks of an import that are still kept: nobody needs them once it is refused.
+    pub(super) async fn chunks_left(
+        &self,
+        import: &StockImport,
+    ) -> Result<Vec<(u32, Version)>, Error> {
+        let mut left = Vec::new();
+        let chunks = import.values().div_ceil(u64::from(CHUNK));
+        for number in 0..u32::try_from(chunks).unwrap_or(u32::MAX) {
+            let chunk = self
+                .repository
+                .import_chunk(import.organisation(), import.id(), number)
+                .await?;
+            left.extend(chunk.map(|chunk| (number, chunk.version)));
+        }
+        Ok(left)
     }
 
     /// Products for articles that nobody has. The id of one follows from its article, so that whoever makes it makes the

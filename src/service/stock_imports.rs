@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
 use crate::domain::{
-    Code, ImportMode, JobId, SiteAccess, SiteId, Stamp, StockImport, StockImportId,
+    Code, ImportMode, JobId, Note, SiteAccess, SiteId, Stamp, StockImport, StockImportId,
 };
-use crate::store::{Digest, ImportChunk, ImportRow, JobTask, NewJob, Outcome, Versioned};
+use crate::store::{
+    DeletableKey, Digest, ImportChunk, ImportRow, JobAck, JobTask, NewJob, Outcome, Versioned,
+};
 
 use super::access::Operation;
 use super::call::{Call, Step};
@@ -195,6 +197,48 @@ impl<'a> StockImports<'a> {
     pub async fn get(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
         let stamp = self.library.stamp(caller)?;
         self.visible(&stamp, id).await.map(|read| read.value)
+    }
+
+    /// Ends an import that is not to go on, or can't. As long as nothing has been applied, nothing is; otherwise the values
+    /// that it has not come to are left out, and its report says how many were applied.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when it is over; failures of the store.
+    pub async fn cancel(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
+        let library = self.library;
+        let operation = "cancel_stock_import";
+        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::ImportStock)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                let import = outcome.stock_import().ok_or(Error::KeyReused)?;
+                return Ok(std::sync::Arc::unwrap_or_clone(import));
+            }
+            let (import, user) = (&read.value, &call.stamp.actor.user);
+            let who = format!("{} {}", user.first_name, user.last_name);
+            let (applied, values) = (import.report().applied, import.values());
+            let message = if applied == 0 {
+                format!("cancelled by {who}; nothing was applied")
+            } else {
+                format!("stopped by {who}; {applied} of {values} values were applied")
+            };
+            let next = import.reject(Note::new(message)?, call.stamp.at)?;
+            let left = library.chunks_left(import).await?;
+            let outcome = Outcome::StockImport(next.clone().into());
+            let step = library.commit(&mut call, outcome, |changes| {
+                changes.update(read.version, next);
+                changes.ack(JobAck::Refused(job_id(id)));
+                for (number, version) in left {
+                    changes.delete(version, DeletableKey::ImportChunk(id, number));
+                }
+            });
+            if let Step::Done(outcome) = step.await? {
+                let import = outcome.stock_import().ok_or(Error::KeyReused)?;
+                return Ok(std::sync::Arc::unwrap_or_clone(import));
+            }
+        }
     }
 
     /// An import that the actor can see.

@@ -50,6 +50,17 @@ pub(super) fn decide(
         cause,
         serials,
     };
+    if run.given_up && (item.count.is_some() || run.options.zero_uncounted) {
+        let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+        let expected = item.count.as_ref().map_or(book, |count| count.moment.book);
+        // One that was left over before keeps its own reason.
+        let before = item.posting.as_ref().map(|posting| &posting.outcome);
+        let problem = match before {
+            Some(LineOutcome::Unposted { problem }) => problem.clone(),
+            Some(_) | None => LineProblem::GivenUp,
+        };
+        return line.unposted(problem, expected);
+    }
     match (&item.count, run.options.zero_uncounted) {
         (Some(count), _) => match settle(
             count.quantity,

@@ -152,6 +152,61 @@ impl StockTakes<'_> {
         library.run_stock_take(&call.stamp, id).await
     }
 
+    /// Gives up what is under way on a take and can't go on, because its job is dead or for any other reason: lines that are
+    /// being added (no more come), a posting or a reopening that has changed nothing yet (it has not begun), or one that has
+    /// (it is done when this returns: a posting leaves the lines that it has not come to over, each with the problem
+    /// `given_up`, and a reopening lets them keep what they posted). A posting goes before lines that are being added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when nothing is under way; failures of the
+    /// store.
+    pub async fn give_up(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
+        let library = self.library;
+        let operation = "give_up_stock_take";
+        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+        let job = JobId::new(library.ids.next());
+        loop {
+            let read = self.visible(&call.stamp, id).await?;
+            call.require(Operation::PostStockTake)?;
+            if library.replay(&call).await?.is_some() {
+                break;
+            }
+            let next = read.value.give_up(job, &call.stamp)?;
+            let task = match next.run().map(|run| run.stage) {
+                Some(RunStage::ReverseCheck | RunStage::Reverse) => {
+                    Some(JobTask::ReopenStockTake { take: id })
+                }
+                Some(RunStage::Check | RunStage::Apply | RunStage::LeftOver) => {
+                    Some(JobTask::PostStockTake { take: id })
+                }
+                None => None,
+            };
+            let queued = task.map(|task| job_of(&next, job, task, &call.stamp, step_in_delay()));
+            let given_up = match (read.value.run(), read.value.population()) {
+                (Some(run), _) => Some(run.job),
+                (None, population) => population.map(|population| population.job),
+            };
+            let step = library.commit(&mut call, Outcome::Done, |changes| {
+                changes.update(read.version, next);
+                if let Some(given_up) = given_up {
+                    changes.ack(JobAck::Refused(given_up));
+                }
+                if let Some(queued) = queued {
+                    changes.job(queued);
+                }
+            });
+            if let Step::Done(_) = step.await? {
+                break;
+            }
+        }
+        let take = self.visible(&call.stamp, id).await?.value;
+        if take.run().is_some() {
+            return library.run_stock_take(&call.stamp, id).await;
+        }
+        Ok(take)
+    }
+
     /// Gives up a line that could not be posted: it adjusts nothing.
     ///
     /// # Errors

@@ -92,6 +92,10 @@ impl Stocktake {
         };
         let brings = |line: &Line| alone(line).is_ok_and(|line| line.brings_unit());
         for (line, ahead) in chunk.in_order(brings) {
+            if run.given_up {
+                // It keeps what it posted.
+                continue;
+            }
             match take_back(take, run, site, stamp, line, chunk, &mut serials) {
                 Ok(line) if ahead && !line.takes_unit_away() => {}
                 Ok(line) => lines.push(line),

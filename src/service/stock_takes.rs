@@ -21,7 +21,7 @@ use super::{Caller, Edit, Error, Stocktake};
 /// How often a job is tried before it ends dead.
 pub(super) const JOB_ATTEMPTS: u32 = 10;
 /// A job that only steps in when the call that does the work dies: it waits so long.
-const STEP_IN_AFTER_MICROS: i64 = 60 * 1_000_000;
+const STEP_IN_AFTER_MICROS: i64 = 5 * 1_000_000;
 
 /// Stock takes (S1) and stocktake lists (S4). One thing: a take of S1 is counted from the moment it is
 /// created while a job adds the site's stocked items; a list of S4 is put together first, then started.

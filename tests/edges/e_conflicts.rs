@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use stocktake::domain::{
-    Code, CompletionOptions, CountType, ImportMode, InventoryCountDetails, InventoryCountId, JobId,
-    MovementPolicy, PostingOptions, Product, Quantity, StockImportState, StockKey, StockTakeId,
-    StockTakeItemId,
+    Code, CompletionOptions, CountType, ImportMode, InventoryCountDetails, InventoryCountId,
+    InventoryCountState, JobId, MovementPolicy, PostingOptions, Product, Quantity,
+    StockImportState, StockKey, StockTakeId, StockTakeItemId, StockTakeState,
 };
 use stocktake::jobs::{Ran, Worker};
 use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, CountRequest, NewCountItem, NewStockTake};
-use stocktake::store::{JobState, StockTakeItemFilter};
+use stocktake::store::{JobQueue, JobState, Repository, StockTakeItemFilter};
 use stocktake::testing::{Fault, FaultStore, Shop};
 
+#[cfg(feature = "sqlite")]
+use super::stores::Fresh;
 use super::stores::{Kind, Store, Stores};
 
 fn manager(shop: &Shop) -> Caller {
@@ -324,5 +326,292 @@ async fn fault_e1_a_step_that_conflicts_for_ever_ends() {
                 }
             }
         }
+    }
+}
+
+/// Ten lines are gone over, and after seven of them every commit is in vain: the job dies in the middle.
+fn dies_after_seven_lines<S>(store: &FaultStore<S>, first: u64) {
+    store.heal();
+    // What is decided in vain is made smaller each time, down to seven lines.
+    store.fail_commits_from(first, Fault::Conflict);
+    store.fail_commits_from(first + 10, Fault::Yield);
+    store.fail_commits_from(first + 11, Fault::Conflict);
+}
+
+async fn on_hand(shop: &Shop) -> Vec<Quantity> {
+    let mut all = Vec::new();
+    for number in 0..10 {
+        all.push(shop.on_hand(&shop.key(number)).await.unwrap());
+    }
+    all
+}
+
+fn q(units: u32) -> Quantity {
+    Quantity::from(units)
+}
+
+async fn is_sound(shop: &Shop) {
+    let stock = shop.stocktake.stock();
+    let verified = stock.verify(&manager(shop), shop.site.id).await;
+    assert!(verified.unwrap().is_sound());
+}
+
+/// A take whose ten lines are all off.
+async fn take_of_ten(shop: &Shop) -> StockTakeId {
+    let take = new_take(shop).await;
+    shop.run_jobs().await.unwrap();
+    for number in 0..10 {
+        let line = StockTakeItemId::for_key(take, &shop.key(number));
+        let request = CountRequest::set(q(38));
+        let takes = shop.stocktake.stock_takes();
+        takes
+            .count(&manager(shop), take, line, request)
+            .await
+            .unwrap();
+    }
+    take
+}
+
+async fn count_of_ten(shop: &Shop) -> InventoryCountId {
+    let counts = shop.stocktake.inventory_counts();
+    let details = InventoryCountDetails {
+        name: "January".parse().unwrap(),
+        kind: CountType::Full,
+        notes: None,
+        movement_policy: MovementPolicy::default(),
+    };
+    let count = counts.start(&manager(shop), shop.site.id, details).await;
+    let count = count.unwrap().id();
+    for product in &shop.products {
+        let line = NewCountItem::of(product.id, q(38));
+        counts.count(&manager(shop), count, line).await.unwrap();
+    }
+    count
+}
+
+/// What a posting, a reopening, a completion and an import leave behind whose job died in the middle: each is given up, what
+/// was done stays done once, and the document goes on.
+async fn what_died_in_the_middle_is_got_out_of<S: Repository + JobQueue>(store: S) {
+    let store = FaultStore::new(store);
+    let shop = Shop::on(Arc::new(store.clone()));
+    shop.open().await.unwrap();
+    let (takes, host) = (shop.stocktake.stock_takes(), manager(&shop));
+    let died = async |job: JobId| {
+        assert_eq!(worked_off(&shop, job).await, JobState::Dead);
+        store.heal();
+    };
+
+    // Posting: the lines that it did not come to are left over, and can be posted or dismissed.
+    let take = take_of_ten(&shop).await;
+    let job = takes
+        .post(&host, take, PostingOptions::default())
+        .await
+        .unwrap();
+    dies_after_seven_lines(&store, 2);
+    died(job).await;
+    let stuck = takes.get(&host, take).await.unwrap().take;
+    assert_eq!(stuck.state(), StockTakeState::Posting);
+    let counter = Caller::of(&shop.counter);
+    let refused = takes.give_up(&counter, take).await.unwrap_err();
+    assert_eq!(refused.code(), "forbidden");
+    let finished = takes.give_up(&host, take).await.unwrap();
+    assert_eq!(finished.state(), StockTakeState::Finished);
+    let result = finished.result().unwrap();
+    assert_eq!((result.adjusted, result.unposted), (7, 3));
+    let expected: Vec<Quantity> = (0..10).map(|n| q(if n < 7 { 38 } else { 40 })).collect();
+    assert_eq!(on_hand(&shop).await, expected);
+    // The dead job has nothing left to do.
+    assert!(shop.stocktake.requeue_job(&host, job).await.unwrap());
+    assert_eq!(worked_off(&shop, job).await, JobState::Succeeded);
+    assert_eq!(on_hand(&shop).await, expected);
+    let posted = takes.post_left_over(&host, take).await.unwrap();
+    assert_eq!(posted.result().unwrap().unposted, 0);
+    assert_eq!(on_hand(&shop).await, [q(38); 10]);
+    is_sound(&shop).await;
+
+    // Reopening: lines that it did not come to keep what they posted, and post nothing more.
+    store.heal();
+    store.fail_commits_from(2, Fault::Before);
+    takes.reopen(&host, take, None).await.unwrap_err();
+    store.heal();
+    let stuck = takes.get(&host, take).await.unwrap().take;
+    dies_after_seven_lines(&store, 2);
+    died(stuck.run().unwrap().job).await;
+    let ongoing = takes.give_up(&host, take).await.unwrap();
+    assert_eq!(ongoing.state(), StockTakeState::Ongoing);
+    let expected: Vec<Quantity> = (0..10).map(|n| q(if n < 7 { 40 } else { 38 })).collect();
+    assert_eq!(on_hand(&shop).await, expected);
+    let again = takes
+        .submit(&host, take, PostingOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(again.state(), StockTakeState::Finished);
+    assert_eq!(on_hand(&shop).await, [q(38); 10]);
+    is_sound(&shop).await;
+
+    // Completing: lines that it did not come to are not posted, and the site may start another count.
+    for number in 0..10 {
+        let more = [shop.receipt(number, q(2))];
+        let stock = shop.stocktake.stock();
+        stock.record(&host, shop.site.id, &more).await.unwrap();
+    }
+    let counts = shop.stocktake.inventory_counts();
+    let count = count_of_ten(&shop).await;
+    let options = CompletionOptions {
+        apply_adjustments: true,
+        skip_unpostable: false,
+    };
+    let job = counts
+        .queue_completion(&host, count, options, None)
+        .await
+        .unwrap();
+    dies_after_seven_lines(&store, 2);
+    died(job).await;
+    let cancelled = counts.cancel(&host, count).await.unwrap_err();
+    assert_eq!(cancelled.code(), "invalid_state", "something was posted");
+    let given_up = counts.give_up(&host, count).await.unwrap();
+    assert_eq!(given_up.count.state(), InventoryCountState::Completed);
+    let result = given_up.count.result().unwrap();
+    assert_eq!((result.adjusted, result.unposted), (7, 3));
+    count_of_ten(&shop).await;
+    is_sound(&shop).await;
+
+    // Importing: what was applied is told, and nobody goes on with it.
+    let values: Vec<String> = (0..10).map(|n| format!("\"SKU-{n}\": 5")).collect();
+    let (id, job) = import(&shop, &format!("{{\"store-1\": {{{}}}}}", values.join(","))).await;
+    dies_after_seven_lines(&store, 2);
+    died(job).await;
+    let imports = shop.stocktake.stock_imports();
+    let cancelled = imports.cancel(&host, id).await.unwrap();
+    assert_eq!(cancelled.state(), StockImportState::Rejected);
+    assert_eq!(
+        (cancelled.report().applied, cancelled.report().failed),
+        (7, 3)
+    );
+    let told = cancelled.report().message.as_ref().unwrap();
+    assert_eq!(
+        told.as_str(),
+        "stopped by Dan Johnson; 7 of 10 values were applied"
+    );
+    let five = on_hand(&shop)
+        .await
+        .iter()
+        .filter(|it| **it == q(5))
+        .count();
+    assert_eq!(five, 7);
+    let over = imports.cancel(&host, id).await.unwrap_err();
+    assert_eq!(over.code(), "invalid_state");
+    is_sound(&shop).await;
+}
+
+#[tokio::test]
+async fn fault_e2_what_died_in_the_middle_is_got_out_of_in_memory() {
+    what_died_in_the_middle_is_got_out_of(MemoryStore::new()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn fault_e2_what_died_in_the_middle_is_got_out_of_in_a_file() {
+    let (store, _folder) = <stocktake::sqlite::SqliteStore as Fresh>::fresh();
+    what_died_in_the_middle_is_got_out_of(store).await;
+}
+
+/// What has not changed anything yet is as if it had not begun: each phase, on every store.
+#[tokio::test]
+async fn fault_e2_every_phase_that_changed_nothing_has_a_way_out() {
+    for kind in Kind::ALL {
+        let told = kind.name();
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let shop = opened(&store).await;
+        let (takes, host) = (shop.stocktake.stock_takes(), manager(&shop));
+        let before = on_hand(&shop).await;
+
+        // Lines that are being added: those that are there stay, and no more come.
+        let take = new_take(&shop).await;
+        let stopped = takes.give_up(&host, take).await.unwrap();
+        assert_eq!(
+            (stopped.state(), stopped.items_added()),
+            (StockTakeState::Ongoing, true)
+        );
+        shop.run_jobs().await.unwrap();
+        assert_eq!(
+            takes.get(&host, take).await.unwrap().totals.items,
+            0,
+            "{told}"
+        );
+        let nothing = takes.give_up(&host, take).await.unwrap_err();
+        assert_eq!(nothing.code(), "nothing_under_way", "{told}");
+
+        // A posting that waits for its lines, then the lines.
+        let take = new_take(&shop).await;
+        takes
+            .post(&host, take, PostingOptions::default())
+            .await
+            .unwrap();
+        let back = takes.give_up(&host, take).await.unwrap();
+        assert_eq!(
+            (back.state(), back.items_added()),
+            (StockTakeState::Ongoing, false)
+        );
+        assert!(
+            takes.give_up(&host, take).await.unwrap().items_added(),
+            "{told}"
+        );
+
+        // A posting, whether or not lines may be left behind; it can be posted again, once.
+        let take = take_of_ten(&shop).await;
+        for skip_unpostable in [false, true] {
+            let options = PostingOptions {
+                skip_unpostable,
+                ..PostingOptions::default()
+            };
+            let job = takes.post(&host, take, options).await.unwrap();
+            let back = takes.give_up(&host, take).await.unwrap();
+            assert_eq!(back.state(), StockTakeState::Ongoing, "{told}");
+            assert_eq!(back.refusal().unwrap().job, job);
+            assert!(back.refusal().unwrap().given_up_by.is_some());
+            assert_eq!(state(&shop, job).await, JobState::Refused, "{told}");
+        }
+        shop.run_jobs().await.unwrap();
+        assert_eq!(on_hand(&shop).await, before, "{told}");
+        takes
+            .submit(&host, take, PostingOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(on_hand(&shop).await, [q(38); 10], "{told}");
+
+        // A completion, whatever it does; then the count can be cancelled.
+        let counts = shop.stocktake.inventory_counts();
+        let count = count_of_ten(&shop).await;
+        for (apply_adjustments, skip_unpostable) in [(true, false), (true, true), (false, false)] {
+            let options = CompletionOptions {
+                apply_adjustments,
+                skip_unpostable,
+            };
+            let queued = counts.queue_completion(&host, count, options, None).await;
+            let job = queued.unwrap();
+            let back = counts.give_up(&host, count).await.unwrap();
+            assert_eq!(
+                back.count.state(),
+                InventoryCountState::InProgress,
+                "{told}"
+            );
+            assert_eq!(state(&shop, job).await, JobState::Refused, "{told}");
+        }
+        counts.cancel(&host, count).await.unwrap();
+
+        // An import.
+        let (id, job) = import(&shop, r#"{"store-1": {"SKU-0": 3}}"#).await;
+        let imports = shop.stocktake.stock_imports();
+        let cancelled = imports.cancel(&host, id).await.unwrap();
+        assert_eq!(
+            (cancelled.report().applied, cancelled.report().failed),
+            (0, 1)
+        );
+        assert_eq!(state(&shop, job).await, JobState::Refused, "{told}");
+        shop.run_jobs().await.unwrap();
+        assert_eq!(on_hand(&shop).await, [q(38); 10], "{told}");
+        is_sound(&shop).await;
     }
 }
