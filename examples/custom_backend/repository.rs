@@ -21,7 +21,8 @@ use stocktake::store::{
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
     LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Purge, Ranked,
     Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Versioned,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Unlike,
+    Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -261,6 +262,11 @@ impl Repository for CustomStore {
         let limit = usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1);
         let events = events.take(limit);
         Ok(events.map(|(_, entry)| entry.event.clone()).collect())
+    }
+
+    /// Every list and every total is made of the records when it is asked for: nothing is kept beside them.
+    async fn unlike(&self, _: OrganisationId, _: &[RecordKey]) -> Result<Vec<Unlike>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn stock_take(

@@ -14,8 +14,8 @@ use crate::domain::{
 };
 use crate::store::{
     ArticleFilter, ArticleSort, InventoryCountFilter, InventoryCountItemFilter,
-    InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter, MAX_PAGE, StockAdjustmentFilter,
-    StockTakeFilter, StockTakeItemFilter, StockTakeTotals,
+    InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter, MAX_PAGE, RecordKey,
+    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeTotals,
 };
 
 /// A filter with something set.
@@ -368,6 +368,32 @@ pub(super) async fn totals_are_those_of_the_list(
         }
         _ => Ok(()),
     }
+}
+
+/// That nothing which the store keeps beside the rows of a list is told to be unlike them (R21).
+pub(super) async fn nothing_is_unlike(store: &dyn Store, question: &Question) -> Verdict {
+    let mut keys = Vec::new();
+    for row in question.walk(store, ORGANISATION, MAX_PAGE).await? {
+        match (&row, question) {
+            (Row::StockTakeItem(row), Question::StockTakeItems(take, ..)) => {
+                keys.push(RecordKey::StockTakeItem(*take, row.item.id));
+                keys.push(RecordKey::StockTake(*take));
+            }
+            (Row::InventoryCountItem(row), Question::InventoryCountItems(count, _)) => {
+                keys.push(RecordKey::InventoryCountItem(*count, row.value.id));
+                keys.push(RecordKey::InventoryCount(*count));
+            }
+            (Row::Level(row), _) => keys.push(RecordKey::StockLevel(row.key().clone())),
+            (_, _) => {}
+        }
+    }
+    keys.push(RecordKey::Site(SITE));
+    let found = store.unlike(ORGANISATION, &keys).await?;
+    same(
+        found,
+        [],
+        &format!("what is unlike the rows of {question:?}"),
+    )
 }
 
 fn count_totals(rows: &[Row]) -> Result<CountTotals, Wrong> {

@@ -319,6 +319,7 @@ pub(super) async fn c36_totals_match_filtered_items(stage: &Stage<'_>) -> Verdic
     let store = shelves(stage, 36).await?;
     for question in super::filters::every_filter() {
         super::filters::totals_are_those_of_the_list(&*store, &question).await?;
+        super::filters::nothing_is_unlike(&*store, &question).await?;
     }
     totals_are_wide(stage).await
 }

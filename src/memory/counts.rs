@@ -47,7 +47,7 @@ fn place(item: &InventoryCountItem) -> Place {
 }
 
 /// Running totals of lines, wide enough for the sum of 2^64 of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct CountSums {
     items: u64,
     discrepancies: u64,
@@ -143,6 +143,17 @@ impl Counts {
             .filter_map(|place| lines.rows.get(place.1).map(|row| (place, row.clone())));
         let total = request.with_total.then(|| lines.count(filter));
         Ok(list.page(request, rows, total))
+    }
+
+    /// Whether the totals that are kept of a count's lines are theirs.
+    pub(super) fn is_summed_up(&self, id: InventoryCountId) -> bool {
+        self.lines.get(&id).is_none_or(|lines| {
+            let mut sums = CountSums::default();
+            for row in lines.all.iter().filter_map(|place| lines.rows.get(place.1)) {
+                sums.add(&row.value);
+            }
+            sums == lines.sums
+        })
     }
 
     /// The totals of a count's lines (R11).

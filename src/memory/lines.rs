@@ -192,6 +192,15 @@ impl Lines {
         }
     }
 
+    /// Whether the totals that are kept are those of the lines.
+    pub(super) fn is_summed_up(&self) -> bool {
+        let mut sums = TakeSums::default();
+        for line in self.rows.values() {
+            sums.add(line.version, &line.value);
+        }
+        sums == self.sums
+    }
+
     fn take_out(&mut self, id: StockTakeItemId) -> Option<Line> {
         let number = self.numbers.remove(&id)?;
         let place = Place { line: number, id };

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::commands::Known;
 use super::commit::commit;
+use super::lines::Lines;
 use super::purging::at_most;
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
@@ -22,9 +23,9 @@ use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
-    OpenCount, Outcome, Page, PageRequest, Purge, Repository, SerialMark, StockAdjustmentFilter,
-    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
-    Versioned,
+    OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
+    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
+    StockTakeTotals, StoreError, Unlike, Versioned,
 };
 
 #[async_trait]
@@ -174,6 +175,40 @@ impl Repository for MemoryStore {
             it.stock.ledger_by_key(site, after.as_ref(), limit)
         });
         Ok(events.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    async fn unlike(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError> {
+        Ok(self.read_of(organisation, |it| {
+            let is_right = |key: &RecordKey| match key {
+                RecordKey::StockTake(take) => it.takes.lines(*take).is_none_or(Lines::is_summed_up),
+                RecordKey::InventoryCount(count) => it.counts.is_summed_up(*count),
+                RecordKey::Site(_)
+                | RecordKey::Product(_)
+                | RecordKey::Supplier(_)
+                | RecordKey::StockTakeItem(..)
+                | RecordKey::OpenCount(_)
+                | RecordKey::InventoryCountItem(..)
+                | RecordKey::StockAdjustment(_)
+                | RecordKey::InventoryOrder(_)
+                | RecordKey::InventoryOrderItem(..)
+                | RecordKey::StockImport(_)
+                | RecordKey::ImportChunk(..)
+                | RecordKey::Export(_)
+                | RecordKey::ExportChunk(..)
+                | RecordKey::StockLevel(_)
+                | RecordKey::SerialMark(..) => true,
+            };
+            let wrong = keys.iter().filter(|key| !is_right(key));
+            let unlike = |key: &RecordKey| Unlike {
+                record: key.clone(),
+                what: "totals",
+            };
+            wrong.map(unlike).collect()
+        }))
     }
 
     async fn stock_take(

@@ -47,6 +47,7 @@ mod stock_take_posting;
 mod stock_take_reopening;
 mod stock_takes;
 mod verification;
+mod verification_documents;
 
 use std::sync::Arc;
 

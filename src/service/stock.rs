@@ -238,8 +238,8 @@ impl<'a> Stock<'a> {
             .await?)
     }
 
-    /// Recomputes every level of a site, its value and its cost layers, from the ledger, and names every
-    /// difference (S6.10). It can be asked while stock moves:
+    /// Recomputes every level of a site, its value and its cost layers, from the ledger, looks at what the store keeps
+    /// beside its records (columns, totals of documents, the end of the ledger), and names every difference (S6.10). It can be asked while stock moves:
     /// what is recorded meanwhile is told from what is wrong. In memory it holds one page of levels and one of events, whatever
     /// the size of the ledger, and the first [`DIFFERENCES_TOLD`](super::DIFFERENCES_TOLD) differences.
     ///

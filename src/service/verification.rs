@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel, Value,
+    InventoryOrderId, Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel,
+    Value,
 };
-use crate::store::{LevelFilter, PageRequest, Versioned};
+use crate::store::{LevelFilter, PageRequest, RecordKey, Versioned};
 
 use super::replay::Replay;
 use super::serial_marks::SerialMarks;
@@ -15,7 +16,7 @@ use super::{CHUNK, Error, Stocktake};
 pub const DIFFERENCES_TOLD: usize = 1_000;
 
 /// How often a key that is moved while it is looked at is looked at again.
-const LOOKS: u32 = 50;
+pub(super) const LOOKS: u32 = 50;
 
 /// What [`Stock::verify`](super::Stock::verify) found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,6 +115,18 @@ pub enum Difference {
         /// The key.
         key: StockKey,
     },
+    /// The subtotal or the number of lines of an order is not that of its lines.
+    Subtotal {
+        /// The order.
+        order: InventoryOrderId,
+    },
+    /// What the store keeps beside a record, for lists, totals and positions, does not follow from it.
+    Beside {
+        /// The record. A site stands for the end of its ledger.
+        record: RecordKey,
+        /// What, as the store calls it: a column, `totals`, `ledger`.
+        what: &'static str,
+    },
     /// The positions of the site's ledger are not 1, 2, 3 ...
     Positions {
         /// The position that should be there, and is not.
@@ -168,6 +181,9 @@ impl Stocktake {
                 .await?;
             self.verify_serials(site, &levels.items, &mut result)
                 .await?;
+            let keys = levels.items.iter().map(|level| level.value.key().clone());
+            let keys: Vec<RecordKey> = keys.map(RecordKey::StockLevel).collect();
+            self.verify_beside(site, &keys, &mut result).await?;
             begin = end.map(|key| (key, u64::MAX));
             match levels.next {
                 Some(next) => page = PageRequest::after(next, CHUNK),
@@ -175,6 +191,7 @@ impl Stocktake {
             }
         }
         self.verify_positions(site, &mut result).await?;
+        self.verify_documents(site, &mut result).await?;
         Ok(result)
     }
 

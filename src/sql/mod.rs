@@ -24,6 +24,7 @@ mod repository;
 mod table;
 mod take_lines;
 mod totals;
+mod unlike;
 
 #[cfg(feature = "postgres")]
 pub(crate) use cell::Kind;

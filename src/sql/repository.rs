@@ -12,7 +12,7 @@ use super::commit::settle;
 use super::purging::purge;
 use super::query::{Snapshot, Transaction};
 use super::table::tables;
-use super::{documents, jobs, reads, take_lines, totals};
+use super::{documents, jobs, reads, take_lines, totals, unlike};
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
     InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
@@ -26,7 +26,7 @@ use crate::store::{
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, Job, JobKind,
     JobQueue, Lease, LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome, Page,
     PageRequest, Purge, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Versioned,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Unlike, Versioned,
 };
 
 /// A future of an engine's.
@@ -228,6 +228,18 @@ impl<E: Engine> Repository for E {
         self.read("ledger_by_key", move |s| {
             let page = (after, limit);
             Box::pin(async move { reads::ledger_by_key(s, organisation, site, page).await })
+        })
+        .await
+    }
+
+    async fn unlike(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError> {
+        let keys = keys.to_owned();
+        self.read("unlike", move |s| {
+            Box::pin(async move { unlike::unlike(s, organisation, &keys).await })
         })
         .await
     }

@@ -126,7 +126,7 @@ fn halves(sum: i128) -> [Cell; 2] {
     [narrow(sum.div_euclid(HALF)), narrow(sum.rem_euclid(HALF))]
 }
 
-fn whole(high: i64, low: i64) -> i128 {
+pub(super) fn whole(high: i64, low: i64) -> i128 {
     i128::from(high)
         .saturating_mul(HALF)
         .saturating_add(i128::from(low))

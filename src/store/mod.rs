@@ -28,6 +28,7 @@
 //! | R17 | **Unique names.** Within an organisation a site's external id and a product's article id are unique ([`Conflict::Taken`]), as they are after the commit: two products may swap theirs, and one that is given up is free |
 //! | R18 | **Durability.** What a durable store acknowledged survives the death of the process |
 //! | R20 | **Purging.** A purge forgets at most as many rows as it may, none whose time has not come, and none of another organisation; asked again and again it forgets all of them. Nothing else is ever forgotten |
+//! | R21 | **What is kept beside.** What a store keeps beside records and events, for lists, totals and positions, follows from them in every committed state. [`Repository::unlike`] tells what does not, because somebody else changed it, and never what does. A store that keeps nothing of the kind has nothing to tell |
 //!
 //! # Clauses of the queue
 //!
@@ -110,7 +111,7 @@ pub use record::{
 };
 pub use repository::{
     ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,
-    StockTakeTotals,
+    StockTakeTotals, Unlike,
 };
 pub use sums::TakeSums;
 pub use version::{Version, Versioned};

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use super::{
     ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, Export, ExportChunk,
     ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest, SerialMark,
-    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
+    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest, RecordKey,
+    SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
@@ -141,6 +141,19 @@ pub trait Repository: Debug + Send + Sync + 'static {
         after: Option<(StockKey, u64)>,
         limit: u32,
     ) -> Result<Vec<StockEvent>, StoreError>;
+
+    /// What the store keeps beside some records, for lists, totals and positions, and that does not follow from them:
+    /// what of these records is unlike what is kept of it. A site stands for the end of its ledger, a take or a count
+    /// also for the totals of its lines; a record that is not there is like itself.
+    ///
+    /// # Contract
+    ///
+    /// R21.
+    async fn unlike(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError>;
 
     /// A stock take.
     async fn stock_take(
@@ -425,6 +438,15 @@ pub enum Purge {
 impl Purge {
     /// Every kind.
     pub const ALL: &'static [Self] = &[Self::Commands, Self::DeletedVersions, Self::Exports];
+}
+
+/// Something that a store keeps beside a record, and that does not follow from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlike {
+    /// The record.
+    pub record: RecordKey,
+    /// What is unlike it, as the store calls it: a column, `totals`, `ledger`.
+    pub what: &'static str,
 }
 
 /// How a commit went.

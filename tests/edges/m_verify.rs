@@ -3,14 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use stocktake::domain::{Quantity, SiteId, StockEvent, StockKey};
-use stocktake::service::{Caller, DIFFERENCES_TOLD, Difference, Movement, NewMovement, Stocktake};
-use stocktake::store::{ChangeSet, Command, CommandId, Digest, Outcome};
+use stocktake::domain::{
+    AdjustmentType, CountType, InventoryCountDetails, InventoryOrderDetails, InventoryOrderId,
+    MovementPolicy, Ordered, Quantity, SiteId, StockEvent, StockKey, StockTakeItemId,
+};
+use stocktake::service::{
+    Caller, CountRequest, DIFFERENCES_TOLD, Difference, Movement, NewCountItem, NewInventoryOrder,
+    NewMovement, NewOrderItem, NewStockAdjustment, NewStockTake, Stocktake,
+};
+#[cfg(feature = "sqlite")]
+use stocktake::sqlite::SqliteStore;
+use stocktake::store::{
+    ChangeSet, Command, CommandId, DeletableKey, Digest, InventoryOrderItemFilter, Outcome,
+    PageRequest,
+};
 use stocktake::testing::Shop;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::shops::{manager, shop_on};
+#[cfg(feature = "sqlite")]
+use crate::stores::Fresh as _;
 use crate::stores::{Kind, Stores};
 
 /// How many writers move stock, and how often the audit looks meanwhile.
@@ -92,17 +105,21 @@ async fn fault_m1_a_sound_store_is_sound_while_stock_moves() {
 
 /// Writes events past the library, as a program that is wrong would.
 async fn put_events(shop: &Shop, store: &crate::stores::Store, events: Vec<StockEvent>, n: u32) {
+    let mut changes = wrong_changes(shop, n);
+    for event in events {
+        changes.event(event);
+    }
+    store.repository.commit(&changes).await.unwrap();
+}
+
+fn wrong_changes(shop: &Shop, n: u32) -> ChangeSet {
     let command = Command {
         id: CommandId::new("wrong", n),
         digest: Digest::of("wrong").field(n).finish(),
         outcome: Outcome::Done,
         at: shop.now(),
     };
-    let mut changes = ChangeSet::new(shop.manager.organisation, command);
-    for event in events {
-        changes.event(event);
-    }
-    store.repository.commit(&changes).await.unwrap();
+    ChangeSet::new(shop.manager.organisation, command)
 }
 
 /// An event of the ledger.
@@ -210,4 +227,179 @@ async fn fault_m3_differences_are_counted_and_the_first_are_told() {
     assert_eq!(found.found, u64::from(most) + 5);
     assert_eq!(found.differences.len(), DIFFERENCES_TOLD);
     assert!(!found.is_sound());
+}
+
+/// Something of every kind that a store keeps more of than the record: a take and a count with lines that are off, an
+/// adjustment that waits, an order of a line. Returns the order.
+async fn filled(shop: &Shop) -> InventoryOrderId {
+    shop.open().await.unwrap();
+    let (library, site, manager) = (&shop.stocktake, shop.site.id, manager(shop));
+    let take = NewStockTake {
+        site,
+        description: "Audited".parse().unwrap(),
+        movement_policy: MovementPolicy::default(),
+    };
+    let take = library.stock_takes().create(&manager, take).await;
+    let take = take.unwrap().id();
+    shop.run_jobs().await.unwrap();
+    for number in 0..3 {
+        let line = StockTakeItemId::for_key(take, &shop.key(number));
+        let request = CountRequest::set(38.into());
+        let takes = library.stock_takes();
+        takes.count(&manager, take, line, request).await.unwrap();
+    }
+    let details = InventoryCountDetails {
+        name: "Audited".parse().unwrap(),
+        kind: CountType::Spot,
+        notes: None,
+        movement_policy: MovementPolicy::default(),
+    };
+    let counts = library.inventory_counts();
+    let count = counts.start(&manager, site, details).await.unwrap().id();
+    for (number, quantity) in [(0, 38), (1, 45)] {
+        let item = NewCountItem::of(shop.products[number].id, quantity.into());
+        counts.count(&manager, count, item).await.unwrap();
+    }
+    let (change, reason) = (Quantity::ONE.negated(), "gone".parse().unwrap());
+    let product = shop.products[1].id;
+    let theft = NewStockAdjustment::of(product, AdjustmentType::Theft, change, reason);
+    let adjustments = library.stock_adjustments();
+    adjustments.create(&manager, site, theft).await.unwrap();
+    let new = NewInventoryOrder {
+        site,
+        supplier: shop.supplier.id,
+        details: InventoryOrderDetails {
+            purchase_order_number: None,
+            supplier_email: None,
+        },
+    };
+    let orders = library.inventory_orders();
+    let order = orders.create(&manager, new).await.unwrap().id();
+    for number in 0..2 {
+        let line = NewOrderItem {
+            product: shop.products[number].id,
+            variant: None,
+            ordered: Ordered {
+                quantity: 3.into(),
+                unit_price_minor: 125,
+            },
+        };
+        orders.add_item(&manager, order, line).await.unwrap();
+    }
+    order
+}
+
+/// Each number that the stores in SQL keep beside a record, by table and column, and what the audit calls it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+const KEPT: [(&str, &str, &str); 26] = [
+    ("stk_stock_level", "stocked", "stocked"),
+    ("stk_stock_level", "quantity", "quantity"),
+    ("stk_stock_level", "reserved", "reserved"),
+    ("stk_stock_level", "updated_at", "updated_at"),
+    ("stk_ledger", "last", "ledger"),
+    ("stk_stock_take", "began_at", "began_at"),
+    ("stk_stock_take", "epoch", "epoch"),
+    ("stk_stock_take_item", "counted", "counted"),
+    ("stk_stock_take_item", "left_over", "left_over"),
+    (
+        "stk_stock_take_item",
+        "adjustment_minor",
+        "adjustment_minor",
+    ),
+    ("stk_stock_take_item", "version", "totals"),
+    ("stk_stock_take_total", "items", "totals"),
+    ("stk_stock_take_total", "adjustment_high", "totals"),
+    ("stk_stock_take_total", "adjustment_low", "totals"),
+    ("stk_stock_take_total", "versions", "totals"),
+    ("stk_inventory_count", "began_at", "began_at"),
+    ("stk_inventory_count", "epoch", "epoch"),
+    ("stk_inventory_count_item", "discrepancy", "discrepancy"),
+    ("stk_inventory_count_item", "significant", "significant"),
+    ("stk_inventory_count_item", "missing_minor", "missing_minor"),
+    ("stk_inventory_count_item", "excess_minor", "excess_minor"),
+    ("stk_inventory_count_total", "items", "totals"),
+    ("stk_inventory_count_total", "missing_high", "totals"),
+    ("stk_inventory_count_total", "excess_low", "totals"),
+    ("stk_stock_adjustment", "began_at", "began_at"),
+    ("stk_inventory_order_item", "line", "line"),
+];
+
+/// Damages each number in turn; `run` runs a statement past the store.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
+    filled(shop).await;
+    let stock = shop.stocktake.stock();
+    let verify = async || stock.verify(&manager(shop), shop.site.id).await.unwrap();
+    let sound = verify().await;
+    assert!(sound.is_sound(), "{sound:?}");
+    for (table, column, told) in KEPT {
+        run(format!("UPDATE {table} SET {column} = {column} - 1")).await;
+        let found = verify().await;
+        let is_told = found
+            .differences
+            .iter()
+            .any(|it| matches!(it, Difference::Beside { what, .. } if *what == told));
+        assert!(is_told, "{table}.{column}: {found:?}");
+        run(format!("UPDATE {table} SET {column} = {column} + 1")).await;
+        let mended = verify().await;
+        assert!(mended.is_sound(), "{table}.{column}: {mended:?}");
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn fault_m2_what_sqlite_keeps_beside_records_is_looked_at() {
+    let (store, _folder) = SqliteStore::fresh();
+    let beside = rusqlite::Connection::open(store.path()).unwrap();
+    let shop = Shop::on(Arc::new(store));
+    damaged_and_found(&shop, async |statement| {
+        let rows = beside.execute(&statement, []).unwrap();
+        assert!(rows > 0, "{statement}");
+    })
+    .await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn fault_m2_what_postgresql_keeps_beside_records_is_looked_at() {
+    use stocktake::conformance::Harness as _;
+
+    let schemas = crate::stores::postgres_server::Schemas::new();
+    let store = schemas.fresh().await;
+    let schema = store.options().schema.clone();
+    let pool = crate::stores::postgres_server::pool(1);
+    let beside = pool.get().await.unwrap();
+    let shop = Shop::on(Arc::new(store));
+    damaged_and_found(&shop, async |statement| {
+        let statement = statement.replacen("stk_", &format!("{schema}.stk_"), 1);
+        let rows = beside.execute(&statement, &[]).await.unwrap();
+        assert!(rows > 0, "{statement}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fault_m2_a_subtotal_that_is_not_its_lines_is_found() {
+    for kind in Kind::ALL {
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let shop = shop_on(&store);
+        let order = filled(&shop).await;
+        let organisation = shop.manager.organisation;
+        let all = InventoryOrderItemFilter::default();
+        let lines = store
+            .repository
+            .inventory_order_items(organisation, order, &all, &PageRequest::first(1))
+            .await
+            .unwrap();
+        let line = &lines.items[0];
+        let mut changes = wrong_changes(&shop, 1);
+        let key = DeletableKey::InventoryOrderItem(order, line.value.id());
+        changes.delete(line.version, key);
+        store.repository.commit(&changes).await.unwrap();
+        let stock = shop.stocktake.stock();
+        let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
+        let expected = [Difference::Subtotal { order }];
+        assert_eq!(found.differences, expected, "{}", kind.name());
+    }
 }

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "postgres")]
 #[path = "../postgres_server/mod.rs"]
-mod postgres_server;
+pub(crate) mod postgres_server;
 
 use std::sync::Arc;
 

@@ -17,9 +17,9 @@ use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
     CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
-    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, Repository, SerialMark,
+    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StoreError, Versioned,
+    StockTakeTotals, StoreError, Unlike, Versioned,
 };
 
 /// A read, counted, remembered and failed as planned.
@@ -149,6 +149,14 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         limit: u32,
     ) -> Result<Vec<StockEvent>, StoreError> {
         read!(self.ledger_by_key(organisation, site, after, limit))
+    }
+
+    async fn unlike(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError> {
+        read!(self.unlike(organisation, keys))
     }
 
     async fn stock_take(

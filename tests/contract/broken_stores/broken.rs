@@ -120,6 +120,7 @@ methods! {
         levels_page(organisation: OrganisationId, site: SiteId, filter: &LevelFilter, page: &PageRequest) -> Result<Page<Versioned<StockLevel>>, StoreError>;
         articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<ArticleView>, StoreError>;
         ledger_by_key(organisation: OrganisationId, site: SiteId, after: Option<(StockKey, u64)>, limit: u32) -> Result<Vec<StockEvent>, StoreError>;
+        unlike(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Unlike>, StoreError>;
         events_after(organisation: OrganisationId, keys: &[(StockKey, u64)]) -> Result<Vec<StockEvent>, StoreError>;
         events(organisation: OrganisationId, ids: &[StockEventId]) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
         ledger(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;

@@ -60,6 +60,14 @@ defects! {
         }
     }
 
+    /// M117: takes records for unlike what is kept of them.
+    AllUnlike {} => {
+        async fn unlike(&self, _: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
+            let unlike = |key: &RecordKey| Unlike { record: key.clone(), what: "quantity" };
+            Ok(keys.iter().map(unlike).collect())
+        }
+    }
+
     /// M46: what is not there is an error.
     ErrOnMissing {} => {
         async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {
