@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::NaiveTime;
 use rust_decimal::{Decimal, RoundingStrategy};
 use stocktake::domain::{
-    Actor, CategoryId, Code, Currency, Label, Named, OrganisationId, Product, ProductId, Quantity,
-    Role, Site, SiteAccess, SiteId, SitePolicy, StockKey, StockLevel, Supplier, SupplierId,
-    UnitCost, UserId, UserSummary, Value,
+    Actor, CategoryId, Code, Currency, Label, Named, OrganisationId, Price, Product, ProductId,
+    Quantity, Role, Site, SiteAccess, SiteId, SitePolicy, StockKey, StockLevel, Supplier,
+    SupplierId, UnitCost, UnitCosts, UserId, UserSummary, Value,
 };
 use stocktake::service::{Caller, Movement, NewMovement, Stocktake, TimeOrderedIds};
 use stocktake::store::{IdempotencyKey, PageRequest};
@@ -248,8 +248,14 @@ impl GiftShop {
                         id: supplier.id,
                         name: supplier.name.clone(),
                     }],
-                    unit_cost: Some(UnitCost::from_decimal(article.unit_cost)?),
-                    price: Some(UnitCost::from_decimal(exact(article.median_price))?),
+                    unit_costs: UnitCosts::of(
+                        self.site.currency,
+                        UnitCost::from_decimal(article.unit_cost)?,
+                    ),
+                    price: Some(Price {
+                        amount: UnitCost::from_decimal(exact(article.median_price))?,
+                        currency: self.site.currency,
+                    }),
                     account: Some(code("account", bay.account())?),
                     ..Product::new(
                         bay.key.product,

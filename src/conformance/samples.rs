@@ -177,6 +177,7 @@ pub(super) fn moved(level: &StockLevel, event: u128, by: &str) -> (StockLevel, S
     let terms = Terms {
         site: &site,
         standard: None,
+        elsewhere: None,
         at: at(1),
         by: user().id,
     };

@@ -66,7 +66,10 @@ pub fn stock_take_row(csv: &mut CsvWriter, take: &StockTake, view: &StockTakeIte
     let (key, product, count) = (&item.key, &item.product, item.count.as_ref());
     let found = item.found_variance();
     let expected = item.expected().or(view.on_hand).unwrap_or(Quantity::ZERO);
-    let unit_cost = count.map_or(product.unit_cost, |count| count.unit_cost);
+    let unit_cost = count.map_or_else(
+        || product.standard_cost(take.currency()),
+        |count| count.unit_cost,
+    );
     let list = |parts: Vec<String>| parts.join("; ");
     csv.text(product.article_id.as_str())
         .text(product.name.as_str())

@@ -38,7 +38,8 @@ const PERCENT: i128 = 100;
 pub struct ApprovalPolicy {
     /// The largest change that needs none. Default: 50.
     pub quantity: Quantity,
-    /// The largest cost impact that needs none, in the site's currency. Default: 500.
+    /// The largest cost impact that needs none, in major units of the site's currency. Default: 500, whatever the currency
+    /// is: a site whose unit is worth much less, or more, states its own.
     pub value: Value,
     /// The types that always need one. Default: theft.
     pub always: BTreeSet<AdjustmentType>,

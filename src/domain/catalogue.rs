@@ -1,5 +1,7 @@
 //! What the rules need to know of sites, products and suppliers. The host keeps the rest.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,13 +33,18 @@ pub struct SitePolicy {
     pub costing: CostingMethod,
     /// Whether a level may fall below zero. Default: no.
     pub allow_negative: bool,
-    /// Whether found stock without any known cost comes in at zero cost. Default: refused.
+    /// Whether what has no known cost comes in, or goes out beyond what is there, at a cost of zero, which is its known
+    /// cost then. Default: no. It is refused; only an import, which can't state a cost, takes it in as of unknown cost.
     pub allow_zero_cost: bool,
     /// By how many milliseconds clocks may differ: those of tills and devices that state times, and those of the machines
     /// that record. A movement that is told late and dated up to so long before a count, or another moment at which the
     /// truth was known, counts as after it, and is marked so: a till that dates to the whole second needs 1,000. Default:
     /// none.
     pub clock_tolerance_millis: u32,
+    /// Whether goods of unknown cost are revalued at the product's standard cost once that is known, when their key is
+    /// touched next. Default: no. They are worth nothing until a cost is stated
+    /// ([`StockLevel::restate`](super::StockLevel::restate)).
+    pub revalue_unknown: bool,
     /// Nothing may happen before this moment: the books are closed up to it.
     pub closed_until: Option<Timestamp>,
     /// Which adjustments need a manager's approval, and which discrepancies are flagged.
@@ -101,10 +108,11 @@ pub struct Product {
     pub unit: Option<Named<UnitId>>,
     /// Who sells it to us.
     pub suppliers: Vec<Named<SupplierId>>,
-    /// The standard unit cost, in the currency of the site that keeps it.
-    pub unit_cost: Option<UnitCost>,
-    /// The price it sells for, in the currency of the site that keeps it; only shown and sorted by.
-    pub price: Option<UnitCost>,
+    /// The standard unit cost, in each currency in which there is one. At a site of another currency there is none:
+    /// amounts are never converted.
+    pub unit_costs: UnitCosts,
+    /// The price it sells for, in one currency; only shown and sorted by.
+    pub price: Option<Price>,
     /// The account its value is kept under.
     pub account: Option<Code>,
     /// What tells units apart.
@@ -135,7 +143,7 @@ impl Product {
             category: None,
             unit: None,
             suppliers: Vec::new(),
-            unit_cost: None,
+            unit_costs: UnitCosts::default(),
             price: None,
             account: None,
             tracking: Tracking::None,
@@ -146,6 +154,64 @@ impl Product {
             article_type: 0,
         }
     }
+}
+
+impl Product {
+    /// The standard unit cost at sites of a currency.
+    pub fn standard_cost(&self, currency: Currency) -> Option<UnitCost> {
+        self.unit_costs.get(currency)
+    }
+
+    /// The price, if it is in this currency.
+    pub fn price_in(&self, currency: Currency) -> Option<UnitCost> {
+        let price = self.price.filter(|price| price.currency == currency);
+        price.map(|price| price.amount)
+    }
+}
+
+/// What one unit costs, by currency.
+///
+/// # Example
+///
+/// ```
+/// use stocktake::domain::{Currency, UnitCosts};
+///
+/// let (pounds, yen): (Currency, Currency) = ("gbp".parse()?, "jpy".parse()?);
+/// let costs = UnitCosts::of(pounds, "10.50".parse()?);
+/// assert_eq!(costs.get(pounds), Some("10.50".parse()?));
+/// assert_eq!(costs.get(yen), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitCosts(BTreeMap<Currency, UnitCost>);
+
+impl UnitCosts {
+    /// One cost, in one currency.
+    pub fn of(currency: Currency, cost: UnitCost) -> Self {
+        Self(BTreeMap::from([(currency, cost)]))
+    }
+
+    /// The cost in a currency.
+    pub fn get(&self, currency: Currency) -> Option<UnitCost> {
+        self.0.get(&currency).copied()
+    }
+
+    /// Sets the cost in a currency, or forgets it.
+    pub fn set(&mut self, currency: Currency, cost: Option<UnitCost>) {
+        match cost {
+            Some(cost) => self.0.insert(currency, cost),
+            None => self.0.remove(&currency),
+        };
+    }
+}
+
+/// What one unit sells for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Price {
+    /// How much, in major units.
+    pub amount: UnitCost,
+    /// In this currency.
+    pub currency: Currency,
 }
 
 /// A barcode.

@@ -161,7 +161,9 @@ pub fn settle(
     let until = (!is_from_the_future).then(|| dated_until(moment.at, now.tolerance_millis));
     let mut expected = moment.book;
     let mut moves = Vec::new();
-    for event in later {
+    // A revaluation moves nothing.
+    let moved = |event: &&StockEvent| event.kind != StockEventKind::Revaluation;
+    for event in later.iter().filter(moved) {
         let before_count = moment.includes(event.moment(), until);
         if before_count {
             expected = expected.checked_add(event.change)?;

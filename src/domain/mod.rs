@@ -18,6 +18,7 @@ mod inventory_order_item;
 mod knowledge;
 mod money;
 mod quantity;
+mod revaluation;
 mod reversal;
 mod stamp;
 mod stock_adjustment;
@@ -40,7 +41,8 @@ mod variance;
 pub use actor::{Actor, Role, SiteAccess, UserSummary};
 pub use approval::{ApprovalPolicy, DailyLimit, Tolerance, Unapproved};
 pub use catalogue::{
-    Barcode, CostingMethod, Named, Product, SerialScope, Site, SitePolicy, Supplier, Tracking,
+    Barcode, CostingMethod, Named, Price, Product, SerialScope, Site, SitePolicy, Supplier,
+    Tracking, UnitCosts,
 };
 pub use counting::{CountMoment, Move, MovementPolicy, Now, Settlement, settle};
 pub use currency::{Currency, UnknownCurrency};
@@ -68,6 +70,7 @@ pub use inventory_order_item::{
 pub use knowledge::{Known, Learned};
 pub use money::{Money, MoneyError};
 pub use quantity::Quantity;
+pub use revaluation::ValuationBasis;
 pub use reversal::{Posting, reversal_id, reversal_of};
 pub use stamp::Stamp;
 pub use stock_adjustment::{

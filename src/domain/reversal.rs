@@ -54,14 +54,13 @@ impl StockLevel {
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
         let learned = posting.learned();
-        let mut level = self.clone();
+        let (mut level, mut made) = self.up_to_date(terms)?;
         // What was known last knew more than what was known before, also of the same instant.
         let was_last = learned.is_some_and(|learned| level.knowledge.is_last(&learned));
         if let Some(learned) = &learned {
             level.knowledge.forget(learned);
             level.knowledge = level.noticing(terms);
         }
-        let mut made: Vec<StockEvent> = Vec::new();
         let is_taken_back = |event: &StockEvent| {
             let id = reversal_id(event.id);
             events.iter().any(|event| event.id == id)

@@ -28,7 +28,8 @@ pub struct StockEvent {
     pub before: Quantity,
     /// The level after: `before + change`.
     pub after: Quantity,
-    /// The cost of one unit of what moved, rounded to six digits; nothing for a change of nothing.
+    /// The cost of one unit of what moved, rounded to six digits; nothing for a change of nothing. Of a revaluation,
+    /// what one unit on hand is worth from then on.
     pub unit_cost: UnitCost,
     /// By how much the key's value changed, under the site's costing method.
     pub value_change: Value,
@@ -41,7 +42,8 @@ pub struct StockEvent {
     /// Of what came in to a key that was below zero: what the goods that had gone out beyond the stock were booked at, less
     /// what they turned out to cost.
     pub difference: Value,
-    /// The cost parts that came in, or left, by first in, first out.
+    /// The cost parts that came in, or left, by first in, first out. Of a revaluation, the key's layers as it left
+    /// them (below zero, what is missing); none if it changed the value only.
     pub parts: Vec<CostPart>,
     /// When it happened.
     pub occurred_at: Timestamp,
@@ -143,6 +145,9 @@ pub enum StockEventKind {
     Reversal,
     /// Balances a movement that was recorded late, at a time that a count already knew.
     Absorption,
+    /// Nothing moved, but what is on hand is worth more or less (S6.15): a cost was stated, or the site's costing
+    /// method or a standard cost that values stock changed.
+    Revaluation,
 }
 
 impl StockEventKind {
@@ -162,6 +167,7 @@ impl StockEventKind {
             Self::Removed => "removed",
             Self::Reversal => "reversal",
             Self::Absorption => "absorption",
+            Self::Revaluation => "revaluation",
         }
     }
 }
@@ -194,4 +200,6 @@ pub enum Cause {
     },
     /// A stock import (S5).
     Import(StockImportId),
+    /// No document: the site's costing method or a standard cost changed, and this key was touched next (S6.15).
+    Policy,
 }

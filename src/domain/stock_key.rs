@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Product, ProductId, SiteId, Tracking};
+use super::{Code, Product, ProductId, Quantity, SiteId, Tracking};
 
 /// Site, product and, where they apply, variant, stock place, batch and serial number.
 ///
@@ -104,6 +104,26 @@ impl StockKey {
             Tracking::Serial if self.serial.is_none() => Err(KeyError::SerialRequired),
             Tracking::None | Tracking::Batch | Tracking::Serial => Ok(()),
         }
+    }
+
+    /// Whether the level of this key may change so, from what was on hand, if it was stocked, to what is. What comes in anew follows the product as it is now
+    /// ([`check`](Self::check)); what is on hand under a form of key that the product had before stays reachable: it can
+    /// leave, be counted and be delisted.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn check_change(
+        &self,
+        product: &Product,
+        (was_stocked, before): (bool, Quantity),
+        after: Quantity,
+    ) -> Result<(), KeyError> {
+        let comes_in = after > before.max(Quantity::ZERO);
+        if was_stocked && !comes_in {
+            return Ok(());
+        }
+        self.check(product)
     }
 
     /// A text that is the same for equal keys and no others: what derived ids are made of.

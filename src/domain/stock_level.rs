@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::knowledge::{Knowledge, dated_until};
+use super::revaluation::Revalued;
 use super::{
     Cause, Code, CostPart, Costing, CountMoment, Currency, DecimalError, EventLink, Known, Note,
     Pick, Quantity, Site, StockEvent, StockEventId, StockEventKind, StockKey, Timestamp, UnitCost,
@@ -67,9 +68,13 @@ pub struct TakesBack {
 
 /// What incoming goods cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IncomingCost {
-    /// As much as what is on hand: the current average, else the last known cost, else the standard.
+    /// As much as what is on hand: the current average, else the last known cost, else the average of the product's
+    /// other keys at the site, else the standard cost; refused when nothing is known, unless zero cost is allowed.
     Current,
+    /// Nobody knows: they are worth nothing until it is told.
+    Unknown,
     /// So much a unit.
     PerUnit(UnitCost),
     /// So much together.
@@ -87,6 +92,9 @@ pub struct Terms<'a> {
     pub site: &'a Site,
     /// The product's standard unit cost.
     pub standard: Option<UnitCost>,
+    /// What a unit of the product costs on average at the site's other keys. Only a key that knows no cost itself asks
+    /// for it.
+    pub elsewhere: Option<UnitCost>,
     /// When it is recorded.
     pub at: Timestamp,
     /// By whom.
@@ -110,6 +118,12 @@ impl Terms<'_> {
     /// By how much clocks may differ at the site.
     const fn tolerance_millis(&self) -> u32 {
         self.site.policy.clock_tolerance_millis
+    }
+
+    /// What a unit costs as far as its key knows nothing: as the product's other keys at the site, else the standard
+    /// cost.
+    pub fn cost_otherwise(&self) -> Option<UnitCost> {
+        self.elsewhere.or(self.standard)
     }
 }
 
@@ -228,6 +242,9 @@ impl StockLevel {
     /// the last known moment is absorbed: it is booked on its date with a linked counter-event at that
     /// moment, so that history is right and the level stays.
     ///
+    /// Before it comes the event of a revaluation, if the site's costing method, or a standard cost that values stock,
+    /// changed since the key was last touched: the difference is in no other event.
+    ///
     /// # Errors
     ///
     /// [`StockError`]; the level is unchanged.
@@ -242,21 +259,28 @@ impl StockLevel {
         {
             return Err(StockError::FutureDated { occurred_at });
         }
-        match self.covering(&change, terms) {
-            Some(known) => self.absorb(change, known, terms),
+        let covering = self.covering(&change, terms);
+        let (level, mut events) = self.up_to_date(terms)?;
+        let next = match covering {
+            Some(known) => {
+                let (next, absorbed) = level.absorb(change, known, terms)?;
+                events.extend(absorbed);
+                next
+            }
             None => {
                 let within_tolerance = change.reverses.is_none()
                     && change
                         .occurred_at
                         .is_some_and(|at| self.is_close_after(at, terms));
-                let (next, event) = self.apply_plain(change, terms)?;
-                let event = StockEvent {
+                let (next, event) = level.apply_plain(change, terms)?;
+                events.push(StockEvent {
                     within_tolerance,
                     ..event
-                };
-                Ok((next, vec![event]))
+                });
+                next
             }
-        }
+        };
+        Ok((next, events))
     }
 
     /// What is known, if it knew of a change already. A reversal belongs where the event belongs that it takes back.
@@ -285,7 +309,8 @@ impl StockLevel {
         knowledge
     }
 
-    /// Applies an absolute value, and remembers that the truth was known now.
+    /// Applies an absolute value, and remembers that the truth was known now. The cost that it states is also that of
+    /// what is on hand at an unknown cost: a revaluation before it says so. The last event is the value's own.
     ///
     /// # Errors
     ///
@@ -295,11 +320,17 @@ impl StockLevel {
         mut change: Change,
         to: Quantity,
         terms: &Terms<'_>,
-    ) -> Result<(Self, StockEvent), StockError> {
-        change.quantity = to.checked_sub(self.quantity)?;
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let (mut level, mut events) = self.up_to_date(terms)?;
+        if let IncomingCost::PerUnit(cost) = change.cost {
+            let (costed, event) = level.cost_unknown(cost, change.cause, terms)?;
+            level = costed;
+            events.extend(event);
+        }
+        change.quantity = to.checked_sub(level.quantity)?;
         change.occurred_at = None;
         let cause = change.cause;
-        let (mut next, mut event) = self.apply_plain(change, terms)?;
+        let (mut next, mut event) = level.apply_plain(change, terms)?;
         event.learned = Some(next.knowledge.learn(Known {
             number: 0,
             at: event.occurred_at,
@@ -310,11 +341,12 @@ impl StockLevel {
             clock: terms.at,
             ahead_since: None,
         }));
-        Ok((next, event))
+        events.push(event);
+        Ok((next, events))
     }
 
     /// Applies the variance of a count that was taken at a moment, and remembers that the truth was known
-    /// then. Without a variance there is no event.
+    /// then. Without a variance there is no event; else the last one is the variance.
     ///
     /// # Errors
     ///
@@ -324,17 +356,19 @@ impl StockLevel {
         change: Change,
         moment: CountMoment,
         terms: &Terms<'_>,
-    ) -> Result<(Self, Option<StockEvent>), StockError> {
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
         let cause = change.cause;
-        let (mut next, event) = if change.quantity.is_zero() {
-            (self.clone(), None)
+        let (mut next, events) = if change.quantity.is_zero() {
+            (self.clone(), Vec::new())
         } else {
             let change = Change {
                 occurred_at: Some(moment.at),
                 ..change
             };
-            self.apply_plain(change, terms)
-                .map(|(next, event)| (next, Some(event)))?
+            let (level, mut events) = self.up_to_date(terms)?;
+            let (next, event) = level.apply_plain(change, terms)?;
+            events.push(event);
+            (next, events)
         };
         next.updated_at = terms.at;
         next.knowledge = next.noticing(terms);
@@ -351,7 +385,7 @@ impl StockLevel {
         // A count that was made while the clock was ahead: by now it is not.
         next.knowledge
             .notice(terms.at, terms.tolerance_millis(), moment.sequence);
-        Ok((next, event))
+        Ok((next, events))
     }
 
     /// Delists the key: what is left is booked out, and the key is on no list any more. Nothing stays
@@ -364,11 +398,36 @@ impl StockLevel {
         &self,
         change: Change,
         terms: &Terms<'_>,
-    ) -> Result<(Self, StockEvent), StockError> {
-        let (mut next, event) = self.reset(change, Quantity::ZERO, terms)?;
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let (mut next, events) = self.reset(change, Quantity::ZERO, terms)?;
         next.stocked = false;
         next.reserved = Quantity::ZERO;
-        Ok((next, event))
+        Ok((next, events))
+    }
+
+    /// What is on hand and of known cost, and its value; nothing below zero.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn of_known_cost(&self) -> Result<(Quantity, Value), DecimalError> {
+        let valued = self.valuation.valued(self.quantity)?;
+        if valued.is_positive() {
+            Ok((valued, self.valuation.value()))
+        } else {
+            Ok((Quantity::ZERO, Value::ZERO))
+        }
+    }
+
+    /// Whether the key itself tells what one unit costs.
+    pub fn knows_cost(&self) -> bool {
+        self.valuation.known_cost(self.quantity).is_some()
+    }
+
+    /// What one unit costs here: as the key knows, else as the terms do.
+    pub fn unit_cost(&self, terms: &Terms<'_>) -> Option<UnitCost> {
+        self.valuation
+            .current_cost(self.quantity, terms.cost_otherwise())
     }
 
     /// When a change happens that does not say when: now, after all that is known, unless the clock was ahead then.
@@ -405,7 +464,7 @@ impl StockLevel {
         }
         let mut next = self.clone();
         next.knowledge = self.noticing(terms);
-        let worth = next.revalue(&change, occurred_at, terms)?;
+        let worth = next.move_goods(&change, occurred_at, terms)?;
         next.quantity = after;
         next.stocked = true;
         next.updated_at = terms.at;
@@ -426,8 +485,51 @@ impl StockLevel {
         }
     }
 
+    /// Changes what the key is worth, and nothing else. Without a change of the value or of a layer there is no event,
+    /// unless there must be one.
+    pub(super) fn revalued(
+        &self,
+        change: Change,
+        always: bool,
+        revalue: impl FnOnce(&mut Valuation) -> Result<Revalued, DecimalError>,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Option<StockEvent>), StockError> {
+        let mut next = self.clone();
+        let Revalued {
+            change: value_change,
+            parts,
+        } = revalue(&mut next.valuation)?;
+        if value_change.is_zero() && parts.is_empty() && !always {
+            return Ok((next, None));
+        }
+        let occurred_at = self.now(terms);
+        check_date(occurred_at, terms)?;
+        next.sequence = next.sequence.checked_add(1).ok_or(StockError::OutOfRange)?;
+        next.updated_at = terms.at;
+        let dated = (occurred_at, false);
+        let worth = Worth {
+            parts,
+            value_change,
+            difference: Value::ZERO,
+        };
+        let mut event = event_of(change, (self, &next), worth, dated, terms)?;
+        event.unit_cost = next
+            .valuation
+            .known_cost(next.quantity)
+            .unwrap_or(UnitCost::ZERO);
+        Ok((next, Some(event)))
+    }
+
+    /// What one unit costs that comes in at no stated cost, or goes out beyond what is there.
+    fn current_cost(&self, terms: &Terms<'_>) -> Result<UnitCost, StockError> {
+        let free = terms.site.policy.allow_zero_cost.then_some(UnitCost::ZERO);
+        self.unit_cost(terms)
+            .or(free)
+            .ok_or(StockError::CostUnknown)
+    }
+
     /// Moves the goods through the valuation.
-    fn revalue(
+    fn move_goods(
         &mut self,
         change: &Change,
         occurred_at: Timestamp,
@@ -441,16 +543,25 @@ impl StockLevel {
             quantity: change.quantity.abs(),
             unit_cost: UnitCost::ZERO,
             value: Value::ZERO,
+            cost_unknown: false,
         };
         if change.quantity.is_zero() {
             return Ok(Worth::default());
         }
         let moved = if change.quantity.is_negative() {
             let out = change.quantity.abs();
+            let shortage = if out > self.quantity.max(Quantity::ZERO) {
+                CostPart {
+                    unit_cost: self.current_cost(terms)?,
+                    ..blank
+                }
+            } else {
+                blank
+            };
             let (on_hand, pick) = (self.quantity, &change.pick);
             let (parts, value_change) = self
                 .valuation
-                .take_out(on_hand, out, pick, &blank, costing)?;
+                .take_out(on_hand, out, pick, &shortage, costing)?;
             Worth {
                 parts,
                 value_change,
@@ -490,11 +601,13 @@ impl StockLevel {
             IncomingCost::Returned(value) => (together(*value)?, Some(*value)),
             IncomingCost::Total(value) => (together(*value)?, None),
             IncomingCost::PerUnit(cost) => (vec![costed(blank, *cost, terms)?], None),
-            IncomingCost::Current => {
-                let known = self.valuation.current_cost(self.quantity, terms.standard);
-                let free = terms.site.policy.allow_zero_cost.then_some(UnitCost::ZERO);
-                let cost = known.or(free).ok_or(StockError::CostUnknown)?;
-                (vec![costed(blank, cost, terms)?], None)
+            IncomingCost::Current => (vec![costed(blank, self.current_cost(terms)?, terms)?], None),
+            IncomingCost::Unknown => {
+                let unknown = CostPart {
+                    cost_unknown: true,
+                    ..blank.clone()
+                };
+                (vec![unknown], None)
             }
         })
     }
@@ -524,7 +637,7 @@ impl StockLevel {
                 difference: Value::ZERO,
             }
             .against(change),
-            None => self.clone().revalue(change, occurred_at, terms),
+            None => self.clone().move_goods(change, occurred_at, terms),
         }
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Cause, CostingMethod, Currency, DecimalError, Quantity, StockEvent, StockEventId,
-    StockEventKind, Timestamp, UnitCost, Value,
+    StockEventKind, Timestamp, UnitCost, ValuationBasis, Value,
 };
 
 /// Goods that came in together and have one cost.
@@ -22,6 +22,9 @@ pub struct CostPart {
     pub unit_cost: UnitCost,
     /// What they cost together: the exact amount, `unit_cost` is only its face.
     pub value: Value,
+    /// Whether nobody knows what they cost: they are worth nothing until somebody does, and a revaluation says so.
+    /// What is known to have cost nothing is not of unknown cost.
+    pub cost_unknown: bool,
 }
 
 /// What is left of a cost part in a key.
@@ -34,16 +37,20 @@ pub struct CostLayer {
 }
 
 /// The value of one stock key. It always keeps the layers of first in, first out, and beside them the value
-/// under the site's [`CostingMethod`].
+/// under the site's [`CostingMethod`], and remembers which method that was.
+///
+/// Goods of unknown cost are worth nothing, and have no part in any average, until a revaluation tells what they
+/// cost; a standard cost that values stock is the value of all that is on hand.
 ///
 /// Below zero there are no layers: the value is minus what went out beyond the stock, at the last known
 /// cost, and the receipt that settles it books the difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Valuation {
-    layers: Vec<CostLayer>,
-    fifo_value: Value,
-    value: Value,
-    last_cost: Option<UnitCost>,
+    pub(super) layers: Vec<CostLayer>,
+    pub(super) fifo_value: Value,
+    pub(super) value: Value,
+    pub(super) last_cost: Option<UnitCost>,
+    pub(super) basis: Option<ValuationBasis>,
 }
 
 /// How a key's stock is costed: what a [`Valuation`] must know from outside.
@@ -99,13 +106,46 @@ impl Valuation {
         self.last_cost
     }
 
-    /// What one unit is worth now: the average of what is on hand, else the last known cost, else the
-    /// standard cost; `None` when nothing is known.
-    pub fn current_cost(&self, on_hand: Quantity, standard: Option<UnitCost>) -> Option<UnitCost> {
-        if on_hand.is_positive() {
-            self.value.per_unit(on_hand).ok()
+    /// What one unit is worth now: the average of what is on hand and of known cost, else the last known cost; `None`
+    /// when the key knows no cost.
+    pub fn known_cost(&self, on_hand: Quantity) -> Option<UnitCost> {
+        let valued = self.valued(on_hand).ok()?;
+        if valued.is_positive() {
+            self.value.per_unit(valued).ok()
         } else {
-            self.last_cost.or(standard)
+            self.last_cost
+        }
+    }
+
+    /// What one unit is worth now, else what it costs otherwise: what the product's other keys or its standard cost
+    /// tell.
+    pub fn current_cost(&self, on_hand: Quantity, otherwise: Option<UnitCost>) -> Option<UnitCost> {
+        self.known_cost(on_hand).or(otherwise)
+    }
+
+    /// How many of what is on hand are of unknown cost.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn of_unknown_cost(&self) -> Result<Quantity, DecimalError> {
+        let unknown = self.layers.iter().filter(|layer| layer.left.cost_unknown);
+        unknown.into_iter().try_fold(Quantity::ZERO, |sum, layer| {
+            sum.checked_add(layer.left.quantity)
+        })
+    }
+
+    /// How many units the value is the value of: all of what is on hand under a standard cost, else what is of known
+    /// cost.
+    pub(super) fn valued(&self, on_hand: Quantity) -> Result<Quantity, DecimalError> {
+        match self.basis {
+            Some(ValuationBasis::Standard(Some(_))) => Ok(on_hand),
+            Some(
+                ValuationBasis::Fifo
+                | ValuationBasis::WeightedAverage
+                | ValuationBasis::Standard(None),
+            )
+            | None => on_hand.checked_sub(self.of_unknown_cost()?),
         }
     }
 
@@ -123,11 +163,14 @@ impl Valuation {
         costing: Costing,
     ) -> Result<PutIn, DecimalError> {
         let before = self.value;
+        self.basis = Some(costing.basis());
         let (mut incoming, mut cost) = (Quantity::ZERO, Value::ZERO);
         for part in parts {
             incoming = incoming.checked_add(part.quantity)?;
             cost = cost.checked_add(part.value)?;
-            self.last_cost = Some(part.unit_cost);
+            if !part.cost_unknown {
+                self.last_cost = Some(part.unit_cost);
+            }
         }
         if let Some(worth) = worth {
             cost = worth;
@@ -146,13 +189,22 @@ impl Valuation {
             self.value
                 .checked_sub(self.value.share(settled, short, costing.currency)?)?
         } else {
-            cost.share(kept, incoming, costing.currency)?
+            match (
+                self.valued_of(parts, kept)?,
+                self.valued_of(parts, incoming)?,
+            ) {
+                (_, whole) if whole.is_zero() => Value::ZERO,
+                (part, whole) => cost.share(part, whole, costing.currency)?,
+            }
         };
         self.put_layers(short, settled, parts, costing.currency)?;
         match costing.method {
             CostingMethod::Fifo => self.value = self.fifo_value,
             CostingMethod::WeightedAverage if kept.is_positive() => {
-                self.last_cost = Some(self.value.per_unit(on_hand.checked_add(incoming)?)?);
+                let valued = self.valued(on_hand.checked_add(incoming)?)?;
+                if valued.is_positive() {
+                    self.last_cost = Some(self.value.per_unit(valued)?);
+                }
             }
             CostingMethod::WeightedAverage | CostingMethod::Standard => {}
         }
@@ -161,6 +213,22 @@ impl Valuation {
             value_change,
             difference: value_change.checked_sub(cost)?,
         })
+    }
+
+    /// How many of the last `kept` units of some parts have a value.
+    fn valued_of(&self, parts: &[CostPart], kept: Quantity) -> Result<Quantity, DecimalError> {
+        if let Some(ValuationBasis::Standard(Some(_))) = self.basis {
+            return Ok(kept);
+        }
+        let (mut left, mut valued) = (kept, Quantity::ZERO);
+        for part in parts.iter().rev() {
+            let of_part = part.quantity.min(left);
+            left = left.checked_sub(of_part)?;
+            if !part.cost_unknown {
+                valued = valued.checked_add(of_part)?;
+            }
+        }
+        Ok(valued)
     }
 
     fn put_layers(
@@ -201,7 +269,7 @@ impl Valuation {
     }
 
     /// Takes goods out: the parts that left, and by how much the value changed. What goes beyond the stock
-    /// is one more part, at the last known cost, under the id `source`.
+    /// is one more part, as `shortage` tells: it names the source and the cost of one unit.
     ///
     /// # Errors
     ///
@@ -215,29 +283,35 @@ impl Valuation {
         costing: Costing,
     ) -> Result<(Vec<CostPart>, Value), DecimalError> {
         let before = self.value;
+        self.basis = Some(costing.basis());
         let covered = quantity.min(on_hand.max(Quantity::ZERO));
         let short = quantity.checked_sub(covered)?;
-        let beyond_cost = self
-            .current_cost(on_hand, costing.standard)
-            .unwrap_or(UnitCost::ZERO);
-        if covered.is_positive() {
+        let valued = self.valued(on_hand)?;
+        let mut parts = self.take_layers(covered, pick, costing.currency)?;
+        let out = self.valued_of(&parts, covered)?;
+        if out.is_positive() {
+            let unknown = |brought: &[CostPart]| brought.iter().any(|part| part.cost_unknown);
             let worth = match pick {
-                // A value below zero on what is left would be worth nothing to anybody.
-                Pick::Back(_, worth) if covered < on_hand => {
+                // A value below zero on what is left would be worth nothing to anybody. What was worth nothing for want of
+                // a cost has its share of what is known since.
+                Pick::Back(brought, worth) if out < valued && !unknown(brought) => {
                     (*worth).min(self.value).max(Value::ZERO)
                 }
                 Pick::Oldest | Pick::Layer(_) | Pick::Back(..) => {
-                    self.value.share(covered, on_hand, costing.currency)?
+                    self.value.share(out, valued, costing.currency)?
                 }
             };
             self.value = self.value.checked_sub(worth)?;
         }
-        let mut parts = self.take_layers(covered, pick, costing.currency)?;
         if short.is_positive() {
             // First in, first out carries on at the cost of the last that left.
-            let cost = match costing.method {
-                CostingMethod::Fifo => parts.last().map_or(beyond_cost, |part| part.unit_cost),
-                CostingMethod::WeightedAverage | CostingMethod::Standard => beyond_cost,
+            let last = parts.last().filter(|part| !part.cost_unknown);
+            let cost = match (costing.method, last) {
+                (CostingMethod::Fifo, Some(last)) => last.unit_cost,
+                (
+                    CostingMethod::Fifo | CostingMethod::WeightedAverage | CostingMethod::Standard,
+                    _,
+                ) => shortage.unit_cost,
             };
             let value = Value::of(short, cost, costing.currency)?;
             self.value = self.value.checked_sub(value)?;
@@ -293,6 +367,10 @@ impl Valuation {
         currency: Currency,
     ) -> Result<bool, DecimalError> {
         self.value = self.value.checked_add(event.value_change)?;
+        if event.kind == StockEventKind::Revaluation {
+            self.replay_revaluation(event)?;
+            return Ok(true);
+        }
         if event.change.is_positive() {
             let short = event.before.negated().max(Quantity::ZERO);
             self.put_layers(short, short.min(event.change), &event.parts, currency)?;

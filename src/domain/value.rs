@@ -66,6 +66,11 @@ impl Value {
         divide_rounded(product, step.checked_mul(100)?)?.checked_mul(step)
     }
 
+    /// Whether it has no more digits than are kept for the currency.
+    pub fn is_kept(self, currency: Currency) -> bool {
+        self.0.checked_rem(Self::step(currency)) == Some(0)
+    }
+
     /// Quantity times unit cost, signed as the quantity is.
     ///
     /// # Errors

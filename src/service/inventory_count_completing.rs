@@ -24,6 +24,7 @@ use super::inventory_count_posting::{Decided, Lines};
 use super::inventory_counts::{InventoryCountSummary, InventoryCounts};
 use super::pace::Pace;
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 use super::stock_takes::{JOB_ATTEMPTS, step_in_delay};
 use super::{Caller, Error, Stocktake};
 
@@ -187,6 +188,7 @@ struct Chunk {
     /// if they let go of them, so that a unit that was found elsewhere moves.
     ahead: Vec<Versioned<InventoryCountItem>>,
     serials: SerialMarks,
+    costs: SiteCosts,
     levels: BTreeMap<StockKey, Versioned<StockLevel>>,
     later: BTreeMap<StockKey, Vec<StockEvent>>,
 }
@@ -295,10 +297,12 @@ impl Stocktake {
             terms: Terms {
                 site: &site,
                 standard: None,
+                elsewhere: None,
                 at: stamp.at,
                 by: next.by.id,
             },
             levels: &chunk.levels,
+            costs: &chunk.costs,
             later: &chunk.later,
             serials,
         };
@@ -383,6 +387,14 @@ impl Stocktake {
             .zip(found)
             .filter_map(|(key, level)| level.map(|level| (key, level)))
             .collect();
+        let knows = |line: &InventoryCountItem| {
+            let level = levels.get(&line.key);
+            level.is_some_and(|level| level.value.knows_cost())
+        };
+        let unknown = all().filter(|line| !knows(&line.value));
+        let unknown = unknown.map(|line| line.value.key.product).collect();
+        let keys = all().map(|line| &line.value.key);
+        let costs = self.posting_costs(site, unknown, keys).await?;
         let since: Vec<(StockKey, u64)> = all()
             .filter_map(|line| {
                 let counted = line.value.counted.moment.sequence;
@@ -400,6 +412,7 @@ impl Stocktake {
             lines,
             ahead,
             serials,
+            costs,
             levels,
             later,
         })
@@ -484,7 +497,7 @@ impl Stocktake {
                 if let Some(level) = line.level {
                     changes.put(levels.get(&line.item.key), level);
                 }
-                if let Some(event) = line.event {
+                for event in line.events {
                     changes.event(event);
                 }
                 if let Some(adjustment) = line.adjustment {

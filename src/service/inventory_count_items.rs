@@ -119,11 +119,10 @@ impl InventoryCounts<'_> {
             .levels(organisation, std::slice::from_ref(&key))
             .await?;
         let level = levels.into_iter().flatten().next().map(|read| read.value);
+        let standard = product.standard_cost(site.currency);
         let unit_cost = match &level {
-            Some(level) => level
-                .valuation()
-                .current_cost(level.quantity(), product.unit_cost),
-            None => product.unit_cost,
+            Some(level) => level.valuation().current_cost(level.quantity(), standard),
+            None => standard,
         };
         let found = Found {
             quantity: new.quantity,

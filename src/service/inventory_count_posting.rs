@@ -14,12 +14,14 @@ use crate::store::Versioned;
 
 use super::Error;
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 
 /// One line, decided.
 pub(super) struct Decided {
     pub(super) item: InventoryCountItem,
     pub(super) level: Option<StockLevel>,
-    pub(super) event: Option<StockEvent>,
+    /// The variance comes last, after at most a revaluation.
+    pub(super) events: Vec<StockEvent>,
     pub(super) adjustment: Option<StockAdjustment>,
 }
 
@@ -31,6 +33,8 @@ pub(super) struct Lines<'a> {
     pub(super) terms: Terms<'a>,
     /// The levels of their keys.
     pub(super) levels: &'a BTreeMap<StockKey, Versioned<StockLevel>>,
+    /// What their products cost at the site, where keys know no cost.
+    pub(super) costs: &'a SiteCosts,
     /// What happened to their keys since they were counted.
     pub(super) later: &'a BTreeMap<StockKey, Vec<StockEvent>>,
     /// The marks of their serial numbers, as the lines that were decided leave them.
@@ -83,13 +87,14 @@ impl Lines<'_> {
     ) -> Result<Decided, Error> {
         let (level, currency) = (self.level(item), self.count.currency());
         let terms = Terms {
-            standard: item.product.unit_cost,
+            standard: self.costs.standard(&item.product, self.terms.site),
+            elsewhere: self.costs.unit_cost(item.key.site, item.key.product),
             ..self.terms
         };
         let blank = StockLevel::new(item.key.clone(), terms.at);
         let change = self.change(item, quantity);
         let settled = level.unwrap_or(&blank).settle(change, moment, &terms);
-        let (level, event) = match settled {
+        let (level, events) = match settled {
             Ok(settled) => settled,
             Err(problem) => return self.unposted(item, problem.into()),
         };
@@ -97,11 +102,12 @@ impl Lines<'_> {
         else {
             return self.unposted(item, LineProblem::OutOfRange);
         };
-        let adjustment = match &event {
+        let event = events.last();
+        let adjustment = match event {
             Some(event) => Some(self.adjustment(item, event)?),
             None => None,
         };
-        let outcome = match &event {
+        let outcome = match event {
             Some(_) => LineOutcome::Adjusted,
             None => LineOutcome::Confirmed,
         };
@@ -110,7 +116,7 @@ impl Lines<'_> {
             expected,
             change: quantity,
             adjustment_minor,
-            event: event.as_ref().map(|event| event.id),
+            event: event.map(|event| event.id),
             adjustment: adjustment.as_ref().map(StockAdjustment::id),
             moves,
         };
@@ -127,7 +133,7 @@ impl Lines<'_> {
         Ok(Decided {
             item: next,
             level: Some(level),
-            event,
+            events,
             adjustment,
         })
     }
@@ -187,7 +193,7 @@ impl Lines<'_> {
         Ok(Decided {
             item,
             level: None,
-            event: None,
+            events: Vec::new(),
             adjustment: None,
         })
     }
@@ -196,13 +202,13 @@ impl Lines<'_> {
 impl Decided {
     /// Whether it brings the unit of a serial number to its key.
     pub(super) fn brings_unit(&self) -> bool {
-        let event = self.event.as_ref();
+        let event = self.events.last();
         event.is_some_and(|event| !event.before.is_positive() && event.after.is_positive())
     }
 
     /// Whether it takes the unit of a serial number from its key.
     pub(super) fn takes_unit_away(&self) -> bool {
-        let event = self.event.as_ref();
+        let event = self.events.last();
         event.is_some_and(|event| event.before.is_positive() && !event.after.is_positive())
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::{
     Cause, Change, Code, IncomingCost, InventoryOrder, InventoryOrderCommand, InventoryOrderId,
     InventoryOrderItem, InventoryOrderItemId, Pick, Product, ProductId, Quantity, Receipt, Site,
-    SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp,
+    SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp, Value,
 };
 use crate::store::{Digest, Guard, Outcome, Version, Versioned};
 
@@ -423,12 +423,12 @@ fn reference_of(order: &InventoryOrder) -> Option<Code> {
         .and_then(|number| Code::new(number.as_str()).ok())
 }
 
-/// The same as a movement: what a batch reads the levels by.
+/// The same as a movement: what a batch reads the levels by. Its cost is the order's.
 fn as_movement(key: &StockKey, change: &Change) -> NewMovement {
-    Movement::Receipt {
+    Movement::ReceiptAtTotal {
         key: key.clone(),
         quantity: change.quantity,
-        unit_cost: None,
+        total: Value::ZERO,
     }
     .into()
 }

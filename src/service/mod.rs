@@ -32,6 +32,7 @@ mod pace;
 mod queued_jobs;
 mod replay;
 mod serial_marks;
+mod site_costs;
 mod stock;
 mod stock_adjustments;
 mod stock_import_applying;

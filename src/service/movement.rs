@@ -1,6 +1,8 @@
 //! What else moves stock (S6.1).
 
-use crate::domain::{Code, Note, Quantity, SiteId, StockEventId, StockKey, Timestamp, UnitCost};
+use crate::domain::{
+    Code, Note, Quantity, SiteId, SitePolicy, StockEventId, StockKey, Timestamp, UnitCost, Value,
+};
 use crate::store::{Digest, DigestBuilder};
 
 /// What moves. Quantities are above zero unless it says otherwise.
@@ -14,6 +16,16 @@ pub enum Movement {
         quantity: Quantity,
         /// What one costs; without it they cost what is on hand costs.
         unit_cost: Option<UnitCost>,
+    },
+    /// Goods come in at what they cost together (three for 100.00), exactly; what one costs follows.
+    ReceiptAtTotal {
+        /// Where to.
+        key: StockKey,
+        /// How many.
+        quantity: Quantity,
+        /// What they cost together, in the site's currency; zero or more, with at most six digits beyond the
+        /// currency's own.
+        total: Value,
     },
     /// Goods leave: sold, used.
     Issue {
@@ -62,7 +74,8 @@ pub enum Movement {
         key: StockKey,
         /// How many.
         quantity: Quantity,
-        /// What one costs that the book did not know.
+        /// What one costs that the book did not know: what is found, and what is on hand at an unknown cost, which a
+        /// revaluation before this event says.
         unit_cost: Option<UnitCost>,
         /// What the book must have said (S6.3).
         expected: Option<Quantity>,
@@ -75,6 +88,15 @@ pub enum Movement {
         change: Quantity,
         /// What one costs that comes in.
         unit_cost: Option<UnitCost>,
+    },
+    /// All that is on hand costs so much a unit from now on, although nothing moves (S6.15): value and cost layers
+    /// change, by an event of its own. So goods of unknown cost come to their cost. Under a standard cost that values
+    /// stock, the value stays and only the layers change. It is not taken back: state the right cost again.
+    Revalue {
+        /// Of what; it must be stocked.
+        key: StockKey,
+        /// What one costs.
+        unit_cost: UnitCost,
     },
     /// The key is no longer kept on stock: what is left is booked out, and it enters no take until stock
     /// arrives again.
@@ -90,7 +112,7 @@ pub struct NewMovement {
     /// What moves.
     pub movement: Movement,
     /// When it happened; not ahead, and not in a closed period. Without it, it happens now, after all that is
-    /// known. [`Movement::Reset`], [`Movement::Remove`] and [`Movement::Reversal`] take none.
+    /// known. [`Movement::Reset`], [`Movement::Remove`], [`Movement::Revalue`] and [`Movement::Reversal`] take none.
     pub occurred_at: Option<Timestamp>,
     /// Why.
     pub reason: Option<Note>,
@@ -139,6 +161,8 @@ impl NewMovement {
     pub(super) fn keys(&self) -> Vec<&StockKey> {
         match &self.movement {
             Movement::Receipt { key, .. }
+            | Movement::ReceiptAtTotal { key, .. }
+            | Movement::Revalue { key, .. }
             | Movement::Issue { key, .. }
             | Movement::CustomerReturn { key, .. }
             | Movement::SupplierReturn { key, .. }
@@ -150,12 +174,52 @@ impl NewMovement {
         }
     }
 
+    /// The key whose cost it goes by: of what comes in at no stated cost, or may go out beyond what is there.
+    pub(super) const fn asks_cost_of(&self, policy: &SitePolicy) -> Option<&StockKey> {
+        match &self.movement {
+            Movement::Receipt { key, unit_cost, .. } | Movement::Reset { key, unit_cost, .. }
+                if unit_cost.is_none() =>
+            {
+                Some(key)
+            }
+            Movement::Adjust {
+                key,
+                change,
+                unit_cost,
+            } if (change.is_positive() && unit_cost.is_none())
+                || (change.is_negative() && policy.allow_negative) =>
+            {
+                Some(key)
+            }
+            Movement::Issue { key, .. }
+            | Movement::SupplierReturn { key, .. }
+            | Movement::Transfer { from: key, .. }
+                if policy.allow_negative =>
+            {
+                Some(key)
+            }
+            Movement::Receipt { .. }
+            | Movement::ReceiptAtTotal { .. }
+            | Movement::Revalue { .. }
+            | Movement::Issue { .. }
+            | Movement::Transfer { .. }
+            | Movement::CustomerReturn { .. }
+            | Movement::SupplierReturn { .. }
+            | Movement::Reversal { .. }
+            | Movement::Reset { .. }
+            | Movement::Adjust { .. }
+            | Movement::Remove { .. } => None,
+        }
+    }
+
     /// The event that it refers to.
     pub(super) const fn refers_to(&self) -> Option<StockEventId> {
         match &self.movement {
             Movement::CustomerReturn { of, .. } | Movement::Reversal { of } => Some(*of),
             Movement::SupplierReturn { receipt, .. } => *receipt,
             Movement::Receipt { .. }
+            | Movement::ReceiptAtTotal { .. }
+            | Movement::Revalue { .. }
             | Movement::Issue { .. }
             | Movement::Transfer { .. }
             | Movement::Reset { .. }
@@ -168,7 +232,10 @@ impl NewMovement {
     pub(super) const fn may_be_dated(&self) -> bool {
         !matches!(
             self.movement,
-            Movement::Reset { .. } | Movement::Remove { .. } | Movement::Reversal { .. }
+            Movement::Reset { .. }
+                | Movement::Remove { .. }
+                | Movement::Reversal { .. }
+                | Movement::Revalue { .. }
         )
     }
 }

@@ -15,6 +15,7 @@ use crate::store::{ChangeSet, Versioned};
 
 use super::error::dated;
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 use super::{Error, Movement, NewMovement, Stocktake};
 
 /// A batch on its way to one commit: levels as they were read, and as they become.
@@ -24,6 +25,7 @@ pub(super) struct Batch<'a> {
     stamp: &'a Stamp,
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
     serials: SerialMarks,
+    costs: SiteCosts,
     products: BTreeMap<ProductId, Arc<Product>>,
     referred: BTreeMap<StockEventId, StockEvent>,
     /// Events of the keys of reversed events, from those on.
@@ -87,7 +89,7 @@ impl Stocktake {
                 later.entry(event.key.clone()).or_default().push(event);
             }
         }
-        let levels = keys
+        let levels: BTreeMap<_, (Option<Versioned<StockLevel>>, StockLevel)> = keys
             .into_iter()
             .zip(read)
             .map(|(key, read)| {
@@ -98,11 +100,22 @@ impl Stocktake {
                 (key, (read, level))
             })
             .collect();
+        let asks = movements
+            .iter()
+            .filter_map(|new| new.asks_cost_of(&site.policy));
+        let unknown = asks.filter(|key| {
+            let level = levels.get(*key);
+            level.is_some_and(|(_, level)| !level.knows_cost())
+        });
+        let unknown = unknown.map(|key| key.product).collect();
+        let mut costs = SiteCosts::default();
+        self.add_site_costs(&mut costs, site, unknown).await?;
         Ok(Batch {
             site,
             stamp,
             levels,
             serials,
+            costs,
             products,
             referred,
             later,
@@ -279,11 +292,12 @@ impl Batch<'_> {
                 let claim = self.claim(key, quantity, *of, &ISSUE)?;
                 let cost = self.cost_of_share(&claim, quantity);
                 let cost = cost.map_err(|error| self.refused(key, error.into()))?;
-                let change = plain(
-                    StockEventKind::CustomerReturn,
-                    quantity,
-                    IncomingCost::Returned(cost),
-                );
+                let cost = if claim.cost_unknown {
+                    IncomingCost::Unknown
+                } else {
+                    IncomingCost::Returned(cost)
+                };
+                let change = plain(StockEventKind::CustomerReturn, quantity, cost);
                 let (id, of) = (claim.id, Some(*of));
                 self.change(key, Change { id, of, ..change })
             }
@@ -307,6 +321,23 @@ impl Batch<'_> {
                     IncomingCost::Current,
                 );
                 self.remove(key, change)
+            }
+            Movement::ReceiptAtTotal {
+                key,
+                quantity,
+                total,
+            } => {
+                let (quantity, total) = (above_zero(*quantity)?, self.total(*total)?);
+                let cost = IncomingCost::Total(total);
+                self.change(key, plain(StockEventKind::Receipt, quantity, cost))
+            }
+            Movement::Revalue { key, unit_cost } => {
+                let change = plain(
+                    StockEventKind::Revaluation,
+                    Quantity::ZERO,
+                    IncomingCost::Current,
+                );
+                self.revalue(key, *unit_cost, change)
             }
             Movement::Reversal { of } => self.reverse(*of, new.reason.as_ref()),
         }
@@ -332,22 +363,34 @@ impl Batch<'_> {
         {
             return Err(Error::Expectation { expected, actual });
         }
-        self.with_level(key, |level, terms| {
-            level
-                .reset(change, quantity, terms)
-                .map(|(level, event)| (level, vec![event]))
-        })
+        self.with_level(key, |level, terms| level.reset(change, quantity, terms))
     }
 
     fn remove(&mut self, key: &StockKey, change: Change) -> Result<(), Error> {
         if !self.level(key)?.is_stocked() {
             return Err(Error::not_found("stock"));
         }
-        self.with_level(key, |level, terms| {
-            level
-                .delist(change, terms)
-                .map(|(level, event)| (level, vec![event]))
-        })
+        self.with_level(key, |level, terms| level.delist(change, terms))
+    }
+
+    fn revalue(&mut self, key: &StockKey, cost: UnitCost, change: Change) -> Result<(), Error> {
+        if !self.level(key)?.is_stocked() {
+            return Err(Error::not_found("stock"));
+        }
+        self.with_level(key, |level, terms| level.restate(change, cost, terms))
+    }
+
+    /// What goods cost together: zero or more, with no more digits than are kept.
+    fn total(&self, total: Value) -> Result<Value, Error> {
+        if total.is_negative() {
+            let message = "what goods cost together is zero or more";
+            return Err(Error::invalid("total", "negative_total", message));
+        }
+        if !total.is_kept(self.site.currency) {
+            let message = "values keep six digits beyond the currency's own";
+            return Err(Error::invalid("total", "too_precise", message));
+        }
+        Ok(total)
     }
 
     fn transfer(
@@ -431,6 +474,7 @@ impl Batch<'_> {
             returned,
             moved,
             worth: event.value_change.negated(),
+            cost_unknown: event.parts.iter().all(|part| part.cost_unknown),
         };
         let touched = event.key.clone();
         self.touched.insert(touched);
@@ -477,6 +521,12 @@ impl Batch<'_> {
                 return refused(
                     "not_reversible",
                     "a reversal or a counter-event can't be taken back",
+                );
+            }
+            StockEventKind::Revaluation => {
+                return refused(
+                    "not_reversible",
+                    "a revaluation is not taken back: state the right cost",
                 );
             }
             StockEventKind::TransferIn => {
@@ -528,7 +578,7 @@ impl Batch<'_> {
                 Some(back) => Posting::Transfer { out: &event, back },
                 None => Posting::Event(&event),
             };
-            self.with_level(&event.key, |level, terms| {
+            self.with_any_level(&event.key, |level, terms| {
                 level.take_back(&posting, &later, reason, terms)
             })?;
         }
@@ -540,6 +590,13 @@ impl Batch<'_> {
         Error::stock(key, product, self.site, problem)
     }
 
+    fn product(&self, key: &StockKey) -> Result<&Product, Error> {
+        let product = self.products.get(&key.product);
+        product
+            .map(|product| &**product)
+            .ok_or(Error::not_found("product"))
+    }
+
     fn level(&self, key: &StockKey) -> Result<&StockLevel, Error> {
         if key.site != self.site.id {
             return Err(Error::invalid(
@@ -548,14 +605,7 @@ impl Batch<'_> {
                 "all keys of a batch are of its site",
             ));
         }
-        let product = self
-            .products
-            .get(&key.product)
-            .ok_or(Error::not_found("product"))?;
-        key.check(product).map_err(|problem| Error::Key {
-            key: Box::new(key.clone()),
-            problem,
-        })?;
+        self.product(key)?;
         self.levels
             .get(key)
             .map(|(_, level)| level)
@@ -567,7 +617,29 @@ impl Batch<'_> {
         self.with_level(key, |level, terms| level.apply(change, terms))
     }
 
+    /// Changes a level, if what comes in follows the rules of its product.
     fn with_level(
+        &mut self,
+        key: &StockKey,
+        f: impl FnOnce(&StockLevel, &Terms<'_>) -> Result<(StockLevel, Vec<StockEvent>), StockError>,
+    ) -> Result<(), Error> {
+        let before = self.level(key)?;
+        let before = (before.is_stocked(), before.quantity());
+        let refused = |problem| Error::Key {
+            key: Box::new(key.clone()),
+            problem,
+        };
+        if !before.0 {
+            self.product(key)
+                .and_then(|product| key.check(product).map_err(refused))?;
+        }
+        self.with_any_level(key, f)?;
+        let (product, after) = (self.product(key)?, self.level(key)?.quantity());
+        key.check_change(product, before, after).map_err(refused)
+    }
+
+    /// Changes a level: what is taken back goes where it was, whatever became of the product.
+    fn with_any_level(
         &mut self,
         key: &StockKey,
         f: impl FnOnce(&StockLevel, &Terms<'_>) -> Result<(StockLevel, Vec<StockEvent>), StockError>,
@@ -577,13 +649,17 @@ impl Batch<'_> {
             standard: self
                 .products
                 .get(&key.product)
-                .and_then(|product| product.unit_cost),
+                .and_then(|product| product.standard_cost(self.site.currency)),
+            elsewhere: self.costs.unit_cost(key.site, key.product),
             at: self.stamp.at,
             by: self.stamp.actor.user.id,
         };
         let before = self.level(key)?;
         let (level, events) = f(before, &terms).map_err(|problem| self.refused(key, problem))?;
         let before = before.quantity();
+        if let Some((_, before)) = self.levels.get(key) {
+            self.costs.changed(before, &level);
+        }
         self.serials
             .moved(before, &level, self.site.policy.serials)
             .map_err(|elsewhere| elsewhere.error(&self.stamp.actor))?;
@@ -628,6 +704,8 @@ struct Claim {
     moved: Quantity,
     /// What that was worth.
     worth: Value,
+    /// Whether nobody knows what it cost.
+    cost_unknown: bool,
 }
 
 /// A kind of event that returns name.

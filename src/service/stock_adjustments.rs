@@ -18,6 +18,7 @@ use super::access::Operation;
 use super::call::{Once, Step};
 use super::error::dated;
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 use super::{Caller, Error, StockChoice, Stocktake};
 
 /// Stock adjustments (S2.8 to S2.10): a change by hand, with a reason and, when it is large, a second pair of eyes.
@@ -359,6 +360,8 @@ struct AdjustedStock<'a> {
     key: StockKey,
     product: Arc<Product>,
     level: Option<Versioned<StockLevel>>,
+    /// What a unit costs at the product's other keys, as far as this one knows nothing.
+    elsewhere: Option<UnitCost>,
     serials: SerialMarks,
 }
 
@@ -366,6 +369,8 @@ struct AdjustedStock<'a> {
 struct Moved {
     level: StockLevel,
     event: StockEvent,
+    /// All, in order.
+    events: Vec<StockEvent>,
     serials: SerialMarks,
 }
 
@@ -422,17 +427,28 @@ impl Stocktake {
         let serials = self
             .serial_marks(site.organisation, keys, site.policy.serials)
             .await?;
+        let level = levels.into_iter().flatten().next();
+        let knows = level.as_ref().is_some_and(|read| read.value.knows_cost());
+        let unknown = Some(key.product).filter(|_| !knows);
+        let mut costs = SiteCosts::default();
+        self.add_site_costs(&mut costs, site, unknown.into_iter().collect())
+            .await?;
         Ok(AdjustedStock {
+            elsewhere: costs.unit_cost(site.id, key.product),
             site,
             key,
             product,
-            level: levels.into_iter().flatten().next(),
+            level,
             serials,
         })
     }
 }
 
 impl AdjustedStock<'_> {
+    fn standard(&self) -> Option<UnitCost> {
+        self.product.standard_cost(self.site.currency)
+    }
+
     /// The adjustment, and what it makes of the stock, if it can be applied. It is judged also by what the book would
     /// lose or gain.
     fn asked(
@@ -464,10 +480,10 @@ impl AdjustedStock<'_> {
     }
 
     fn request(&self, new: &NewStockAdjustment, unapproved: Unapproved) -> AdjustmentRequest {
-        let standard = self.product.unit_cost;
+        let otherwise = self.elsewhere.or(self.standard());
         let book = match self.level.as_ref().map(|read| &read.value) {
-            Some(level) => level.valuation().current_cost(level.quantity(), standard),
-            None => standard,
+            Some(level) => level.valuation().current_cost(level.quantity(), otherwise),
+            None => otherwise,
         };
         AdjustmentRequest {
             key: self.key.clone(),
@@ -488,7 +504,8 @@ impl AdjustedStock<'_> {
     fn moved_by(&self, adjustment: &StockAdjustment, stamp: &Stamp) -> Result<Moved, Error> {
         let terms = Terms {
             site: self.site,
-            standard: self.product.unit_cost,
+            standard: self.standard(),
+            elsewhere: self.elsewhere,
             at: stamp.at,
             by: stamp.actor.user.id,
         };
@@ -499,15 +516,24 @@ impl AdjustedStock<'_> {
         let (next, events) = level
             .apply(adjustment.ledger_change(event), &terms)
             .map_err(|problem| self.refused(problem))?;
+        let refused = |problem| Error::Key {
+            key: Box::new(self.key.clone()),
+            problem,
+        };
+        let before = (level.is_stocked(), level.quantity());
+        self.key
+            .check_change(&self.product, before, next.quantity())
+            .map_err(refused)?;
         let mut serials = self.serials.clone();
         serials
             .moved(level.quantity(), &next, self.site.policy.serials)
             .map_err(|elsewhere| elsewhere.error(&stamp.actor))?;
-        // It states no time of its own, so there is exactly one.
-        let event = events.into_iter().next().ok_or(Error::Conflict)?;
+        // It states no time of its own, so the last event is the adjustment's, after at most a revaluation.
+        let event = events.last().cloned().ok_or(Error::Conflict)?;
         Ok(Moved {
             level: next,
             event,
+            events,
             serials,
         })
     }
@@ -515,7 +541,9 @@ impl AdjustedStock<'_> {
     fn write(&self, changes: &mut ChangeSet, moved: Option<Moved>) {
         if let Some(moved) = moved {
             changes.put(self.level.as_ref(), moved.level);
-            changes.event(moved.event);
+            for event in moved.events {
+                changes.event(event);
+            }
             moved.serials.write(changes);
         }
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, Label, Note, Pick, Product,
-    ProductId, Quantity, Site, SiteId, Stamp, StockError, StockEvent, StockEventId, StockEventKind,
-    StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms, UnitCost,
+    Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, KeyError, Label, Note, Pick,
+    Product, ProductId, Quantity, Site, SiteId, Stamp, StockError, StockEvent, StockEventId,
+    StockEventKind, StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms,
 };
 use crate::store::{
     CommandId, DeletableKey, Guard, ImportChunk, ImportRow, JobAck, JobProgress, Outcome, Progress,
@@ -20,6 +20,7 @@ use super::call::Step;
 use super::look_ahead::both;
 use super::pace::Pace;
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 use super::stock_imports::job_id;
 use super::{CHUNK, Error, StockName, Stocktake};
 
@@ -55,6 +56,7 @@ struct Surroundings {
     keys: Vec<Result<StockKey, Problem>>,
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
     serials: SerialMarks,
+    costs: SiteCosts,
 }
 
 /// How many ids that follow from an article are looked at before one is taken that follows from nothing.
@@ -316,7 +318,7 @@ impl Stocktake {
         // The wider one also reads what the narrower one needs.
         let scope = scopes.max().unwrap_or_default();
         let serials = self.serial_marks(organisation, &wanted, scope).await?;
-        let levels = wanted
+        let levels: BTreeMap<_, (Option<Versioned<StockLevel>>, StockLevel)> = wanted
             .into_iter()
             .map(|key| {
                 let read = levels.remove(&key);
@@ -327,7 +329,9 @@ impl Stocktake {
                 (key, (read, level))
             })
             .collect();
+        let costs = self.costs_of(import, &sites, &levels).await?;
         Ok(Surroundings {
+            costs,
             sites,
             products,
             created,
@@ -335,6 +339,31 @@ impl Stocktake {
             levels,
             serials,
         })
+    }
+
+    /// What products cost at their sites whose keys here know no cost.
+    async fn costs_of(
+        &self,
+        import: &StockImport,
+        sites: &BTreeMap<SiteId, Versioned<Site>>,
+        levels: &BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
+    ) -> Result<SiteCosts, Error> {
+        let mut costs = SiteCosts::default();
+        if import.mode() == ImportMode::Remove {
+            return Ok(costs);
+        }
+        let mut unknown: BTreeMap<SiteId, BTreeSet<ProductId>> = BTreeMap::new();
+        for (key, (_, level)) in levels {
+            if !level.knows_cost() {
+                unknown.entry(key.site).or_default().insert(key.product);
+            }
+        }
+        for (site, products) in unknown {
+            if let Some(site) = sites.get(&site) {
+                self.add_site_costs(&mut costs, site, products).await?;
+            }
+        }
+        Ok(costs)
     }
 
     /// The key that each row means, and the levels that were seen on the way.
@@ -481,13 +510,16 @@ impl Surroundings {
         let (_, level) = self.levels.get_mut(&key).ok_or_else(missing)?;
         let terms = Terms {
             site,
-            standard: product.unit_cost,
+            standard: product.standard_cost(site.currency),
+            elsewhere: self.costs.unit_cost(key.site, key.product),
             at: stamp.at,
             by: stamp.actor.user.id,
         };
-        let known = level
-            .valuation()
-            .current_cost(level.quantity(), product.unit_cost);
+        // The body has no costs: what no cost is known of comes in as of unknown cost, unless zero is its cost.
+        let cost = match level.unit_cost(&terms) {
+            None if !site.policy.allow_zero_cost => IncomingCost::Unknown,
+            Some(_) | None => IncomingCost::Current,
+        };
         let change = Change {
             id: StockEventId::new(Uuid::new_v5(&import.id().as_uuid(), &number.to_be_bytes())),
             kind: match import.mode() {
@@ -496,10 +528,7 @@ impl Surroundings {
                 ImportMode::Remove => StockEventKind::Removed,
             },
             quantity: row.value,
-            // The body has no costs: what is new to the books comes in at none.
-            cost: known.map_or(IncomingCost::PerUnit(UnitCost::ZERO), |_| {
-                IncomingCost::Current
-            }),
+            cost,
             pick: Pick::Oldest,
             occurred_at: None,
             reason: None,
@@ -509,21 +538,17 @@ impl Surroundings {
             reverses: None,
         };
         let (next, events) = match import.mode() {
-            ImportMode::Absolute => level
-                .reset(change, row.value, &terms)
-                .map(|(next, event)| (next, vec![event])),
+            ImportMode::Absolute => level.reset(change, row.value, &terms),
             ImportMode::Adjustment => level.apply(change, &terms),
             // What is not kept on stock needs no removing.
             ImportMode::Remove if !level.is_stocked() => return Ok(Vec::new()),
-            ImportMode::Remove => level
-                .delist(
-                    Change {
-                        quantity: Quantity::ZERO,
-                        ..change
-                    },
-                    &terms,
-                )
-                .map(|(next, event)| (next, vec![event])),
+            ImportMode::Remove => level.delist(
+                Change {
+                    quantity: Quantity::ZERO,
+                    ..change
+                },
+                &terms,
+            ),
         }
         .map_err(|error: StockError| problem_of(&error))?;
         self.serials
@@ -535,6 +560,14 @@ impl Surroundings {
                     message: problem.to_string(),
                 }
             })?;
+        let told = |problem: KeyError| Problem {
+            code: problem.code(),
+            message: problem.to_string(),
+        };
+        let before = (level.is_stocked(), level.quantity());
+        key.check_change(product, before, next.quantity())
+            .map_err(told)?;
+        self.costs.changed(level, &next);
         *level = next;
         Ok(events)
     }

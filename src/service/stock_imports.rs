@@ -52,8 +52,9 @@ impl<'a> StockImports<'a> {
     /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
     /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
     /// out instead. A value means the only stocked key at its location of the product (of the variant, where one is
-    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is created; what comes in without any known cost comes in at
-    /// zero cost, since the body has none.
+    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is created. The body has no costs: what comes in costs
+    /// what is known; where nothing is, it is of unknown cost, worth nothing until a cost is stated
+    /// ([`Movement::Revalue`](super::Movement::Revalue)), unless the site allows zero cost: then that is its cost.
     ///
     /// # Errors
     ///

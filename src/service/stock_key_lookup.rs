@@ -116,8 +116,10 @@ impl StockChoice {
 /// What a name means at a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meant {
-    /// This key.
+    /// This key, which is stocked.
     One(StockKey),
+    /// None that is stocked: the key without a stock place, which is made.
+    New(StockKey),
     /// One of these, the first ones; which, it does not tell.
     Several(Vec<StockKey>),
 }
@@ -156,10 +158,11 @@ impl From<Unclear> for Error {
 }
 
 impl Meant {
-    /// The key, if it can hold stock of its product.
+    /// The key; a new one only if it can hold stock of its product.
     pub(super) fn of(self, product: &Product) -> Result<StockKey, Unclear> {
         match self {
-            Self::One(key) => checked(key, product),
+            Self::One(key) => Ok(key),
+            Self::New(key) => checked(key, product),
             Self::Several(keys) => Err(Unclear::Several(keys)),
         }
     }
@@ -259,11 +262,28 @@ impl Stocktake {
         }
         let meant = names.iter().zip(found);
         let meant = meant.map(|((site, name), (keys, level))| match &*keys {
-            [] => (Meant::One(name.plain(*site)), level),
+            [] => (Meant::New(name.plain(*site)), level),
             [key] => (Meant::One(key.clone()), level),
             [_, _, ..] => (Meant::Several(keys), level),
         });
         Ok(meant.collect())
+    }
+
+    /// Whether all of some keys are stocked.
+    pub(super) async fn is_stocked(
+        &self,
+        organisation: OrganisationId,
+        keys: &[StockKey],
+    ) -> Result<bool, Error> {
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        let levels = self.repository.levels(organisation, keys).await?;
+        let stocked = |level: &Option<Versioned<StockLevel>>| {
+            let level = level.as_ref();
+            level.is_some_and(|level| level.value.is_stocked())
+        };
+        Ok(levels.iter().all(stocked))
     }
 
     /// The key that a request is about, and its product.
@@ -284,7 +304,15 @@ impl Stocktake {
             Error::invalid("product", "unknown_product", "there is no such product")
         })?;
         let key = match choice {
-            StockChoice::Key(key) if key.site == site => checked(key.clone(), &product.value)?,
+            StockChoice::Key(key) if key.site == site => {
+                let there = std::slice::from_ref(key);
+                // What is there stays reachable, whatever became of its product.
+                match checked(key.clone(), &product.value) {
+                    Ok(key) => key,
+                    Err(_) if self.is_stocked(organisation, there).await? => key.clone(),
+                    Err(unclear) => return Err(unclear.into()),
+                }
+            }
             StockChoice::Key(_) => {
                 return Err(Error::invalid(
                     "key",
@@ -297,7 +325,7 @@ impl Stocktake {
                 let meant = self.resolve_keys(organisation, &names).await?;
                 let meant = meant.into_iter().next();
                 meant
-                    .unwrap_or_else(|| Meant::One(name.plain(site)))
+                    .unwrap_or_else(|| Meant::New(name.plain(site)))
                     .of(&product.value)?
             }
         };

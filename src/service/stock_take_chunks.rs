@@ -13,6 +13,7 @@ use crate::store::{
 };
 
 use super::serial_marks::SerialMarks;
+use super::site_costs::SiteCosts;
 use super::stock_take_lines::has_posted;
 use super::{Error, Stocktake};
 
@@ -27,6 +28,7 @@ pub(crate) struct Chunk {
     /// turn if they let go of them, so that a unit that was found elsewhere moves.
     pub(super) ahead: Vec<Line>,
     pub(super) serials: SerialMarks,
+    pub(super) costs: SiteCosts,
     pub(super) levels: BTreeMap<StockKey, Versioned<StockLevel>>,
     pub(super) later: BTreeMap<StockKey, Vec<StockEvent>>,
 }
@@ -100,6 +102,14 @@ impl Stocktake {
             .zip(found)
             .filter_map(|(key, level)| level.map(|level| (key, level)))
             .collect();
+        let knows = |item: &StockTakeItem| {
+            let level = levels.get(&item.key);
+            level.is_some_and(|level| level.value.knows_cost())
+        };
+        let unknown = all().filter(|item| item.count.is_some() && !knows(item));
+        let unknown = unknown.map(|item| item.key.product).collect();
+        let keys = all().map(|item| &item.key);
+        let costs = self.posting_costs(site, unknown, keys).await?;
         let reverses = matches!(run.stage, RunStage::ReverseCheck | RunStage::Reverse);
         let since: Vec<(StockKey, u64)> = all()
             .filter_map(|item| {
@@ -120,6 +130,7 @@ impl Stocktake {
             lines,
             ahead,
             serials,
+            costs,
             levels,
             later,
         })

@@ -304,11 +304,10 @@ fn count_of(
     entry: CountEntryId,
 ) -> Result<(StockTakeItem, CountEntry), CountError> {
     let moment = CountMoment::of(level, stamp.at);
+    let standard = item.product.standard_cost(take.currency());
     let unit_cost = match level {
-        Some(level) => level
-            .valuation()
-            .current_cost(level.quantity(), item.product.unit_cost),
-        None => item.product.unit_cost,
+        Some(level) => level.valuation().current_cost(level.quantity(), standard),
+        None => standard,
     };
     let by = stamp.actor.user.id;
     let next = item.counted(

@@ -16,7 +16,8 @@ use super::stock_take_chunks::Chunk;
 pub(super) struct Decided {
     pub(super) item: StockTakeItem,
     pub(super) level: Option<StockLevel>,
-    pub(super) event: Option<StockEvent>,
+    /// The variance comes last, after at most a revaluation.
+    pub(super) events: Vec<StockEvent>,
 }
 
 /// Decides what a line posts. Lines are to be decided in the order in which their serial numbers move.
@@ -32,7 +33,8 @@ pub(super) fn decide(
     let level = chunk.levels.get(&item.key).map(|level| &level.value);
     let terms = Terms {
         site,
-        standard: item.product.unit_cost,
+        standard: chunk.costs.standard(&item.product, site),
+        elsewhere: chunk.costs.unit_cost(site.id, item.key.product),
         at: stamp.at,
         by: run.by.id,
     };
@@ -87,7 +89,7 @@ pub(super) fn decide(
         (None, true) if level.is_some_and(StockLevel::is_stocked) => {
             let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
             let cost = level
-                .and_then(|level| level.valuation().current_cost(book, item.product.unit_cost));
+                .and_then(|level| level.valuation().current_cost(book, terms.cost_otherwise()));
             line.posted(
                 book,
                 book.negated(),
@@ -126,13 +128,13 @@ pub(super) fn has_posted(item: &StockTakeItem, round: u32) -> bool {
 impl Decided {
     /// Whether it brings the unit of a serial number to its key.
     pub(super) fn brings_unit(&self) -> bool {
-        let event = self.event.as_ref();
+        let event = self.events.last();
         event.is_some_and(|event| !event.before.is_positive() && event.after.is_positive())
     }
 
     /// Whether it takes the unit of a serial number from its key.
     pub(super) fn takes_unit_away(&self) -> bool {
-        let event = self.event.as_ref();
+        let event = self.events.last();
         event.is_some_and(|event| event.before.is_positive() && !event.after.is_positive())
     }
 }
@@ -170,7 +172,7 @@ impl Line<'_> {
             reverses: None,
         };
         let blank = StockLevel::new(self.item.key.clone(), self.terms.at);
-        let (level, event) = match self
+        let (level, events) = match self
             .level
             .unwrap_or(&blank)
             .settle(change, moment, &self.terms)
@@ -195,16 +197,16 @@ impl Line<'_> {
         let posting = LinePosting {
             change: quantity,
             adjustment_minor,
-            event: event.as_ref().map(|event| event.id),
+            event: events.last().map(|event| event.id),
             learned: level.learned_since(self.level, &self.terms),
             moves,
             ..self.after(outcome, expected, Some(&level))
         };
-        self.with(posting, Some(level), event)
+        self.with(posting, Some(level), events)
     }
 
     fn left_alone(&self, outcome: LineOutcome, expected: Quantity) -> Decided {
-        self.with(self.after(outcome, expected, self.level), None, None)
+        self.with(self.after(outcome, expected, self.level), None, Vec::new())
     }
 
     fn unposted(&self, problem: LineProblem, expected: Quantity) -> Decided {
@@ -215,14 +217,18 @@ impl Line<'_> {
         &self,
         posting: LinePosting,
         level: Option<StockLevel>,
-        event: Option<StockEvent>,
+        events: Vec<StockEvent>,
     ) -> Decided {
         let item = StockTakeItem {
             posting: Some(posting),
             updated_at: self.terms.at,
             ..self.item.clone()
         };
-        Decided { item, level, event }
+        Decided {
+            item,
+            level,
+            events,
+        }
     }
 
     /// What a line keeps of the level after posting.
@@ -254,7 +260,9 @@ impl Line<'_> {
 }
 
 fn standard_value(product: &Product, on_hand: Quantity, site: &Site) -> ValueSum {
-    let cost = product.unit_cost.unwrap_or(UnitCost::ZERO);
+    let cost = product
+        .standard_cost(site.currency)
+        .unwrap_or(UnitCost::ZERO);
     ValueSum::at_cost(on_hand, cost, site.currency)
 }
 

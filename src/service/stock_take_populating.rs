@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Population, PopulationSource, Stamp, StockKey, StockTake, StockTakeCommand, StockTakeId,
-    StockTakeItem, StockTakeItemId,
+    Population, PopulationSource, Stamp, StockKey, StockLevel, StockTake, StockTakeCommand,
+    StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use crate::store::{
     ArticleSort, CommandId, Conflict, Cursor, JobAck, JobProgress, LevelFilter, Outcome,
@@ -18,7 +18,8 @@ use super::{CHUNK, Error, Stocktake};
 
 /// Keys that may become lines, and where the next ones are.
 struct Candidates {
-    keys: Vec<StockKey>,
+    /// Each with whether anything is there.
+    keys: Vec<(StockKey, bool)>,
     looked_at: u64,
     total: Option<u64>,
     next: Option<Cursor>,
@@ -94,7 +95,7 @@ impl Stocktake {
         let take = &read.value;
         let found = self.candidates(take, population).await?;
         let products = self
-            .products_of(take.organisation(), found.keys.iter())
+            .products_of(take.organisation(), found.keys.iter().map(|(key, _)| key))
             .await?;
         let progress = Progress {
             done: population.done.saturating_add(found.looked_at),
@@ -115,10 +116,11 @@ impl Stocktake {
         loop {
             let mut line = take.last_line();
             let mut items = Vec::with_capacity(found.keys.len());
-            for key in &found.keys {
+            for (key, holds) in &found.keys {
+                // What is no longer kept on stock is counted as long as something of it is there.
                 let Some(product) = products
                     .get(&key.product)
-                    .filter(|product| product.is_stock)
+                    .filter(|product| product.is_stock || *holds)
                 else {
                     continue;
                 };
@@ -194,13 +196,14 @@ impl Stocktake {
                     .collect();
                 let levels = self.repository.levels(organisation, &keys).await?;
                 let looked_at = count(keys.len());
-                let stocked = |level: Option<Versioned<crate::domain::StockLevel>>| {
-                    level.is_some_and(|level| level.value.is_stocked())
+                let stocked = |level: Option<Versioned<StockLevel>>| {
+                    let level = level.filter(|level| level.value.is_stocked())?;
+                    Some(!level.value.quantity().is_zero())
                 };
                 let keys = keys
                     .into_iter()
                     .zip(levels)
-                    .filter_map(|(key, level)| stocked(level).then_some(key));
+                    .filter_map(|(key, level)| stocked(level).map(|holds| (key, holds)));
                 return Ok(Candidates {
                     keys: keys.collect(),
                     looked_at,
@@ -217,10 +220,13 @@ impl Stocktake {
             .repository
             .levels_page(organisation, take.site(), &filter, &page)
             .await?;
-        let keys: Vec<StockKey> = levels
+        let keys: Vec<(StockKey, bool)> = levels
             .items
             .iter()
-            .map(|level| level.value.key().clone())
+            .map(|level| {
+                let holds = !level.value.quantity().is_zero();
+                (level.value.key().clone(), holds)
+            })
             .collect();
         Ok(Candidates {
             looked_at: count(keys.len()),

@@ -395,7 +395,7 @@ impl Stocktake {
                 if let Some(level) = line.level {
                     changes.put(chunk.levels.get(&line.item.key), level);
                 }
-                if let Some(event) = line.event {
+                for event in line.events {
                     changes.event(event);
                 }
                 changes.update(version, line.item);

@@ -180,7 +180,8 @@ fn take_back(
     };
     let terms = Terms {
         site,
-        standard: item.product.unit_cost,
+        standard: chunk.costs.standard(&item.product, site),
+        elsewhere: None,
         at: stamp.at,
         by: run.by.id,
     };

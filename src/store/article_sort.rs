@@ -102,7 +102,7 @@ impl ArticleColumn {
                 fold(product.article_id.as_str()),
             ),
             Self::Description => or_missing(product.description.as_ref().map(|d| text(d.as_str()))),
-            Self::Price => or_missing(product.price.map(|p| SortValue::Number(p.micros()))),
+            Self::Price => or_missing(product.price.map(|p| SortValue::Number(p.amount.micros()))),
             Self::StockWarning => {
                 or_missing(product.stock_warning.map(|q| SortValue::Number(q.micros())))
             }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::{
     Actor, Barcode, BrandId, CategoryId, Named, OrganisationId, Product, ProductId, Quantity, Role,
-    Site, SiteAccess, SiteId, SitePolicy, StockKey, Supplier, SupplierId, Timestamp, UserId,
-    UserSummary,
+    Site, SiteAccess, SiteId, SitePolicy, StockKey, Supplier, SupplierId, Timestamp, UnitCosts,
+    UserId, UserSummary,
 };
 use crate::jobs::Worker;
 use crate::memory::MemoryStore;
@@ -154,7 +154,7 @@ impl Shop {
         let unit_cost = self
             .products
             .get(number)
-            .and_then(|product| product.unit_cost);
+            .and_then(|product| product.standard_cost(self.site.currency));
         Movement::Receipt {
             key: self.key(number),
             quantity,
@@ -254,7 +254,10 @@ fn product(organisation: OrganisationId, number: u32) -> Product {
             id: SupplierId::new(uuid(4, 1)),
             name: made("Elemis"),
         }],
-        unit_cost: Some(made(&format!("{}.50", number.saturating_add(1)))),
+        unit_costs: UnitCosts::of(
+            made("gbp"),
+            made(&format!("{}.50", number.saturating_add(1))),
+        ),
         account: Some(made("1460")),
         ..Product::new(id, organisation, article, name)
     }

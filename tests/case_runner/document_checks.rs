@@ -479,7 +479,9 @@ impl World {
                 let product = catalogue.product(&self.host(), product).await?;
                 match field.as_str() {
                     "name" => Some(product.name.to_string()),
-                    "unit_cost" => product.unit_cost.map(|cost| cost.to_string()),
+                    "unit_cost" => product
+                        .standard_cost(self.currency)
+                        .map(|cost| cost.to_string()),
                     _ => return Err(unsupported()),
                 }
             }

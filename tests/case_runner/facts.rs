@@ -117,7 +117,8 @@ impl World {
                 let cost = words.cost("unit_cost")?;
                 let product = words.text("product")?;
                 let product = product.as_deref().unwrap_or("P");
-                self.change_product(product, |product| product.unit_cost = cost)
+                let currency = self.currency;
+                self.change_product(product, |product| product.unit_costs.set(currency, cost))
                     .await
                     .map(drop)
             }
@@ -166,9 +167,12 @@ impl World {
         };
         let cost = words.cost("unit_cost")?;
         let product = words.need("product")?;
+        let currency = self.currency;
         self.change_product(&product, |product| {
             product.tracking = tracking;
-            product.unit_cost = cost.or(product.unit_cost);
+            if cost.is_some() {
+                product.unit_costs.set(currency, cost);
+            }
         })
         .await
         .map(drop)

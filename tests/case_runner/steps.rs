@@ -280,7 +280,8 @@ impl World {
             let word = "set_cost of what is on hand (a revaluation)";
             return Err(Trouble::unsupported(word));
         }
-        self.change_product(&product, |product| product.unit_cost = cost)
+        let currency = self.currency;
+        self.change_product(&product, |product| product.unit_costs.set(currency, cost))
             .await
             .map(drop)
     }

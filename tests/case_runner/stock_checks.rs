@@ -295,7 +295,10 @@ impl World {
         let standard = match chosen.ids.first() {
             Some(id) => {
                 let catalogue = self.library.catalogue();
-                catalogue.product(&self.host(), *id).await?.unit_cost
+                catalogue
+                    .product(&self.host(), *id)
+                    .await?
+                    .standard_cost(self.currency)
             }
             None => None,
         };

@@ -573,7 +573,8 @@ fn event_of(adjustment: &StockAdjustment, number: u128, stamp: &Stamp) -> StockE
     };
     let terms = Terms {
         site: &site,
-        standard: product().unit_cost,
+        standard: product().standard_cost("gbp".parse().unwrap()),
+        elsewhere: None,
         at: stamp.at,
         by: stamp.actor.user.id,
     };

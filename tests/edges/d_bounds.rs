@@ -6,7 +6,8 @@ use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CountTotals, CountType, Currency, InventoryCountDetails,
     InventoryCountId, InventoryOrderDetails, MAX_UNIT_PRICE_MINOR, Money, MovementPolicy, Ordered,
-    PostingOptions, Quantity, StockTakeId, StockTakeState, UnitCost, Value, ValueSum, Variance,
+    PostingOptions, Quantity, StockTakeId, StockTakeState, UnitCost, UnitCosts, Value, ValueSum,
+    Variance,
 };
 use stocktake::service::{
     Caller, CountRequest, ErrorKind, Movement, NewCountItem, NewInventoryOrder, NewOrderItem,
@@ -38,7 +39,7 @@ async fn dear_shop(store: &Store) -> Shop {
     );
     let mut shop = Shop::with(library, clock);
     for product in &mut shop.products {
-        product.unit_cost = Some(COST.parse().unwrap());
+        product.unit_costs = UnitCosts::of(shop.site.currency, COST.parse().unwrap());
     }
     shop.open_empty().await.unwrap();
     shop

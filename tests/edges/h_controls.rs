@@ -99,7 +99,7 @@ async fn fault_h1_a_stated_cost_makes_no_adjustment_smaller() {
 async fn fault_h1_without_a_known_cost_it_needs_approval() {
     let stores = Stores::of(Kind::Memory);
     let mut shop = shop_on(&stores.fresh().await);
-    shop.products[3].unit_cost = None;
+    shop.products[3].unit_costs = stocktake::domain::UnitCosts::default();
     shop.site.policy.allow_zero_cost = true;
     shop.site.policy.allow_negative = true;
     shop.open_empty().await.unwrap();

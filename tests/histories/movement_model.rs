@@ -298,7 +298,7 @@ impl Play {
         let key = self.key.clone();
         let unit_cost = how
             .is_multiple_of(2)
-            .then(|| self.shop.products[0].unit_cost)
+            .then(|| self.shop.products[0].standard_cost(self.shop.site.currency))
             .flatten();
         let amount = quantity(change.abs());
         let movement = match (how % 3, change > 0) {

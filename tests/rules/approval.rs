@@ -140,6 +140,7 @@ fn event_of(adjustment: &StockAdjustment, on_hand: &str, stamp: &Stamp) -> Stock
     let terms = Terms {
         site: &site,
         standard: Some("2".parse().unwrap()),
+        elsewhere: None,
         at: stamp.at,
         by: stamp.actor.user.id,
     };

@@ -36,7 +36,7 @@ fn line(key: StockKey, counted: &str, book: &str) -> Result<InventoryCountItem, 
             sequence: 1,
             book: book.parse().unwrap(),
         },
-        unit_cost: product().unit_cost,
+        unit_cost: product().standard_cost("gbp".parse().unwrap()),
         reason: Some(note("mixed up")),
         notes: None,
     };

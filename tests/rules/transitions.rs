@@ -378,7 +378,7 @@ fn adjustment(kind: AdjustmentType) -> StockAdjustment {
         notes: None,
         reference: None,
         cost: AdjustmentCost {
-            book: product().unit_cost,
+            book: product().standard_cost("gbp".parse().unwrap()),
             ..AdjustmentCost::default()
         },
         unapproved: Unapproved::default(),
@@ -394,7 +394,8 @@ fn event_of(adjustment: &StockAdjustment, stamp: &Stamp) -> StockEvent {
     site.policy.allow_negative = true;
     let terms = Terms {
         site: &site,
-        standard: product().unit_cost,
+        standard: product().standard_cost("gbp".parse().unwrap()),
+        elsewhere: None,
         at: stamp.at,
         by: stamp.actor.user.id,
     };

@@ -14,7 +14,7 @@ use stocktake::domain::{
     Actor, Code, JobId, Label, LedgerEntry, MovementPolicy, Note, PostingOptions, Product,
     ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId, StockEventId, StockEventKind,
     StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItemId,
-    StockTakeState, Supplier, SupplierId, Timestamp, Tracking, UnitCost,
+    StockTakeState, Supplier, SupplierId, Timestamp, Tracking, UnitCost, UnitCosts,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::service::access::{ACCESS, Operation, allows};
@@ -1149,7 +1149,7 @@ async fn keys_that_hold_no_stock() {
     world.put_product(product(2, Tracking::Serial, true)).await;
     world.put_product(product(3, Tracking::None, false)).await;
     let mut free = product(4, Tracking::None, true);
-    free.unit_cost = None;
+    free.unit_costs = UnitCosts::default();
     world.put_product(free).await;
     world
         .refuses_to_record("batch_required", receipt(world.shop.key(1), "1"))
@@ -1173,6 +1173,9 @@ async fn keys_that_hold_no_stock() {
     world
         .refuses_to_record("serial_conflict", receipt(serial.clone(), "0.5"))
         .await;
+    // The goods of its other keys would tell what one costs.
+    let key = world.shop.key(4);
+    world.record(&[Movement::Remove { key }.into()]).await;
     world
         .refuses_to_record(
             "cost_unknown",
@@ -1184,7 +1187,8 @@ async fn keys_that_hold_no_stock() {
         .refuses_to_record("serial_conflict", receipt(serial.clone(), "1"))
         .await;
 
-    // Nor are they found or counted.
+    // Nor are they found or counted, unless something is there.
+    let unseen = |number: usize| world.shop.key(number).at(code("A-9"));
     let takes = world.shop.stocktake.stock_takes();
     let take = takes
         .create(&world.manager(), new_take(site))
@@ -1194,19 +1198,19 @@ async fn keys_that_hold_no_stock() {
     world
         .refuses(
             "batch_required",
-            takes.add_found(&world.manager(), take, &world.shop.key(1)),
+            takes.add_found(&world.manager(), take, &unseen(1)),
         )
         .await;
     world
         .refuses(
             "serial_required",
-            takes.add_found(&world.manager(), take, &world.shop.key(2)),
+            takes.add_found(&world.manager(), take, &unseen(2)),
         )
         .await;
     world
         .refuses(
             "not_stocked",
-            takes.add_found(&world.manager(), take, &world.shop.key(3)),
+            takes.add_found(&world.manager(), take, &unseen(3)),
         )
         .await;
     let item = takes

@@ -73,7 +73,10 @@ async fn counted(stores: &Stores, products: u32) -> Fixture {
             let article = format!("MANY-{number}").parse().unwrap();
             let name = format!("Many {number}").parse().unwrap();
             Product {
-                unit_cost: Some("1".parse().unwrap()),
+                unit_costs: stocktake::domain::UnitCosts::of(
+                    "gbp".parse().unwrap(),
+                    "1".parse().unwrap(),
+                ),
                 ..Product::new(id, shop.site.organisation, article, name)
             }
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stocktake::domain::{
     AdjustmentType, Cause, CompletionOptions, CountType, InventoryCountDetails, MovementPolicy,
     Product, ProductId, Quantity, StockAdjustment, StockAdjustmentId, StockAdjustmentState,
-    StockEventKind, StockKey,
+    StockEventKind, StockKey, UnitCosts,
 };
 use stocktake::service::{
     Caller, ErrorKind, Movement, NewCountItem, NewStockAdjustment, StockChoice,
@@ -73,7 +73,9 @@ async fn add_product(shop: &Shop, number: u128, unit_cost: Option<&str>) -> Prod
     let article = format!("EXTRA-{number}").parse().unwrap();
     let name = format!("Extra {number}").parse().unwrap();
     let product = Product {
-        unit_cost: unit_cost.map(|cost| cost.parse().unwrap()),
+        unit_costs: unit_cost.map_or_else(UnitCosts::default, |cost| {
+            UnitCosts::of(shop.site.currency, cost.parse().unwrap())
+        }),
         ..Product::new(id, shop.site.organisation, article, name)
     };
     let catalogue = shop.stocktake.catalogue();

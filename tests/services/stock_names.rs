@@ -47,7 +47,10 @@ impl World {
         shop.open_empty().await.unwrap();
         let product = Product {
             tracking,
-            unit_cost: Some("2".parse().unwrap()),
+            unit_costs: stocktake::domain::UnitCosts::of(
+                "gbp".parse().unwrap(),
+                "2".parse().unwrap(),
+            ),
             suppliers: shop.products[0].suppliers.clone(),
             ..Product::new(
                 number(70),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use stocktake::domain::{
     Actor, Code, Label, Named, Note, OrganisationId, Product, ProductId, Role, Site, SiteAccess,
-    SiteId, SitePolicy, Stamp, StockKey, Supplier, SupplierId, Timestamp, UserId, UserSummary,
+    SiteId, SitePolicy, Stamp, StockKey, Supplier, SupplierId, Timestamp, UnitCosts, UserId,
+    UserSummary,
 };
 use uuid::Uuid;
 
@@ -45,7 +46,7 @@ pub(crate) fn product() -> Arc<Product> {
         Code::new("SKU-1").unwrap(),
         Label::new("Cleansing balm").unwrap(),
     );
-    product.unit_cost = Some("12.50".parse().unwrap());
+    product.unit_costs = UnitCosts::of("gbp".parse().unwrap(), "12.50".parse().unwrap());
     product.suppliers = vec![Named {
         id: supplier.id,
         name: supplier.name,

@@ -228,7 +228,7 @@ impl Script {
                         .key(product)
                         .at(code(&format!("P-{:04}", number / 10))),
                     quantity: Quantity::from(40),
-                    unit_cost: self.shop.products[product].unit_cost,
+                    unit_cost: self.shop.products[product].standard_cost(self.shop.site.currency),
                 }
                 .into()
             })

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use stocktake::domain::{
     Actor, Barcode, BrandId, CategoryId, Code, Currency, Label, Named, Note, OrganisationId,
     Product, ProductId, Quantity, Role, Site, SiteAccess, SiteId, SitePolicy, StockKey, Supplier,
-    SupplierId, Timestamp, Tracking, UnitCost, UnitId, UserId, UserSummary,
+    SupplierId, Timestamp, Tracking, UnitCost, UnitCosts, UnitId, UserId, UserSummary,
 };
 use stocktake::service::{
     Caller, Clock as _, Error, Movement, NewMovement, Stocktake, SystemClock,
@@ -227,7 +227,9 @@ impl Seed {
             });
             let linked = linked.collect::<Result<_, String>>()?;
             let of = products.entry(product.organisation_id).or_default();
-            of.push(product.to_product(linked));
+            let mut sites = self.sites.iter();
+            let first = sites.find(|site| site.organisation_id == product.organisation_id);
+            of.push(product.to_product(linked, first.map(|site| site.currency)));
         }
         Ok(products)
     }
@@ -259,12 +261,15 @@ impl SeedSupplier {
 }
 
 impl SeedProduct {
-    fn to_product(&self, suppliers: Vec<Named<SupplierId>>) -> Product {
+    /// The file has one cost without a currency: it is in that of the organisation's first site.
+    fn to_product(&self, suppliers: Vec<Named<SupplierId>>, first: Option<Currency>) -> Product {
         let barcode = |it: &SeedBarcode| Barcode {
             value: it.value.clone(),
             symbology: it.symbology.clone(),
         };
         let (article, name) = (self.article_id.clone(), self.name.clone());
+        let unit_costs = self.unit_cost.as_ref().zip(first);
+        let unit_costs = unit_costs.map(|(cost, currency)| UnitCosts::of(currency, cost.0));
         Product {
             description: self.description.clone(),
             barcodes: self.barcodes.iter().map(barcode).collect(),
@@ -272,7 +277,7 @@ impl SeedProduct {
             category: self.category.clone(),
             unit: self.unit.clone(),
             suppliers,
-            unit_cost: self.unit_cost.as_ref().map(|cost| cost.0),
+            unit_costs: unit_costs.unwrap_or_default(),
             account: self.account.clone(),
             tracking: self.tracking,
             active: self.active.unwrap_or(true),

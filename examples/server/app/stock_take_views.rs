@@ -186,7 +186,8 @@ impl StockTakeItemRow {
     ) -> Self {
         let (key, product): (&StockKey, &Product) = (&item.key, &item.product);
         let (count, variance) = (item.count.as_ref(), item.found_variance());
-        let unit_cost = count.map_or(product.unit_cost, |count| count.unit_cost);
+        let unit_cost =
+            count.map_or_else(|| product.standard_cost(currency), |count| count.unit_cost);
         let text = |code: &Option<stocktake::domain::Code>| code.as_ref().map(ToString::to_string);
         Self {
             id: item.id,

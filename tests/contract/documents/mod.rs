@@ -136,7 +136,7 @@ pub(crate) fn found(counted: &str, book: &str) -> Found {
             sequence: 1,
             book: book.parse().unwrap(),
         },
-        unit_cost: product().unit_cost,
+        unit_cost: product().standard_cost("gbp".parse().unwrap()),
         reason: Some(note("mixed up")),
         notes: None,
     }
@@ -167,7 +167,7 @@ pub(crate) fn adjustment(
         notes: None,
         reference: None,
         cost: AdjustmentCost {
-            book: product.unit_cost,
+            book: product.standard_cost("gbp".parse().unwrap()),
             ..AdjustmentCost::default()
         },
         unapproved: Unapproved::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use stocktake::domain::{LineOutcome, Note, StockTakeItemId, Tracking, UnitId};
+use stocktake::domain::{LineOutcome, Note, Price, StockTakeItemId, Tracking, UnitCosts, UnitId};
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ArticleSort, ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck,
@@ -30,8 +30,11 @@ async fn c01_insert_get_round_trips_every_field() {
         name: label("piece"),
     });
     full.suppliers = vec![sold_by(1), sold_by(2)];
-    full.unit_cost = Some("12.5".parse().unwrap());
-    full.price = Some("19.999999".parse().unwrap());
+    full.unit_costs = UnitCosts::of("gbp".parse().unwrap(), "12.5".parse().unwrap());
+    full.price = Some(Price {
+        amount: "19.999999".parse().unwrap(),
+        currency: "gbp".parse().unwrap(),
+    });
     full.account = Some(code("4000"));
     full.tracking = Tracking::Batch;
     full.stock_warning = Some(quantity("3"));

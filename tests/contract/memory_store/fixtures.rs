@@ -147,6 +147,7 @@ pub(crate) fn level(key: StockKey, on_hand: &str) -> StockLevel {
     let terms = Terms {
         site: &site,
         standard: None,
+        elsewhere: None,
         at: at(1),
         by: user().id,
     };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stocktake::domain::{
-    Code, CountStatus, LineOutcome, Product, Quantity, SearchText, StockKey, StockLevel,
+    Code, CountStatus, LineOutcome, Price, Product, Quantity, SearchText, StockKey, StockLevel,
     StockTakeItem,
 };
 use stocktake::memory::MemoryStore;
@@ -64,7 +64,10 @@ fn products() -> impl Strategy<Value = Product> {
                 .map(|n| barcode(&format!("50{n}")))
                 .into_iter()
                 .collect();
-            product.price = price.map(|n| n.to_string().parse().unwrap());
+            product.price = price.map(|n| Price {
+                amount: n.to_string().parse().unwrap(),
+                currency: "gbp".parse().unwrap(),
+            });
             product.stock_warning = price.map(Quantity::from);
             product.active = flag;
             product.article_type = kind;

@@ -183,7 +183,7 @@ pub(super) fn large(keys: u32) -> World {
             Movement::Receipt {
                 key: world.shop.key(product).at(place),
                 quantity: q("40"),
-                unit_cost: world.shop.products[product].unit_cost,
+                unit_cost: world.shop.products[product].standard_cost(world.shop.site.currency),
             }
             .into()
         })

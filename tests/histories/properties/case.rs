@@ -1,11 +1,11 @@
 //! A case under way: each step, what it should come to, and whether it did.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use stocktake::domain::{
-    Actor, Cause, Entered, JobId, PostingOptions, Refusal, StockEvent, StockKey, StockTake,
-    StockTakeId, StockTakeItemId, StockTakeState, UnitCost,
+    Actor, Cause, Entered, JobId, PostingOptions, ProductId, Refusal, StockEvent, StockKey,
+    StockTake, StockTakeId, StockTakeItemId, StockTakeState, UnitCost,
 };
 use stocktake::jobs::{Ran, Worker};
 use stocktake::service::{Caller, Clock as _, Error, Movement};
@@ -34,6 +34,8 @@ pub(crate) struct Case {
     answered: Vec<Answered>,
     /// How often each line was counted.
     entries: BTreeMap<(StockTakeId, StockTakeItemId), usize>,
+    /// While a posting is played: the products that were on hand at its site when it began, which tell what one costs.
+    held: Option<BTreeSet<ProductId>>,
     /// What the stranger has of the first key.
     abroad: i64,
     steps: u64,
@@ -84,6 +86,7 @@ impl Case {
             jobs: BTreeMap::new(),
             answered: Vec::new(),
             entries: BTreeMap::new(),
+            held: None,
             abroad: 0,
             steps: 0,
             log: VecDeque::new(),
@@ -155,6 +158,10 @@ impl Case {
         Policy {
             site: &self.premises.sites[site],
             product: &self.products[&key.product],
+            elsewhere: match &self.held {
+                Some(held) => held.contains(&key.product),
+                None => self.stock[site].holds(key.product),
+            },
             now: self.now(),
         }
     }
@@ -932,6 +939,9 @@ impl Case {
         let round = round.take.round();
         let now = self.now();
         let mut feed = Feed::of(&events);
+        let products = self.products.keys().copied();
+        let stock = &self.stock[take.site];
+        self.held = Some(products.filter(|product| stock.holds(*product)).collect());
         for (item, line) in self.due(&take, take.options, left_over) {
             let key = self.stock[take.site].key(&line.key);
             let verdict = self.verdict((&take, &line), take.options, &BTreeMap::new());
@@ -999,6 +1009,7 @@ impl Case {
             }
         }
         feed.end()?;
+        self.held = None;
         take.state = StockTakeState::Finished;
         let keys: Vec<StockKey> = take.lines.values().map(|line| line.key.clone()).collect();
         let site = take.site;
@@ -1199,7 +1210,7 @@ impl Case {
     async fn move_abroad(&mut self) -> Result<(), String> {
         let caller = Caller::of(&self.premises.people.stranger);
         let key = self.premises.keys[0][0].clone();
-        let unit_cost = self.premises.products[0].unit_cost;
+        let unit_cost = self.premises.products[0].standard_cost("gbp".parse().unwrap());
         let quantity = stocktake::domain::Quantity::ONE;
         let receipt = stocktake::service::Movement::Receipt {
             key,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stocktake::domain::{
     Actor, CostingMethod, Product, ProductId, Role, Site, SiteAccess, SiteId, SitePolicy, StockKey,
-    Tracking,
+    Tracking, UnitCosts,
 };
 use stocktake::service::{Caller, Error, Stocktake};
 use stocktake::testing::{ManualClock, SequentialIds, Shop, shop};
@@ -120,9 +120,9 @@ fn products(shop: &Shop) -> Vec<Product> {
     products[BATCHES].tracking = Tracking::Batch;
     products[SERIALS].tracking = Tracking::Serial;
     products[SERVICE].is_stock = false;
-    products[WITHOUT_COST].unit_cost = None;
+    products[WITHOUT_COST].unit_costs = UnitCosts::default();
     // A cost that does not divide: rounding is part of the game.
-    products[1].unit_cost = Some("0.333333".parse().unwrap());
+    products[1].unit_costs = UnitCosts::of("gbp".parse().unwrap(), "0.333333".parse().unwrap());
     products
 }
 

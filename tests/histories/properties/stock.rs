@@ -206,11 +206,12 @@ impl Key {
         later.iter().any(after)
     }
 
-    /// What an increase costs that states no cost.
+    /// Whether it is known what an increase costs that states no cost, and what goes out beyond what is there.
     pub(crate) fn has_cost(&self, on_hand: i64, policy: &Policy<'_>) -> bool {
         on_hand > 0
             || self.cost_known
-            || policy.product.unit_cost.is_some()
+            || policy.elsewhere
+            || policy.product.standard_cost(policy.site.currency).is_some()
             || policy.site.policy.allow_zero_cost
     }
 
@@ -256,6 +257,8 @@ impl Key {
 pub(crate) struct Policy<'a> {
     pub(crate) site: &'a Site,
     pub(crate) product: &'a Product,
+    /// Whether some of the product is at the site: it tells what one costs.
+    pub(crate) elsewhere: bool,
     /// Now.
     pub(crate) now: i64,
 }
@@ -367,6 +370,12 @@ pub(crate) type Products = BTreeMap<ProductId, Product>;
 impl Stock {
     pub(crate) fn key(&self, key: &StockKey) -> Key {
         self.keys.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Whether some of a product is on hand.
+    pub(crate) fn holds(&self, product: ProductId) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|(key, model)| key.product == product && model.level() > 0)
     }
 
     /// The serial numbers that are on hand.
@@ -503,7 +512,14 @@ impl Stock {
                 .ok_or("an event without a product")?;
             key.booked = event.after.micros();
             if !absorbed {
-                let policy = Policy { site, product, now };
+                // Costs are asked for before anything is booked only.
+                let elsewhere = false;
+                let policy = Policy {
+                    site,
+                    product,
+                    elsewhere,
+                    now,
+                };
                 key.move_goods(event, &policy)
                     .map_err(|text| format!("{text}: {event:?}"))?;
                 key.cost_known |= event.change.is_positive();
@@ -566,7 +582,11 @@ impl Staged<'_> {
     }
 
     fn policy(&self, key: &StockKey) -> Policy<'_> {
+        let others = self.keys.keys().chain(self.stock.keys.keys());
+        let mut others = others.filter(|other| other.product == key.product);
+        let elsewhere = others.any(|other| self.key(other).level() > 0);
         Policy {
+            elsewhere,
             site: self.site,
             product: &self.products[&key.product],
             now: self.now,
@@ -642,6 +662,16 @@ impl Staged<'_> {
                 let worth = unit_cost.map(|cost| worth(change, cost));
                 effects.push(fact(key, kind, change, worth.is_none(), worth));
             }
+            Movement::ReceiptAtTotal {
+                key,
+                quantity,
+                total,
+            } => {
+                above_zero(quantity.micros());
+                let (kind, change) = (StockEventKind::Receipt, quantity.micros());
+                effects.push(fact(key, kind, change, false, Some(units(*total))));
+            }
+            Movement::Revalue { .. } => unreachable!("revaluations have a property of their own"),
             Movement::Issue { key, quantity } => {
                 above_zero(quantity.micros());
                 let change = -quantity.micros();
@@ -863,7 +893,8 @@ impl Staged<'_> {
                     codes.extend(model.refusals(key, level, level + change, &policy));
                     codes.extend(self.elsewhere(key, (level, level + change), &[]));
                 }
-                if *change > 0 && *free && !model.has_cost(level, &policy) {
+                let asks = (*change > 0 && *free) || (*change < 0 && level + change < 0);
+                if asks && !model.has_cost(level, &policy) {
                     codes.push("cost_unknown");
                 }
             }
@@ -1223,7 +1254,7 @@ impl Key {
             if short == 0 {
                 let standard = policy
                     .product
-                    .unit_cost
+                    .standard_cost(policy.site.currency)
                     .filter(|_| costing == CostingMethod::Standard);
                 let expected = standard.map_or(of_parts, |cost| worth(change, cost));
                 // What comes from elsewhere, or back, brings what it was worth there by the site's method; by

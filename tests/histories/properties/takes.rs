@@ -204,7 +204,8 @@ impl Take {
                 other => other,
             }));
         }
-        if after > level && !key.has_cost(level, policy) {
+        let asks = after > level || (after < level && after < 0);
+        if asks && !key.has_cost(level, policy) {
             codes.push("cost_unknown");
         }
         let comes = line.key.serial.is_some() && level <= 0 && after > 0;

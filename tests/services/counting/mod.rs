@@ -154,7 +154,10 @@ pub(crate) async fn add_product(
     let article = format!("EXTRA-{number}").parse().unwrap();
     let name = format!("Extra {number}").parse().unwrap();
     let product = Product {
-        unit_cost: Some(unit_cost.parse().unwrap()),
+        unit_costs: stocktake::domain::UnitCosts::of(
+            "gbp".parse().unwrap(),
+            unit_cost.parse().unwrap(),
+        ),
         tracking,
         ..Product::new(id, shop.site.organisation, article, name)
     };

@@ -44,7 +44,10 @@ impl World {
         };
         let product = |number: u128, article: &str| Product {
             tracking: Tracking::Serial,
-            unit_cost: Some("10".parse().unwrap()),
+            unit_costs: stocktake::domain::UnitCosts::of(
+                "gbp".parse().unwrap(),
+                "10".parse().unwrap(),
+            ),
             suppliers: shop.products[0].suppliers.clone(),
             ..Product::new(
                 ProductId::new(Uuid::from_u128(number)),
