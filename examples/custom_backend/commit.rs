@@ -48,6 +48,7 @@ impl State {
         )?;
 
         // From here on nothing can fail.
+        *state.commits.entry(organisation).or_default() += 1;
         for (key, write) in writes {
             match write {
                 Write::Insert(record) | Write::Update { record, .. } => {
@@ -93,6 +94,8 @@ impl State {
     /// Writes a record with its next version (R3).
     fn put(&mut self, organisation: OrganisationId, key: &RecordKey, value: Record) {
         let key = (organisation, key.clone());
+        let commit = self.commits.get(&organisation).copied().unwrap_or_default();
+        self.changed.insert(key.clone(), commit);
         let last = self.records.get(&key).map(|record| record.version);
         let last = last.or_else(|| self.gone.remove(&key).map(|(last, _)| last));
         let version = last.map_or(Version::FIRST, Version::next);

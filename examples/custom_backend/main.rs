@@ -46,6 +46,11 @@ struct State {
     records: BTreeMap<(OrganisationId, RecordKey), Versioned<Record>>,
     /// The last versions of records that were deleted: a key never has an old version again (R3).
     gone: BTreeMap<(OrganisationId, RecordKey), (Version, Timestamp)>,
+    /// How many commits of an organisation there were, and which one wrote a line last (R19). In SQL that is a column of the
+    /// line with an index after its take. Where several commit at once, a number that was drawn first may be seen last: let
+    /// a token stand before all that are on their way.
+    commits: BTreeMap<OrganisationId, u64>,
+    changed: BTreeMap<(OrganisationId, RecordKey), u64>,
     /// The ledger by key and sequence, which is unique (R7). In SQL it has three unique indexes: this one, one of ids,
     /// and one of the positions of a site.
     events: BTreeMap<(OrganisationId, StockKey, u64), LedgerEntry>,

@@ -16,13 +16,13 @@ use stocktake::domain::{
     SupplierId, Timestamp,
 };
 use stocktake::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountedLine, CountingView, Entry, Export, ExportChunk, ImportChunk,
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
+    CommitError, CommitOutcome, CountedLine, CountingView, Entry, Export, ExportChunk, ImportChunk,
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
     LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Purge, Ranked,
     Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, TakeSums, Unlike,
-    Versioned,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView, StoreError, TakeSums,
+    Unlike, Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -68,6 +68,54 @@ impl State {
     ) -> impl Iterator<Item = Versioned<&StockTakeItem>> {
         let lines = self.all::<StockTakeItem>(whose);
         lines.filter(move |line| line.take == take && filter.matches(line))
+    }
+
+    /// What tells what changes after this (R19): the number of the next commit.
+    fn next_change(&self, whose: OrganisationId) -> ChangeToken {
+        let commits = self.commits.get(&whose).copied();
+        ChangeToken::new(commits.unwrap_or_default() + 1)
+    }
+
+    /// Whether an article is one that has changed, if such are asked for (R19).
+    fn is_changed(&self, whose: OrganisationId, key: &StockKey, filter: &ArticleFilter) -> bool {
+        let Some(since) = filter.changed_since else {
+            return true;
+        };
+        let since = since.within(self.next_change(whose)).get();
+        let level = RecordKey::StockLevel(key.clone());
+        let product = RecordKey::Product(key.product);
+        let mut changed = [level, product].into_iter();
+        changed.any(|key| {
+            self.changed
+                .get(&(whose, key))
+                .is_some_and(|it| *it >= since)
+        })
+    }
+
+    /// A page of some lines, sorted, with what is on hand.
+    fn page_of_lines<'a>(
+        &self,
+        list: List,
+        (whose, sort): (OrganisationId, ArticleSort),
+        page: &PageRequest,
+        lines: impl Iterator<Item = Versioned<&'a StockTakeItem>>,
+    ) -> Result<Page<StockTakeItemView>, StoreError> {
+        let mut sorting = list.sorting::<(u64, StockTakeItemId), _, _>(page, sort.descending)?;
+        for line in lines {
+            let level = self.level(whose, &line.key);
+            let level = level.filter(|level| level.is_stocked());
+            let level = level.as_ref().map(|level| &level.value);
+            sorting.push(Ranked {
+                value: sort.column.value_of_line(&line, level),
+                position: (line.line, line.id),
+                row: StockTakeItemView {
+                    item: shared(owned(line)),
+                    on_hand: level.map(StockLevel::quantity),
+                    reserved: level.map(StockLevel::reserved),
+                },
+            });
+        }
+        Ok(sorting.page())
     }
 }
 
@@ -180,6 +228,7 @@ impl Repository for CustomStore {
             let product = RecordKey::Product(level.key().product);
             let product = state.record::<Product>(organisation, product);
             let product = product.filter(|it| filter.matches(&level, it));
+            let product = product.filter(|_| state.is_changed(organisation, level.key(), filter));
             if let Some(product) = product.filter(|_| level.key().site == site) {
                 sorting.push(Ranked {
                     value: sort.column.value_of_article(&level, &product),
@@ -192,6 +241,10 @@ impl Repository for CustomStore {
             }
         }
         Ok(sorting.page())
+    }
+
+    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
+        Ok(self.state().next_change(organisation))
     }
 
     async fn events_after(
@@ -306,22 +359,46 @@ impl Repository for CustomStore {
         let state = self.state();
         let scope = format_args!("{organisation}/{take}");
         let list = List::new("stock_take_items", scope, &(filter, sort));
-        let mut sorting = list.sorting::<(u64, StockTakeItemId), _, _>(page, sort.descending)?;
-        for line in state.lines(organisation, take, filter) {
-            let level = state.level(organisation, &line.key);
-            let level = level.filter(|level| level.is_stocked());
-            let level = level.as_ref().map(|level| &level.value);
-            sorting.push(Ranked {
-                value: sort.column.value_of_line(&line, level),
-                position: (line.line, line.id),
-                row: StockTakeItemView {
-                    item: shared(owned(line)),
-                    on_hand: level.map(StockLevel::quantity),
-                    reserved: level.map(StockLevel::reserved),
-                },
-            });
-        }
-        Ok(sorting.page())
+        let lines = state.lines(organisation, take, filter);
+        state.page_of_lines(list, (organisation, sort), page, lines)
+    }
+
+    /// The page, the totals and the token are of one moment, because the lock is held once.
+    async fn stock_take_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<Option<StockTakeView>, StoreError> {
+        let state = self.state();
+        let Some(header) = state.record(organisation, RecordKey::StockTake(take)) else {
+            return Ok(None);
+        };
+        let next = state.next_change(organisation);
+        let from = since.map_or(0, |since| since.within(next).get());
+        let lines = || {
+            let lines = state.lines(organisation, take, filter);
+            lines.filter(|line| {
+                let key = (organisation, RecordKey::StockTakeItem(take, line.id));
+                state.changed.get(&key).is_some_and(|it| *it >= from)
+            })
+        };
+        let scope = format!("{organisation}/{take}/{since:?}");
+        let list = List::new("stock_take_view", scope, &(filter, sort));
+        let totals = page.with_total.then(|| {
+            let mut sums = TakeSums::default();
+            lines().for_each(|line| sums.add(line.version, line.value));
+            sums.totals()
+        });
+        Ok(Some(StockTakeView {
+            take: shared(header),
+            items: state.page_of_lines(list, (organisation, sort), page, lines())?,
+            totals: totals.transpose()?,
+            next,
+        }))
     }
 
     /// A store for large takes keeps the [`TakeSums`] of each take and changes them with its lines: in parts, or they

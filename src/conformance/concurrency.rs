@@ -268,6 +268,22 @@ async fn read_snapshots(store: Handle, going: Arc<AtomicBool>) -> Verdict {
             Some(rows),
             "the total of a list that is one page",
         )?;
+        let whole = store
+            .stock_take_view(ORGANISATION, TAKE, &all, sort, None, &page)
+            .await?
+            .ok_or("the take is gone")?;
+        let told = u64::try_from(whole.items.items.len()).unwrap_or(0);
+        let counted = whole.totals.map(|it| it.items);
+        same(
+            (counted, whole.items.total),
+            (Some(told), Some(told)),
+            "the totals of a view that is one page",
+        )?;
+        same(
+            whole.take.version.get(),
+            told,
+            "a take's version and the number of its lines",
+        )?;
         let first = lines.items.first().ok_or("the lines are gone")?;
         // Each commit steps the first line, and adds one: they go together.
         same(

@@ -8,7 +8,7 @@ use super::records::{COUNT, count_line_id, line_id, read};
 use super::samples::{SITE, TAKE, event_id, item, job_id, product_id, take_id};
 use super::shelves::{ROWS, every_list, keys, serials};
 use crate::domain::{OrganisationId, SiteId};
-use crate::store::{CommandId, MAX_PAGE, RecordKey};
+use crate::store::{CommandId, MAX_PAGE, PageRequest, RecordKey};
 
 /// What is asked of.
 #[derive(Clone, Debug)]
@@ -65,6 +65,14 @@ impl Everything {
                 let found = store.stock_take_totals(whose, *take, filter).await;
                 let found = found.map_err(|error| error.kind());
                 tell(format!("the totals of {list:?}"), format!("{found:?}"));
+            }
+            if let Question::StockTakeItems(take, filter, sort) = list {
+                let page = PageRequest::first(MAX_PAGE).counted();
+                let view = store.stock_take_view(whose, *take, filter, *sort, None, &page);
+                // Every store has tokens of its own.
+                let view = view.await.map_err(|error| error.kind());
+                let found = view.map(|it| it.map(|it| (it.take, it.items, it.totals)));
+                tell(format!("the view of {list:?}"), format!("{found:?}"));
             }
             if let Question::InventoryCountItems(count, _) = list {
                 let found = store.inventory_count_totals(whose, *count).await;

@@ -36,8 +36,6 @@ pub(super) fn line_filters() -> Vec<StockTakeItemFilter> {
         with(|it: &mut Filter| it.suppliers = [supplier(1).id, supplier(2).id].into()),
         with(|it: &mut Filter| it.status = CountStatus::Counted),
         with(|it: &mut Filter| it.status = CountStatus::Uncounted),
-        with(|it: &mut Filter| it.changed_after = Some(at(0).later_by(-1))),
-        with(|it: &mut Filter| it.changed_after = Some(at(1))),
         with(|it: &mut Filter| it.place = Some(code("A"))),
         with(|it: &mut Filter| it.article = Some(code("Soap"))),
         with(|it: &mut Filter| it.batch = Some(code("soap"))),
@@ -50,7 +48,6 @@ pub(super) fn line_filters() -> Vec<StockTakeItemFilter> {
         }),
         with(|it: &mut Filter| {
             it.suppliers = [supplier(1).id, supplier(3).id].into();
-            it.changed_after = Some(at(0));
             it.name = Some(search("S"));
         }),
     ];
@@ -87,18 +84,17 @@ pub(super) fn every_filter() -> Vec<Question> {
         };
         all.push(Question::Levels(SITE, filter));
     }
-    for (text, from, changed) in [
-        (Some("soap"), None, None),
-        (Some("%"), None, None),
-        (Some("_"), None, None),
-        (None, Some(1), None),
-        (None, None, Some(0)),
-        (Some("s"), Some(2), Some(-1)),
+    for (text, from) in [
+        (Some("soap"), None),
+        (Some("%"), None),
+        (Some("_"), None),
+        (None, Some(1)),
+        (Some("s"), Some(2)),
     ] {
         let filter = ArticleFilter {
             name_or_barcode: text.map(search),
             supplier: from.map(|n| supplier(n).id),
-            changed_after: changed.map(at),
+            changed_since: None,
         };
         all.push(Question::Articles(SITE, filter, line));
     }
@@ -190,9 +186,6 @@ fn is_wanted(question: &Question, row: &Row) -> bool {
             let sellers = product.suppliers.iter().map(|it| it.id);
             row.level.is_stocked()
                 && is_any(&filter.supplier.into_iter().collect(), sellers)
-                && filter
-                    .changed_after
-                    .is_none_or(|it| row.level.updated_at() > it)
                 && has_text(filter.name_or_barcode.as_ref(), product, true)
         }
         (Question::StockTakes(_, filter), Row::StockTake(row)) => filter.matches(row.state()),
@@ -267,7 +260,6 @@ fn is_line_wanted(filter: &StockTakeItemFilter, line: &StockTakeItem) -> bool {
         && is_any(&filter.suppliers, product.suppliers.iter().map(|it| it.id))
         && has_text(filter.name.as_ref(), product, false)
         && has_text(filter.name_or_barcode.as_ref(), product, true)
-        && filter.changed_after.is_none_or(|it| line.updated_at > it)
         && is_equal(filter.place.as_ref(), line.key.place.as_ref())
         && is_equal(filter.article.as_ref(), Some(&product.article_id))
         && is_equal(filter.batch.as_ref(), line.key.batch.as_ref())

@@ -83,6 +83,7 @@ mod samples;
 mod seed;
 mod services;
 mod shelves;
+mod since;
 mod sorting;
 mod tenancy;
 mod values;
@@ -174,6 +175,11 @@ macro_rules! __conformance_cases {
             "R20" purging::r20_expired_exports_go_with_their_parts,
             "R20" purging::r20_last_versions_go_when_their_time_has_come,
             "R12" idempotency::r12_the_command_is_checked_before_anything_else,
+            "R19" since::r19_every_change_after_a_token_is_told,
+            "R19" since::r19_what_changed_comes_in_pages,
+            "R19" since::r19_a_view_is_the_list_with_its_totals,
+            "R19" since::r19_who_asks_again_misses_no_commit,
+            "R19" since::r19_an_article_changes_with_its_level_and_its_product,
             "Q1" queue::c49_job_visible_only_after_commit,
             "Q3" leases::c50_claim_is_exclusive_under_contention,
             "Q5" leases::c51_expired_lease_is_reclaimed,

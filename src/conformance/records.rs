@@ -176,7 +176,6 @@ pub(super) fn full_filter() -> StockTakeItemFilter {
         name: Some(search("\u{c5}%_\\'")),
         name_or_barcode: Some(search("\"")),
         status: CountStatus::Uncounted,
-        changed_after: Some(crate::domain::Timestamp::EPOCH.later_by(-1)),
         place: Some(code("e\u{301}")),
         article: Some(code("\u{e9}")),
         batch: Some(code("%")),

@@ -13,6 +13,8 @@ pub(super) struct Catalogue {
     sites: Table<SiteId, Site>,
     external_ids: HashMap<Code, SiteId>,
     products: Table<ProductId, Product>,
+    /// The number of the commit that wrote a product last (R19).
+    products_changed: HashMap<ProductId, u64>,
     articles: HashMap<Code, ProductId>,
     suppliers: Table<SupplierId, Supplier>,
 }
@@ -57,7 +59,14 @@ impl Catalogue {
         rename(&mut self.external_ids, before, name, site.id);
     }
 
-    pub(super) fn put_product(&mut self, product: &Arc<Product>) {
+    /// The number of the commit that wrote a product last.
+    pub(super) fn product_changed(&self, id: ProductId) -> u64 {
+        self.products_changed.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Creates or replaces a product, in the commit of a number.
+    pub(super) fn put_product(&mut self, commit: u64, product: &Arc<Product>) {
+        self.products_changed.insert(product.id, commit);
         let name = &product.article_id;
         let before = self.products.put(product.id, Arc::clone(product));
         let before = before.as_ref().map(|product| &product.article_id);

@@ -94,6 +94,7 @@ fn apply(state: &mut State, parts: &ChangeSetParts<'_>) {
         acks,
     } = *parts;
     let organisation: &mut Organisation = state.organisations.entry(id).or_default();
+    organisation.commits = organisation.commits.saturating_add(1);
     for (key, write) in writes {
         match write {
             Write::Insert(record) | Write::Update { record, .. } => organisation.put(record),

@@ -72,6 +72,9 @@ pub(super) struct Lines {
     articles: BTreeSet<(Code, Place)>,
     /// Lines that wait to be posted again or dismissed.
     left_over: BTreeSet<Place>,
+    /// By the number of the commit that changed them last (R19).
+    changed: BTreeSet<(u64, Place)>,
+    changed_by: HashMap<StockTakeItemId, u64>,
 }
 
 /// Lines by something of their product.
@@ -157,9 +160,12 @@ impl Lines {
             .push(Arc::new(entry.clone()));
     }
 
-    /// Creates or replaces a line.
-    pub(super) fn put(&mut self, item: &StockTakeItem) {
+    /// Creates or replaces a line, in the commit of a number.
+    pub(super) fn put(&mut self, commit: u64, item: &StockTakeItem) {
         let place = Place::of(item);
+        self.forget_change(item.id);
+        self.changed.insert((commit, place));
+        self.changed_by.insert(item.id, commit);
         let item = Arc::new(item.clone());
         if let Some(row) = self.rows.get_mut(&place)
             && is_grouped_alike(&row.value.product, &item.product)
@@ -187,6 +193,7 @@ impl Lines {
 
     /// Deletes a line, and remembers its version.
     pub(super) fn delete(&mut self, id: StockTakeItemId, at: Timestamp) {
+        self.forget_change(id);
         if let Some(row) = self.take_out(id) {
             self.gone.insert(id, row.version, at);
         }
@@ -199,6 +206,14 @@ impl Lines {
             sums.add(line.version, &line.value);
         }
         sums == self.sums
+    }
+
+    fn forget_change(&mut self, id: StockTakeItemId) {
+        if let Some(commit) = self.changed_by.remove(&id)
+            && let Some(line) = self.numbers.get(&id)
+        {
+            self.changed.remove(&(commit, Place { line: *line, id }));
+        }
     }
 
     fn take_out(&mut self, id: StockTakeItemId) -> Option<Line> {
@@ -274,6 +289,18 @@ impl Lines {
             .filter(|(_, line)| filter.matches(&line.value))
     }
 
+    /// The lines that a filter lets through and that were changed by a commit of this number or a higher one, in no
+    /// order.
+    pub(super) fn changed<'a>(
+        &'a self,
+        filter: &'a StockTakeItemFilter,
+        from: u64,
+    ) -> impl Iterator<Item = Placed<'a>> {
+        let changed = self.changed.range((from, Place::FIRST)..);
+        self.at(changed.map(|(_, place)| place))
+            .filter(|(_, line)| filter.matches(&line.value))
+    }
+
     /// The lines that the best index for a filter leaves to look at, in the order of places.
     fn candidates<'a>(
         &'a self,
@@ -336,7 +363,6 @@ impl Lines {
             name: None,
             name_or_barcode: None,
             status,
-            changed_after: None,
             place: None,
             article: None,
             batch: None,

@@ -20,12 +20,12 @@ use crate::domain::{
     StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
-    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter,
-    OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
+    CommitError, CommitOutcome, CountingView, Export, ExportChunk, ImportChunk,
+    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
+    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StoreError, Unlike, Versioned,
+    StockTakeTotals, StockTakeView, StoreError, Unlike, Versioned,
 };
 
 #[async_trait]
@@ -128,6 +128,10 @@ impl Repository for MemoryStore {
         self.read_of(organisation, |it| {
             it.articles(organisation, site, (filter, sort), page)
         })
+    }
+
+    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
+        Ok(self.read_of(organisation, |it| it.next_change()))
     }
 
     async fn events_after(
@@ -241,9 +245,26 @@ impl Repository for MemoryStore {
         sort: ArticleSort,
         page: &PageRequest,
     ) -> Result<Page<StockTakeItemView>, StoreError> {
+        let asked = ("stock_take_items", filter, sort);
         self.read_of(organisation, |it| {
             it.takes
-                .lines_page(organisation, take, (filter, sort), page, &it.stock)
+                .lines_page(organisation, take, asked, page, &it.stock)
+        })
+    }
+
+    async fn stock_take_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<Option<StockTakeView>, StoreError> {
+        let asked = (filter, sort, since);
+        self.read_of(organisation, |it| {
+            let now = (&it.stock, it.next_change());
+            it.takes.view(organisation, take, asked, page, now)
         })
     }
 

@@ -18,8 +18,9 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, DeletableKey, Export, ExportChunk,
-    ImportChunk, List, Page, PageRequest, Ranked, Record, RecordKey, StoreError, Version,
+    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, ChangeToken, DeletableKey, Export,
+    ExportChunk, ImportChunk, List, Page, PageRequest, Ranked, Record, RecordKey, StoreError,
+    Version,
 };
 
 /// The state behind the lock.
@@ -44,6 +45,8 @@ pub(super) struct Organisation {
     pub(super) exports: Table<JobId, Export>,
     pub(super) export_chunks: Table<(JobId, u32), ExportChunk>,
     pub(super) commands: Commands,
+    /// How many commits there were.
+    pub(super) commits: u64,
 }
 
 impl Organisation {
@@ -78,14 +81,19 @@ impl Organisation {
         }
     }
 
-    /// Creates or replaces a record. The check before it refuses a line whose document is not there.
+    /// What tells what changes after this (R19): the number of the next commit.
+    pub(super) const fn next_change(&self) -> ChangeToken {
+        ChangeToken::new(self.commits.saturating_add(1))
+    }
+
+    /// Creates or replaces a record, in the commit that is counted already. The check before it refuses a line whose document is not there.
     pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::Site(site) => self.catalogue.put_site(site),
-            Record::Product(product) => self.catalogue.put_product(product),
+            Record::Product(product) => self.catalogue.put_product(self.commits, product),
             Record::Supplier(supplier) => self.catalogue.put_supplier(supplier),
             Record::StockTake(take) => self.takes.headers.put(take),
-            Record::StockTakeItem(item) => self.takes.lines_mut(item.take).put(item),
+            Record::StockTakeItem(item) => self.takes.lines_mut(item.take).put(self.commits, item),
             Record::InventoryCount(count) => self.counts.headers.put(count),
             Record::OpenCount(open) => {
                 self.counts.open.put(open.site, Arc::new(*open));
@@ -110,7 +118,7 @@ impl Organisation {
                 let value = Arc::new(chunk.clone());
                 self.export_chunks.put((chunk.job, chunk.number), value);
             }
-            Record::StockLevel(level) => self.stock.put_level(level),
+            Record::StockLevel(level) => self.stock.put_level(self.commits, level),
             Record::SerialMark(mark) => self.serials.put(mark),
         }
     }
@@ -181,12 +189,21 @@ impl Organisation {
         after: Option<StockKey>,
     ) -> impl Iterator<Item = (&'a StockKey, &'a Level, &'a Arc<Product>)> {
         static ALL: BTreeSet<ProductId> = BTreeSet::new();
+        let since = filter.changed_since.map(|it| it.within(self.next_change()));
+        let is_changed = move |key: &StockKey| {
+            since.is_none_or(|since| {
+                let product = self.catalogue.product_changed(key.product);
+                self.stock.level_changed(key).max(product) >= since.get()
+            })
+        };
         self.stock
             .levels_of(site, &ALL, after)
             .filter_map(|(key, level)| {
                 let product = self.catalogue.product(key.product)?;
                 Some((key, level, &product.value))
             })
-            .filter(|(_, level, product)| filter.matches(&level.value, product))
+            .filter(move |(key, level, product)| {
+                filter.matches(&level.value, product) && is_changed(key)
+            })
     }
 }

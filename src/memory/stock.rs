@@ -28,6 +28,8 @@ pub(super) struct Stock {
 #[derive(Clone, Debug, Default)]
 struct Kept {
     level: Option<Level>,
+    /// The number of the commit that wrote the level last (R19).
+    changed: u64,
     /// In the order of their sequences.
     events: Vec<Arc<StockEvent>>,
 }
@@ -35,6 +37,11 @@ struct Kept {
 impl Stock {
     pub(super) fn level(&self, key: &StockKey) -> Option<&Level> {
         self.keys.get(key)?.level.as_ref()
+    }
+
+    /// The number of the commit that wrote a level last.
+    pub(super) fn level_changed(&self, key: &StockKey) -> u64 {
+        self.keys.get(key).map_or(0, |kept| kept.changed)
     }
 
     /// The level of a key that is kept on stock.
@@ -169,8 +176,10 @@ impl Stock {
             .collect()
     }
 
-    pub(super) fn put_level(&mut self, level: &StockLevel) {
+    /// Creates or replaces a level, in the commit of a number.
+    pub(super) fn put_level(&mut self, commit: u64, level: &StockLevel) {
         let kept = self.keys.entry(level.key().clone()).or_default();
+        kept.changed = commit;
         let version = kept
             .level
             .as_ref()

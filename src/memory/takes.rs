@@ -11,8 +11,9 @@ use crate::domain::{
     StockTakeState, Timestamp,
 };
 use crate::store::{
-    ArticleColumn, ArticleSort, CountedLine, CountingView, List, Page, PageRequest, Ranked,
-    SortValue, StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StoreError,
+    ArticleColumn, ArticleSort, ChangeToken, CountedLine, CountingView, List, Page, PageRequest,
+    Ranked, SortValue, StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeView,
+    StoreError, TakeSums,
 };
 
 /// The takes of an organisation.
@@ -101,12 +102,54 @@ impl Takes {
         })
     }
 
-    /// Lines of a take; none of a take that is not there.
+    /// A take with a page of its lines, all of them or those that have changed since; `next` is the number of the next
+    /// commit.
+    pub(super) fn view(
+        &self,
+        organisation: OrganisationId,
+        id: StockTakeId,
+        (filter, sort, since): (&StockTakeItemFilter, ArticleSort, Option<ChangeToken>),
+        request: &PageRequest,
+        (stock, next): (&Stock, ChangeToken),
+    ) -> Result<Option<StockTakeView>, StoreError> {
+        let Some(take) = self.headers.get(id) else {
+            return Ok(None);
+        };
+        let none = Lines::default();
+        let lines = self.lines(id).unwrap_or(&none);
+        let asked = ("stock_take_view", filter, sort);
+        let (items, sums) = match since {
+            None => {
+                let page = self.lines_page(organisation, id, asked, request, stock)?;
+                (page, request.with_total.then(|| lines.sums(filter)))
+            }
+            Some(since) => {
+                let scope = format_args!("{organisation}/{id}/{since}");
+                let list = List::new("stock_take_view", scope, &(filter, sort));
+                let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+                let mut sums = TakeSums::default();
+                for (position, row) in lines.changed(filter, since.within(next).get()) {
+                    sums.add(row.version, &row.value);
+                    page.push(ranked(sort.column, position, row, stock));
+                }
+                let page = page.page().map(|line| view(line, stock));
+                (page, request.with_total.then_some(sums))
+            }
+        };
+        Ok(Some(StockTakeView {
+            take: take.clone(),
+            items,
+            totals: sums.map(|sums| sums.totals()).transpose()?,
+            next,
+        }))
+    }
+
+    /// Lines of a take, for an operation; none of a take that is not there.
     pub(super) fn lines_page(
         &self,
         organisation: OrganisationId,
         id: StockTakeId,
-        (filter, sort): (&StockTakeItemFilter, ArticleSort),
+        (operation, filter, sort): (&'static str, &StockTakeItemFilter, ArticleSort),
         request: &PageRequest,
         stock: &Stock,
     ) -> Result<Page<StockTakeItemView>, StoreError> {
@@ -114,17 +157,14 @@ impl Takes {
         let none = Lines::default();
         let lines = self.lines(id).unwrap_or(&none);
         let page = if sort == ArticleSort::default() {
-            let list = List::new("stock_take_items", scope, filter);
+            let list = List::new(operation, scope, filter);
             let after = list.after::<Place>(request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
             list.page(request, lines.matching(filter, after), total)
         } else {
-            let list = List::new("stock_take_items", scope, &(filter, sort));
-            let rows = lines.matching(filter, None).map(|(position, row)| Ranked {
-                value: sort_value(sort.column, &row.value, stock),
-                position,
-                row,
-            });
+            let list = List::new(operation, scope, &(filter, sort));
+            let rows = lines.matching(filter, None);
+            let rows = rows.map(|(position, row)| ranked(sort.column, position, row, stock));
             let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
             rows.for_each(|row| page.push(row));
             page.page()
@@ -139,6 +179,19 @@ fn view(line: &Line, stock: &Stock) -> StockTakeItemView {
         item: line.clone(),
         on_hand: level.map(StockLevel::quantity),
         reserved: level.map(StockLevel::reserved),
+    }
+}
+
+fn ranked<'a>(
+    column: ArticleColumn,
+    position: &'a Place,
+    row: &'a Line,
+    stock: &Stock,
+) -> Ranked<&'a Place, &'a Line> {
+    Ranked {
+        value: sort_value(column, &row.value, stock),
+        position,
+        row,
     }
 }
 

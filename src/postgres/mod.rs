@@ -21,6 +21,13 @@
 //! - Commits run in tasks of their own: a caller that gives up leaves no transaction open.
 //! - A read is one snapshot: a transaction at `REPEATABLE READ`, of which the beginning goes with the first statement
 //!   and for the end of which nobody waits.
+//! - What changed since (R19) goes by the ids of transactions, all 64 bits of them, which never begin anew: a row bears that of
+//!   the transaction that wrote it last, and a token is the oldest one that was running when its snapshot was taken. So
+//!   counters share nothing, and nothing that lands late is missed. A transaction that runs for long, anybody's on that
+//!   server, makes readers hear the same lines again until it ends. Where tables are copied to a server that has had fewer
+//!   transactions, what was copied is told again and again until it has caught up, and tokens of the old server are no
+//!   good any more: let readers begin with [`BEGINNING`](crate::store::ChangeToken::BEGINNING) then, as after any
+//!   backup that was put back.
 //!
 //! Each transaction sets its own limits (`SET LOCAL`), and each statement names the schema: nothing is left on a connection
 //! that goes back to the pool, and a pooler may give every transaction another one.

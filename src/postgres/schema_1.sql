@@ -1,14 +1,15 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), flags are 0 or 1. Texts are
 -- ordered by their bytes. A part of a key that a stock key does not have is an empty text. What is BYTEA is a record,
 -- as MessagePack. Every key and index begins with the organisation, so that tables can be spread by it; only the index by which
--- jobs are leased goes across.
+-- jobs are leased goes across. `changed` is the id of the transaction that wrote the row last, as all 64 bits of it.
 --
 -- What PostgreSQL knows nothing of seems small to it, and one index as good as another that begins with the organisation:
 -- it would look for an event by its id among all of them. So an index is there only for who gives a value of what it is for
 -- (IS NOT NULL follows from any value), and where two are left, the one that was made later, which it takes, is that by which
 -- a row is found, not that by which rows are listed.
 --
--- Levels and lines are written again and again: where their pages have room for that, their indexes need not be.
+-- Levels and lines are written again and again: where their pages have room for that, the indexes of levels need not be, and
+-- lines stay where they are. Which transaction has changed a line last is in an index, so the indexes of lines are.
 
 CREATE TABLE stk_site (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -17,6 +18,7 @@ CREATE TABLE stk_site (
 
 CREATE TABLE stk_product (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
+    changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, id)
 );
 
@@ -37,7 +39,7 @@ CREATE TABLE stk_stock_level (
     organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
     place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL, quantity BIGINT NOT NULL, reserved BIGINT NOT NULL, stocked BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL, body BYTEA NOT NULL,
+    updated_at BIGINT NOT NULL, body BYTEA NOT NULL, changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
 ) WITH (fillfactor = 50);
 
@@ -83,10 +85,12 @@ CREATE TABLE stk_stock_take_item (
     site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL, place TEXT COLLATE "C" NOT NULL,
     batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL, snapshot UUID NOT NULL,
     article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
-    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA,
+    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA, changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
+CREATE INDEX stk_stock_take_item_changed ON stk_stock_take_item (organisation, take, changed, line, id)
+    WHERE changed IS NOT NULL;
 CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
 
 CREATE TABLE stk_stock_take_total (

@@ -75,7 +75,7 @@ pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
 pub use stock_imports::{ImportStarted, StockImports};
 pub use stock_key_lookup::{StockChoice, StockName};
-pub use stock_take_articles::FoundArticle;
+pub use stock_take_articles::{FoundArticle, FoundArticles};
 pub use stock_take_counting::{CountRequest, InventoryRequest};
 pub use stock_takes::{
     NewStockTake, NewStockTakeList, StockTakeAmendment, StockTakeSummary, StockTakes,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::domain::{Code, SiteId, StockTakeId, StockTakeItemId};
 use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, CountingView, Page, PageRequest, StockTakeItemFilter,
-    StockTakeItemView, StockTakeTotals,
+    ArticleFilter, ArticleSort, ArticleView, ChangeToken, CountingView, Page, PageRequest,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView,
 };
 
 use super::stock_takes::{StockTakes, is_visible};
@@ -18,6 +18,15 @@ pub struct FoundArticle {
     pub article: ArticleView,
     /// Whether its key is a line of the take.
     pub included: bool,
+}
+
+/// A page of articles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundArticles {
+    /// The page.
+    pub page: Page<FoundArticle>,
+    /// What to ask with next for what changes after this.
+    pub next: ChangeToken,
 }
 
 impl StockTakes<'_> {
@@ -35,14 +44,78 @@ impl StockTakes<'_> {
         sort: ArticleSort,
         page: &PageRequest,
     ) -> Result<Page<StockTakeItemView>, Error> {
+        let view = self.view(caller, id, filter, sort, None, page).await?;
+        Ok(view.items)
+    }
+
+    /// A take and a page of its lines, with the totals of all that are listed (S1.9) when the page is to be counted: all of
+    /// one moment. Given a token from an earlier answer, only the lines that were changed since (S4.10), whatever the
+    /// clocks say: added, counted, cleared, posted, or reopened; a product that is renamed changes no line. Ask for further
+    /// pages with the same token, and go on with the first page's [`next`](StockTakeView::next).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store, an invalid cursor among them.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::store::{ArticleSort, ChangeToken, PageRequest, StockTakeItemFilter};
+    /// # use stocktake::domain::StockTakeId;
+    /// # use stocktake::service::{Caller, Error, Stocktake};
+    ///
+    /// /// Reads what has changed in a take since it was read last.
+    /// async fn refresh(
+    ///     stocktake: &Stocktake,
+    ///     caller: &Caller,
+    ///     take: StockTakeId,
+    ///     since: ChangeToken,
+    /// ) -> Result<ChangeToken, Error> {
+    ///     let takes = stocktake.stock_takes();
+    ///     let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
+    ///     let mut page = PageRequest::first(100);
+    ///     let mut next = None;
+    ///     loop {
+    ///         let view = takes.view(caller, take, &all, sort, Some(since), &page).await?;
+    ///         for line in view.items.items {
+    ///             println!("{}: {:?}", line.item.product.name, line.item.count);
+    ///         }
+    ///         let next = *next.get_or_insert(view.next);
+    ///         match view.items.next {
+    ///             Some(cursor) => page = PageRequest::after(cursor, 100),
+    ///             None => return Ok(next),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn view(
+        &self,
+        caller: &Caller,
+        id: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<StockTakeView, Error> {
         let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        filter.check()?;
-        Ok(self
-            .library
-            .repository
-            .stock_take_items(stamp.actor.organisation, id, filter, sort, page)
-            .await?)
+        let checked = filter.check();
+        if checked.is_err() {
+            // Whoever can't see the take does not learn from a bad filter that it is there.
+            self.visible(&stamp, id).await?;
+        }
+        checked?;
+        let repository = &self.library.repository;
+        let organisation = stamp.actor.organisation;
+        let view = repository
+            .stock_take_view(organisation, id, filter, sort, since, page)
+            .await;
+        if view.is_err() {
+            // Nor from a bad cursor.
+            self.visible(&stamp, id).await?;
+        }
+        view?
+            .filter(|view| is_visible(&stamp, &view.take))
+            .ok_or(Error::not_found("stock take"))
     }
 
     /// The totals of the filtered lines (S1.9).
@@ -125,7 +198,9 @@ impl StockTakes<'_> {
         Ok(lines.items)
     }
 
-    /// The stocked articles of the take's site, each with a flag: is it in this take? (S4.11)
+    /// The stocked articles of the take's site, each with a flag: is it in this take? (S4.11) What changes afterwards, on hand
+    /// or in the catalogue, is found with [`changed_since`](ArticleFilter::changed_since) and the first page's
+    /// [`next`](FoundArticles::next).
     ///
     /// # Errors
     ///
@@ -137,10 +212,12 @@ impl StockTakes<'_> {
         filter: &ArticleFilter,
         sort: ArticleSort,
         page: &PageRequest,
-    ) -> Result<Page<FoundArticle>, Error> {
+    ) -> Result<FoundArticles, Error> {
         let stamp = self.library.stamp(caller)?;
         let take = self.visible(&stamp, id).await?.value;
         let (organisation, site): (_, SiteId) = (stamp.actor.organisation, take.site());
+        // Before the articles: what is committed in between may be told twice, and is not missed.
+        let next = self.library.repository.change_token(organisation).await?;
         let found = self
             .library
             .repository
@@ -157,9 +234,10 @@ impl StockTakes<'_> {
             .stock_take_item_ids(organisation, id, &lines)
             .await?;
         let there: BTreeSet<StockTakeItemId> = there.into_iter().collect();
-        Ok(found.map(|article| FoundArticle {
+        let page = found.map(|article| FoundArticle {
             included: there.contains(&StockTakeItemId::for_key(id, article.level.value.key())),
             article,
-        }))
+        });
+        Ok(FoundArticles { page, next })
     }
 }

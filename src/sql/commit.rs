@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row};
+use super::changes::{self, CHANGED};
 use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
@@ -193,6 +194,9 @@ async fn apply<T: Transaction>(
         acks,
     } = *parts;
     let mut totals = Changes::default();
+    if writes.keys().any(|key| Table::of(key).is_marked) {
+        changes::begin(t, organisation).await?;
+    }
     write_names(t, parts, known).await?;
     let mut rest = writes.iter().peekable();
     while let Some(first) = rest.next() {
@@ -268,6 +272,7 @@ async fn write_names<T: Transaction>(
             table: "stk_catalogue_name",
             columns: &["kind", "name", "holder"],
             kinds: &[Kind::Int, Kind::Text, Kind::Uuid],
+            is_marked: false,
         };
         insert.run(t, organisation, block).await?;
     }
@@ -286,6 +291,8 @@ struct Insert<'a> {
     table: &'a str,
     columns: &'a [&'a str],
     kinds: &'a [Kind],
+    /// Whether each row is given the number of this commit.
+    is_marked: bool,
 }
 
 impl Insert<'_> {
@@ -316,8 +323,16 @@ impl Insert<'_> {
         for column in self.columns {
             query.push(", ").push(column);
         }
+        if self.is_marked {
+            query.push(", ").push(CHANGED);
+        }
         query.push(") SELECT ").bind(organisation.as_uuid());
-        query.push(", w.* FROM ");
+        query.push(", w.*");
+        if self.is_marked {
+            query.push(", ");
+            changes::number(T::DIALECT, organisation, &mut query);
+        }
+        query.push(" FROM ");
         query.table(self.kinds, rows).push(" WHERE true");
         query
     }
@@ -391,6 +406,7 @@ async fn write_table<T: Transaction>(
         table: table.name,
         columns: &columns,
         kinds: &kinds,
+        is_marked: table.is_marked,
     };
     for block in blocks(T::DIALECT, inserts) {
         insert.run(t, organisation, block).await?;
@@ -427,6 +443,9 @@ fn overwrite(query: &mut Query, table: &Table, settled: usize) {
     for (column, _) in table.columns.iter().skip(settled) {
         query.push(&format!(", {column} = excluded.{column}"));
     }
+    if table.is_marked {
+        query.push(&format!(", {CHANGED} = excluded.{CHANGED}"));
+    }
     for (nth, (column, _)) in table.columns.iter().take(settled).enumerate() {
         query.push(if nth > 0 { " AND " } else { " WHERE " });
         query.push(&format!("{}.{column} = excluded.{column}", table.name));
@@ -450,6 +469,7 @@ async fn write_snapshots<T: Transaction>(
             table: "stk_product_snapshot",
             columns: &["product", "id", "body"],
             kinds: &[Kind::Uuid, Kind::Uuid, Kind::Bytes],
+            is_marked: false,
         };
         let mut query = insert.query(t, organisation, block);
         query.push(" ON CONFLICT DO NOTHING");
@@ -552,6 +572,7 @@ async fn delete<T: Transaction>(
             table: "stk_retired",
             columns: &["kind", "key", "version", "at"],
             kinds: &[Kind::Text, Kind::Text, Kind::Int, Kind::Int],
+            is_marked: false,
         };
         let mut query = insert.query(t, organisation, retired);
         query.push(
@@ -699,6 +720,7 @@ async fn write_events<T: Transaction>(
             Kind::Int,
             Kind::Bytes,
         ],
+        is_marked: false,
     };
     for block in blocks(T::DIALECT, rows) {
         insert.run(t, organisation, block).await?;

@@ -115,7 +115,7 @@ impl Narrowed {
     }
 }
 
-impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
+impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
     /// Adds what rows are taken from, and what they are narrowed to.
     fn write(&self, narrowed: &Narrowed, query: &mut Query) {
         if let Some((kinds, rows, lookup)) = &narrowed.led_by {
@@ -198,7 +198,9 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
             }
         }
     }
+}
 
+impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
     /// A page of the list in its own order.
     pub(super) async fn page<S: Snapshot>(
         &self,

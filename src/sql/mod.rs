@@ -11,6 +11,7 @@
 //! again with everything looked up, so that it can name every conflict.
 
 mod cell;
+mod changes;
 mod commit;
 mod documents;
 mod encoding;

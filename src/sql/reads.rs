@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
+use super::changes;
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Lookup, Snapshot, all, blocks, first};
+use super::query::{Dialect, Lookup, Snapshot, all, blocks, first};
 use super::table::{Table, key_cells, stock_key_cells, tables, versioned};
 use crate::domain::{
     Code, InventoryCountId, InventoryCountItem, InventoryOrderId, InventoryOrderItem, LedgerEntry,
@@ -248,13 +249,18 @@ pub(crate) async fn articles<S: Snapshot>(
     let ArticleFilter {
         name_or_barcode,
         supplier,
-        changed_after,
+        changed_since,
     } = filter;
     let mut narrowed = Narrowed::of("t", organisation)
         .equal("t.site", site.as_uuid())
         .and("t.stocked = 1");
-    if let Some(moment) = changed_after {
-        narrowed = narrowed.compare("t.updated_at", ">", moment.micros());
+    if let Some(since) = changed_since {
+        let since = since.within(changes::next(s, organisation).await?);
+        let changed = match S::DIALECT {
+            Dialect::Sqlite => "max(t.changed, p.changed)",
+            Dialect::Postgres => "greatest(t.changed, p.changed)",
+        };
+        narrowed = narrowed.compare(changed, ">=", since.get());
     }
     let listing = Listing {
         columns: "t.version, t.body, p.body",

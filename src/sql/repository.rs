@@ -12,7 +12,7 @@ use super::commit::settle;
 use super::purging::purge;
 use super::query::{Snapshot, Transaction};
 use super::table::tables;
-use super::{documents, jobs, reads, take_lines, totals, unlike};
+use super::{changes, documents, jobs, reads, take_lines, totals, unlike};
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
     InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
@@ -21,12 +21,13 @@ use crate::domain::{
     StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountingView, EndedJobs, Export, ExportChunk, ImportChunk, InventoryCountFilter,
-    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, Job, JobKind,
-    JobQueue, Lease, LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome, Page,
-    PageRequest, Purge, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError, Unlike, Versioned,
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
+    CommitError, CommitOutcome, CountingView, EndedJobs, Export, ExportChunk, ImportChunk,
+    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
+    Job, JobKind, JobQueue, Lease, LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome,
+    Page, PageRequest, Purge, RecordKey, Repository, SerialMark, StockAdjustmentFilter,
+    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView,
+    StoreError, Unlike, Versioned,
 };
 
 /// A future of an engine's.
@@ -181,6 +182,13 @@ impl<E: Engine> Repository for E {
         .await
     }
 
+    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
+        self.read("change_token", move |s| {
+            Box::pin(async move { changes::next(s, organisation).await })
+        })
+        .await
+    }
+
     async fn events_after(
         &self,
         organisation: OrganisationId,
@@ -284,7 +292,28 @@ impl<E: Engine> Repository for E {
         let page = page.to_owned();
         self.read("stock_take_items", move |s| {
             Box::pin(async move {
-                take_lines::page(s, organisation, take, (&filter, sort), &page).await
+                let asked = ("stock_take_items", &filter, sort);
+                take_lines::page(s, organisation, take, asked, &page).await
+            })
+        })
+        .await
+    }
+
+    async fn stock_take_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<Option<StockTakeView>, StoreError> {
+        let filter = filter.to_owned();
+        let page = page.to_owned();
+        self.read("stock_take_view", move |s| {
+            Box::pin(async move {
+                let asked = (&filter, sort, since);
+                take_lines::take_view(s, organisation, take, asked, &page).await
             })
         })
         .await

@@ -36,6 +36,8 @@ pub(crate) struct Table {
     pub(crate) settled: usize,
     /// What a commit must know of what is there, beside its version.
     pub(crate) facts: &'static [&'static str],
+    /// Whether its rows tell which commit changed them last.
+    pub(crate) is_marked: bool,
 }
 
 const BODY: Column = ("body", Kind::Bytes);
@@ -66,6 +68,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static PRODUCT: Table = Table {
         name: "stk_product",
@@ -73,6 +76,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: true,
     };
     pub(crate) static SUPPLIER: Table = Table {
         name: "stk_supplier",
@@ -80,6 +84,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static STOCK_TAKE: Table = Table {
         name: "stk_stock_take",
@@ -87,6 +92,7 @@ pub(crate) mod tables {
         columns: &[LISTED[0], LISTED[1], LISTED[2], ("epoch", Kind::Int), BODY],
         settled: 0,
         facts: &["epoch"],
+        is_marked: false,
     };
     pub(crate) static STOCK_TAKE_ITEM: Table = Table {
         name: "stk_stock_take_item",
@@ -111,6 +117,7 @@ pub(crate) mod tables {
         ],
         settled: 7,
         facts: &["counted", "adjustment_minor", "snapshot", "product"],
+        is_marked: true,
     };
     pub(crate) static INVENTORY_COUNT: Table = Table {
         name: "stk_inventory_count",
@@ -118,6 +125,7 @@ pub(crate) mod tables {
         columns: &[LISTED[0], LISTED[1], LISTED[2], ("epoch", Kind::Int), BODY],
         settled: 0,
         facts: &["epoch"],
+        is_marked: false,
     };
     pub(crate) static OPEN_COUNT: Table = Table {
         name: "stk_open_count",
@@ -125,6 +133,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static INVENTORY_COUNT_ITEM: Table = Table {
         name: "stk_inventory_count_item",
@@ -139,6 +148,7 @@ pub(crate) mod tables {
         ],
         settled: 0,
         facts: &["discrepancy", "missing_minor", "excess_minor"],
+        is_marked: false,
     };
     pub(crate) static STOCK_ADJUSTMENT: Table = Table {
         name: "stk_stock_adjustment",
@@ -152,6 +162,7 @@ pub(crate) mod tables {
         ],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static INVENTORY_ORDER: Table = Table {
         name: "stk_inventory_order",
@@ -159,6 +170,7 @@ pub(crate) mod tables {
         columns: &[LISTED[0], LISTED[1], LISTED[2], BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static INVENTORY_ORDER_ITEM: Table = Table {
         name: "stk_inventory_order_item",
@@ -166,6 +178,7 @@ pub(crate) mod tables {
         columns: &[("line", Kind::Int), BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static STOCK_IMPORT: Table = Table {
         name: "stk_stock_import",
@@ -173,6 +186,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static IMPORT_CHUNK: Table = Table {
         name: "stk_import_chunk",
@@ -180,6 +194,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static EXPORT: Table = Table {
         name: "stk_export",
@@ -187,6 +202,7 @@ pub(crate) mod tables {
         columns: &[("expires_at", Kind::Int), BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static EXPORT_CHUNK: Table = Table {
         name: "stk_export_chunk",
@@ -194,6 +210,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static SERIAL_MARK: Table = Table {
         name: "stk_serial_mark",
@@ -206,6 +223,7 @@ pub(crate) mod tables {
         columns: &[BODY],
         settled: 0,
         facts: &[],
+        is_marked: false,
     };
     pub(crate) static STOCK_LEVEL: Table = Table {
         name: "stk_stock_level",
@@ -219,6 +237,7 @@ pub(crate) mod tables {
         ],
         settled: 0,
         facts: &[],
+        is_marked: true,
     };
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
+use super::changes;
 use super::lists::{Kept, Listing, Narrowed};
 use super::query::{Lookup, Snapshot, all, blocks};
 use super::reads;
@@ -13,9 +14,9 @@ use crate::domain::{
     StockTakeItemId,
 };
 use crate::store::{
-    ArticleColumn, ArticleSort, CountedLine, CountingView, List, Page, PageRequest, Ranked,
-    RecordKey, SortValue, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StoreError,
-    Version, Versioned,
+    ArticleColumn, ArticleSort, ChangeToken, CountedLine, CountingView, List, Page, PageRequest,
+    Ranked, RecordKey, SortValue, StockTakeItemFilter, StockTakeItemView, StockTakeTotals,
+    StockTakeView, StoreError, TakeSums, Version, Versioned,
 };
 
 /// A line's place: its number and its id.
@@ -68,7 +69,6 @@ fn narrowed(
         name,
         name_or_barcode,
         status,
-        changed_after,
         place,
         article,
         batch,
@@ -94,9 +94,6 @@ fn narrowed(
     if *left_over {
         narrowed = narrowed.and("i.left_over = 1");
     }
-    if let Some(moment) = changed_after {
-        narrowed = narrowed.compare("i.updated_at", ">", moment.micros());
-    }
     if !brands.is_empty() {
         narrowed = narrowed.among(
             ("i.brand", Kind::Uuid),
@@ -111,21 +108,114 @@ fn narrowed(
     (narrowed, is_looked_at)
 }
 
-/// A page of the lines of a take.
+/// The columns that [`view`] reads, after [`LINE`].
+const STOCK: &str =
+    "CASE l.stocked WHEN 1 THEN l.quantity END, CASE l.stocked WHEN 1 THEN l.reserved END";
+
+/// A take and a page of its lines, all of them or those that have changed since.
+pub(crate) async fn take_view<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    (filter, sort, since): (&StockTakeItemFilter, ArticleSort, Option<ChangeToken>),
+    request: &PageRequest,
+) -> Result<Option<StockTakeView>, StoreError> {
+    let header = reads::record(s, organisation, &RecordKey::StockTake(take)).await?;
+    let Some(header) = header else {
+        return Ok(None);
+    };
+    let next = changes::next(s, organisation).await?;
+    let (items, totals) = if let Some(since) = since {
+        let since = (since, since.within(next));
+        let page = changed(s, organisation, take, (filter, sort, since), request);
+        let (items, sums) = page.await?;
+        (items, request.with_total.then_some(sums))
+    } else {
+        let uncounted = PageRequest {
+            with_total: false,
+            ..request.clone()
+        };
+        let asked = ("stock_take_view", filter, sort);
+        let mut items = page(s, organisation, take, asked, &uncounted).await?;
+        let mut sums = None;
+        if request.with_total {
+            let found = totals(s, organisation, take, filter).await?;
+            items.total = Some(found.items);
+            sums = Some(found);
+        }
+        (items, sums)
+    };
+    Ok(Some(StockTakeView {
+        take: header,
+        items,
+        totals,
+        next,
+    }))
+}
+
+/// A page of the lines that were changed after a token (as it was asked for, and as it is to be taken), and the totals of
+/// all of them. They are read in the order in which they were changed, which is that of their index, and sorted here.
+async fn changed<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    take: StockTakeId,
+    (filter, sort, (asked, since)): (
+        &StockTakeItemFilter,
+        ArticleSort,
+        (ChangeToken, ChangeToken),
+    ),
+    request: &PageRequest,
+) -> Result<(Page<StockTakeItemView>, StockTakeTotals), StoreError> {
+    let (narrowed, _) = narrowed(organisation, take, filter);
+    let narrowed = narrowed.compare("i.changed", ">=", since.get());
+    let shown = Shown::default();
+    let listing = Listing {
+        columns: &format!("i.changed, {LINE}, {STOCK}"),
+        from: "stk_stock_take_item AS i",
+        known_to: None,
+        beside: Some(("i", &[SNAPSHOT, LEVEL])),
+        order: &["i.changed", "i.line", "i.id"],
+        place: |(changed, (line, id)): &(u64, Place)| {
+            vec![(*changed).into(), (*line).into(), id.as_uuid().into()]
+        },
+        read: &|row: &mut Row| {
+            let changed = row.int()?;
+            let (place, view) = view(row, &shown)?;
+            Ok(((changed, place), view))
+        },
+    };
+    let scope = format!("{organisation}/{take}/{asked}");
+    let list = List::new("stock_take_view", scope, &(filter, sort));
+    let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+    let mut sums = TakeSums::default();
+    let look = |(_, position): (u64, Place), row: StockTakeItemView| {
+        if filter.matches(&row.item.value) {
+            sums.add(row.item.version, &row.item.value);
+            page.push(Ranked {
+                value: sort_value(sort.column, &row),
+                position,
+                row,
+            });
+        }
+        true
+    };
+    listing.walk(s, &narrowed, None, look).await?;
+    Ok((page.page(), sums.totals()?))
+}
+
+/// A page of the lines of a take, for an operation.
 pub(crate) async fn page<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     take: StockTakeId,
-    (filter, sort): (&StockTakeItemFilter, ArticleSort),
+    (operation, filter, sort): (&'static str, &StockTakeItemFilter, ArticleSort),
     request: &PageRequest,
 ) -> Result<Page<StockTakeItemView>, StoreError> {
     let scope = format!("{organisation}/{take}");
     let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
     let shown = Shown::default();
     let listing = Listing {
-        columns: &format!(
-            "{LINE}, CASE l.stocked WHEN 1 THEN l.quantity END, CASE l.stocked WHEN 1 THEN l.reserved END"
-        ),
+        columns: &format!("{LINE}, {STOCK}"),
         from: "stk_stock_take_item AS i",
         known_to: None,
         beside: Some(("i", &[SNAPSHOT, LEVEL])),
@@ -135,7 +225,7 @@ pub(crate) async fn page<S: Snapshot>(
     };
     let keep = |view: &StockTakeItemView| filter.matches(&view.item.value);
     if sort == ArticleSort::default() {
-        let list = List::new("stock_take_items", scope, filter);
+        let list = List::new(operation, scope, filter);
         let after = list.after(request, |_| true)?;
         let kept: Kept<'_, _> = if is_looked_at { Some(&keep) } else { None };
         let counted = request.with_total && filter.is_by_status_only();
@@ -151,7 +241,7 @@ pub(crate) async fn page<S: Snapshot>(
         }
         return Ok(page);
     }
-    let list = List::new("stock_take_items", scope, &(filter, sort));
+    let list = List::new(operation, scope, &(filter, sort));
     let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
     let look = |position: Place, row: StockTakeItemView| {
         if keep(&row) {

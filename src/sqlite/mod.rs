@@ -20,6 +20,9 @@
 //! is can lose the end, or worse. The file must be on a local file system. Several processes may open one file:
 //! they wait for each other's writes.
 //!
+//! A file that is put back from a backup has counted fewer commits: let those who ask what changed since (R19) begin with
+//! [`BEGINNING`](crate::store::ChangeToken::BEGINNING) then.
+//!
 //! # A transaction of the host's
 //!
 //! [`commit_in`] applies a change set inside a transaction on the host's own connection to the same file, so that

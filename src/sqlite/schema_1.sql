@@ -1,5 +1,6 @@
 -- Quantities and costs are whole millionths, times are microseconds since 1970 (UTC), ids are 16 bytes. A part of a
--- key that a stock key does not have is an empty text. A body is a record as MessagePack.
+-- key that a stock key does not have is an empty text. A body is a record as MessagePack. `changed` is the number of the
+-- commit that wrote the row last (see stk_change).
 
 CREATE TABLE stk_site (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE stk_site (
 
 CREATE TABLE stk_product (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+    changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -26,7 +28,7 @@ CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisatio
 CREATE TABLE stk_stock_level (
     organisation BLOB NOT NULL, site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL,
     batch TEXT NOT NULL, serial TEXT NOT NULL, version INTEGER NOT NULL, quantity INTEGER NOT NULL,
-    reserved INTEGER NOT NULL, stocked INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB NOT NULL,
+    reserved INTEGER NOT NULL, stocked INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB NOT NULL, changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, site, product, variant, place, batch, serial)
 ) STRICT, WITHOUT ROWID;
 
@@ -74,11 +76,17 @@ CREATE TABLE stk_stock_take_item (
     organisation BLOB NOT NULL, take BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, line INTEGER NOT NULL,
     site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL, batch TEXT NOT NULL,
     serial TEXT NOT NULL, snapshot BLOB NOT NULL, article TEXT NOT NULL, brand BLOB, category BLOB, counted INTEGER,
-    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB,
+    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB, changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
+CREATE INDEX stk_stock_take_item_changed ON stk_stock_take_item (organisation, take, changed, line, id);
 CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
+
+-- How many commits of an organisation there were that rows are marked with as changed.
+CREATE TABLE stk_change (
+    organisation BLOB NOT NULL PRIMARY KEY, last INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_stock_take_total (
     organisation BLOB NOT NULL, take BLOB NOT NULL, counted INTEGER NOT NULL, part INTEGER NOT NULL,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-use super::DigestBuilder;
+use super::{ChangeToken, DigestBuilder};
 use crate::domain::{
     BrandId, CategoryId, Code, CountStatus, InventoryCount, InventoryCountItem,
     InventoryCountState, InventoryOrder, InventoryOrderItem, InventoryOrderState, Product,
@@ -123,8 +123,6 @@ pub struct StockTakeItemFilter {
     pub name_or_barcode: Option<SearchText>,
     /// Counted or not.
     pub status: CountStatus,
-    /// Changed after this moment.
-    pub changed_after: Option<Timestamp>,
     /// At this stock place.
     pub place: Option<Code>,
     /// Of this article.
@@ -167,7 +165,6 @@ impl StockTakeItemFilter {
             name,
             name_or_barcode,
             status,
-            changed_after,
             place,
             article,
             batch,
@@ -185,7 +182,6 @@ impl StockTakeItemFilter {
         // The cheap conditions first.
         has_status
             && (!left_over || item.is_left_over())
-            && changed_after.is_none_or(|moment| item.updated_at > moment)
             && equal(place, &item.key.place)
             && equal(batch, &item.key.batch)
             && equal(serial, &item.key.serial)
@@ -207,7 +203,6 @@ impl Filter for StockTakeItemFilter {
             name,
             name_or_barcode,
             status,
-            changed_after,
             place,
             article,
             batch,
@@ -225,7 +220,6 @@ impl Filter for StockTakeItemFilter {
         digest = one(digest, "name", name.as_ref());
         digest = one(digest, "name_or_barcode", name_or_barcode.as_ref());
         digest = one(digest, "status", status);
-        digest = one(digest, "changed_after", *changed_after);
         digest = one(digest, "place", place.as_ref());
         digest = one(digest, "article", article.as_ref());
         digest = one(digest, "batch", batch.as_ref());
@@ -280,20 +274,20 @@ pub struct ArticleFilter {
     pub name_or_barcode: Option<SearchText>,
     /// From this supplier.
     pub supplier: Option<SupplierId>,
-    /// Changed after this moment.
-    pub changed_after: Option<Timestamp>,
+    /// Whose level or product was changed since (R19).
+    pub changed_since: Option<ChangeToken>,
 }
 
 impl ArticleFilter {
-    /// Whether it lets a key and its product through. A key that is delisted is no article.
+    /// Whether it lets a key and its product through, by what they say. A key that is delisted is no article. When they were
+    /// changed the records don't say: that is for the store to look at.
     pub fn matches(&self, level: &StockLevel, product: &Product) -> bool {
         let Self {
             name_or_barcode,
             supplier,
-            changed_after,
+            changed_since: _,
         } = self;
         level.is_stocked()
-            && changed_after.is_none_or(|moment| level.updated_at() > moment)
             && supplier.is_none_or(|id| product.suppliers.iter().any(|one| one.id == id))
             && (name_or_barcode.as_ref()).is_none_or(|text| has_text(text, product))
     }
@@ -304,11 +298,11 @@ impl Filter for ArticleFilter {
         let Self {
             name_or_barcode,
             supplier,
-            changed_after,
+            changed_since,
         } = self;
         let digest = one(digest, "name_or_barcode", name_or_barcode.as_ref());
         let digest = one(digest, "supplier", *supplier);
-        one(digest, "changed_after", *changed_after)
+        one(digest, "changed_since", *changed_since)
     }
 }
 

@@ -27,6 +27,7 @@
 //! | R16 | **Values.** Every field of every record, event, entry, job and outcome comes back exactly, over the whole range of its type: texts code point by code point, neither folded, normalised nor trimmed; times to the microsecond, before 1970 and to the ends of the calendar. Counters (`u64`: lines, sequences, epochs, progress) go up to 2^63 - 1. Texts are compared byte by byte, but where a filter or a sort folds them |
 //! | R17 | **Unique names.** Within an organisation a site's external id and a product's article id are unique ([`Conflict::Taken`]), as they are after the commit: two products may swap theirs, and one that is given up is free |
 //! | R18 | **Durability.** What a durable store acknowledged survives the death of the process |
+//! | R19 | **What changed since.** A [`ChangeToken`] stands between the commits of an organisation. [`stock_take_view`](Repository::stock_take_view) gives with each page the token of the snapshot that the page is of. Given a token, it lists the lines that were inserted or updated by any commit which the token's snapshot did not show, however long before that the commit was begun, and whichever handle wrote or reads. It may list others as well, and the same ones again; it never leaves one out. Tokens that are given out later are never lower. A token is good for all takes of its organisation; [`ChangeToken::BEGINNING`] lists every line, and so does a token that is ahead of the store. A line that was deleted is on no list, so it is not told; the totals of its take are without it. Further pages are asked for with the same token as the first one, and the first one's is the token to go on with. Finding which lines changed costs by what changed, not by the size of the take. [`articles`](Repository::articles) keeps the same for [`changed_since`](ArticleFilter::changed_since): an article is changed when its level or its product is. Its token is what [`change_token`](Repository::change_token) gave before it was asked |
 //! | R20 | **Purging.** A purge forgets at most as many rows as it may, none whose time has not come, and none of another organisation; asked again and again it forgets all of them. Nothing else is ever forgotten |
 //! | R21 | **What is kept beside.** What a store keeps beside records and events, for lists, totals and positions, follows from them in every committed state. [`Repository::unlike`] tells what does not, because somebody else changed it, and never what does. A store that keeps nothing of the kind has nothing to tell |
 //!
@@ -56,7 +57,7 @@
 //! | [`inventory_counts`](Repository::inventory_counts) | when they were started, then their ids |
 //! | [`inventory_count_items`](Repository::inventory_count_items) | when they were counted first, then their ids |
 //! | [`inventory_order_items`](Repository::inventory_order_items) | their line, then their ids |
-//! | [`stock_take_items`](Repository::stock_take_items), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key, in both directions |
+//! | [`stock_take_items`](Repository::stock_take_items), [`stock_take_view`](Repository::stock_take_view), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key, in both directions |
 //! | [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
 //! | [`events_after`](Repository::events_after) | their keys, then their sequences |
 //! | [`ledger`](Repository::ledger) | their positions |
@@ -73,6 +74,7 @@
 
 mod article_sort;
 mod change_set;
+mod change_token;
 mod check;
 mod command;
 mod error;
@@ -89,6 +91,7 @@ mod version;
 
 pub use article_sort::{ArticleColumn, ArticleRow, ArticleSort, SortValue};
 pub use change_set::{ChangeSet, ChangeSetParts, Entry, Guard};
+pub use change_token::ChangeToken;
 pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
@@ -111,7 +114,7 @@ pub use record::{
 };
 pub use repository::{
     ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,
-    StockTakeTotals, Unlike,
+    StockTakeTotals, StockTakeView, Unlike,
 };
 pub use sums::TakeSums;
 pub use version::{Version, Versioned};

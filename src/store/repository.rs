@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    ArticleFilter, ArticleSort, ChangeSet, Command, CommandId, CommitError, Export, ExportChunk,
-    ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
+    ArticleFilter, ArticleSort, ChangeSet, ChangeToken, Command, CommandId, CommitError, Export,
+    ExportChunk, ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
     InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest, RecordKey,
     SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
@@ -102,6 +102,14 @@ pub trait Repository: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<ArticleView>, StoreError>;
 
+    /// The token of now: what was committed until it is given is before it, and so is not told to who asks with it, unless
+    /// told again. Ask for it before what it is to go with is read, not after.
+    ///
+    /// # Contract
+    ///
+    /// R19.
+    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError>;
+
     /// The events of some keys, each after a sequence, ordered by key and sequence. Of a key that is asked for
     /// twice, those after the lower sequence, once.
     async fn events_after(
@@ -193,6 +201,25 @@ pub trait Repository: Debug + Send + Sync + 'static {
         take: StockTakeId,
         filter: &StockTakeItemFilter,
     ) -> Result<StockTakeTotals, StoreError>;
+
+    /// A take and a page of its lines, with their totals when the page is to be counted, all of one snapshot: what an
+    /// answer needs whose parts must agree. Given a token, only the lines that have changed since it was given out.
+    /// Nothing of a take that is not there.
+    ///
+    /// # Contract
+    ///
+    /// R19: no line that a commit changed after the token is left out. R11: the totals are those of exactly the lines
+    /// that are listed; without a token, and without a filter or by status only, they cost the same for a large take and
+    /// a small one.
+    async fn stock_take_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<Option<StockTakeView>, StoreError>;
 
     /// Which of these lines a take has, in the order in which they are asked for; one that is asked for twice is
     /// told twice.
@@ -467,6 +494,19 @@ pub struct StockTakeItemView {
     pub on_hand: Option<Quantity>,
     /// What of it is reserved.
     pub reserved: Option<Quantity>,
+}
+
+/// A take and a page of its lines, of one snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockTakeView {
+    /// The take.
+    pub take: Versioned<Arc<StockTake>>,
+    /// The page.
+    pub items: Page<StockTakeItemView>,
+    /// The totals of all lines that are listed, if the page was to be counted.
+    pub totals: Option<StockTakeTotals>,
+    /// What to ask with next for what changes after this.
+    pub next: ChangeToken,
 }
 
 /// What counting lines needs to know.

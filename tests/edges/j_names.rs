@@ -264,7 +264,11 @@ async fn fault_j_a_search_finds_both_spellings() {
                 ..ArticleFilter::default()
             };
             let found = takes.search_articles(&by, take.id(), &filter, sort, &page);
-            assert_eq!(rows(&found.await.unwrap()), expected, "{text:?} {kind:?}");
+            assert_eq!(
+                rows(&found.await.unwrap().page),
+                expected,
+                "{text:?} {kind:?}"
+            );
         }
     }
 }

@@ -9,4 +9,5 @@ mod interrupted;
 mod opening;
 mod plans;
 mod processes;
+mod since;
 mod spread;

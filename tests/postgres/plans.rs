@@ -12,7 +12,7 @@ use stocktake::domain::{
 use stocktake::postgres::PostgresStore;
 use stocktake::postgres::tokio_postgres::{Client, NoTls};
 use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake, Stocktake};
-use stocktake::store::{ArticleSort, PageRequest, PageStart, StockTakeItemFilter};
+use stocktake::store::{ArticleSort, ChangeToken, PageRequest, PageStart, StockTakeItemFilter};
 use stocktake::testing::{ManualClock, Shop};
 use uuid::Uuid;
 
@@ -112,6 +112,20 @@ async fn page_of(shop: &Shop, take: StockTakeId, page: PageRequest) -> Vec<Stock
     shown.map(|line| line.item.value.id).collect()
 }
 
+/// How many lines have changed since, and what to ask with next.
+async fn changed_since(
+    shop: &Shop,
+    take: StockTakeId,
+    since: Option<ChangeToken>,
+) -> (usize, ChangeToken) {
+    let (manager, takes) = (Caller::of(&shop.manager), shop.stocktake.stock_takes());
+    let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
+    let page = PageRequest::first(1_000);
+    let view = takes.view(&manager, take, &all, sort, since, &page);
+    let view = view.await.unwrap();
+    (view.items.items.len(), view.next)
+}
+
 async fn count(shop: &Shop, take: StockTakeId, lines: &[StockTakeItemId]) {
     let (manager, takes) = (Caller::of(&shop.manager), shop.stocktake.stock_takes());
     for line in lines.iter().take(COUNTS) {
@@ -189,6 +203,27 @@ async fn reads_are_few(was_small: bool) {
     let walks = reads.walks().await - walked;
     assert_eq!(walks, 0, "a line is found by its key");
 
+    let mut since = changed_since(&shop, take, None).await.1;
+    let last = format!("SELECT max(changed) FROM {}.{ITEMS}", options.schema);
+    let last: i64 = reads.client.query_one(&last, &[]).await.unwrap().get(0);
+    // Until nobody else on this server is in a transaction that began before these lines were written.
+    while since.get() <= u64::try_from(last).unwrap() {
+        since = changed_since(&shop, take, None).await.1;
+    }
+    count(&shop, take, &lines).await;
+    let (counted, walked) = (reads.rows(ITEMS).await, reads.walks().await);
+    let (changed, _) = changed_since(&shop, take, Some(since)).await;
+    assert_eq!(changed, COUNTS);
+    let read = reads.rows(ITEMS).await - counted;
+    let few = i64::try_from(COUNTS * 3).unwrap();
+    assert!(
+        read <= few,
+        "{read} lines are read to find {COUNTS} that changed"
+    );
+    let walks = reads.walks().await - walked;
+    assert_eq!(walks, 0, "what changed is found by when it was changed");
+
+    let counted = reads.rows(ITEMS).await;
     post(&shop, take).await;
     let posted = reads.rows(ITEMS).await;
     let each = (posted - counted) / i64::from(LINES);

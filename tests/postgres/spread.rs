@@ -40,7 +40,14 @@ fn outline(schema: &str) -> BTreeSet<String> {
         said.join(" ")
     });
     let own = |it: &String| {
-        let is_other = ["TRIGGER", "BEGIN", "SELECT", "END", "stk_hold"];
+        let is_other = [
+            "TRIGGER",
+            "BEGIN",
+            "SELECT",
+            "END",
+            "stk_hold",
+            "stk_change",
+        ];
         !it.is_empty() && !is_other.iter().any(|word| it.contains(word))
     };
     statements.filter(own).collect()
@@ -170,7 +177,7 @@ fn filters(plan: &Value, found: &mut BTreeSet<String>) {
 }
 
 /// What lists are narrowed to, and what the state of a single row decides.
-const NARROWED: [&str; 15] = [
+const NARROWED: [&str; 16] = [
     "state",
     "stocked",
     "counted",
@@ -181,6 +188,7 @@ const NARROWED: [&str; 15] = [
     "batch",
     "serial",
     "updated_at",
+    "changed",
     "discrepancy",
     "significant",
     "digest",

@@ -255,15 +255,48 @@ fn s4_10_since_gives_what_changed_after() {
     each_store(|shop| {
         let list = started(shop, &["SKU-1", "SKU-2"]);
         let path = format!("/{list}/articles");
-        let since = |path: &str| shop.list("GET", path).gives(200)["since"].as_i64().unwrap();
-        let mut now = since(&path);
-        // Until the clock has left the millisecond in which the lines were made.
-        while !articles(shop, &format!("{path}?since={now}")).is_empty() {
-            now = since(&path);
-        }
+        let told = |since: i64| {
+            let answer = shop
+                .list("GET", &format!("{path}?since={since}"))
+                .gives(200);
+            let next = answer["since"].as_i64().unwrap();
+            assert!(next >= since || since > 1_000_000_000, "it only grows");
+            (articles(shop, &format!("{path}?since={since}")), next)
+        };
+        let first = shop.list("GET", &path).gives(200)["since"]
+            .as_i64()
+            .unwrap();
+        // At once, in the millisecond in which the lines were made.
         counted(shop, &list, "SKU-2", &json!(99));
-        assert_eq!(articles(shop, &format!("{path}?since={now}")), ["SKU-2"]);
-        assert!(articles(shop, &format!("{path}?since={}", now + 3_600_000)).is_empty());
+        let (found, second) = told(first);
+        assert!(found.contains(&"SKU-2".to_owned()), "{found:?}");
+        counted(shop, &list, "SKU-1", &json!(1));
+        let (found, third) = told(second);
+        assert!(found.contains(&"SKU-1".to_owned()), "{found:?}");
+        // From the beginning, and by somebody's clock: too much is harmless.
+        for all in [0, -1, 1_732_183_464_079, i64::MAX] {
+            assert_eq!(told(all).0, ["SKU-1", "SKU-2"], "since {all}");
+        }
+        // A later page tells what was asked with: the first one's answer is the one to go on with.
+        let page = |number: u32| {
+            let path = format!("{path}?since={first}&limit=1&page={number}");
+            shop.list("GET", &path).gives(200)
+        };
+        assert!(page(0)["since"].as_i64().unwrap() >= third);
+        assert_eq!(page(1)["since"], first);
+        // What is posted changes its lines, and a finished list tells it.
+        shop.list("PUT", &format!("/{list}/finish")).expect(200);
+        let finished = format!("/finished/{list}/articles?since={third}");
+        assert_eq!(articles(shop, &finished), ["SKU-1", "SKU-2"]);
+        // So does the search: of what has moved, and of nothing that is not stocked.
+        let search = format!("/{list}/articles/search");
+        let asked = shop.list("GET", &search).gives(200)["since"]
+            .as_i64()
+            .unwrap();
+        let sold = json!({"productId": crate::shop::product(1), "type": "DAMAGE", "quantityChange": -1, "reason": "a"});
+        shop.post("/stock-adjustments", &sold).expect(201);
+        let found = articles(shop, &format!("{search}?since={asked}"));
+        assert!(found.contains(&"SKU-1".to_owned()), "{found:?}");
     });
 }
 

@@ -1580,7 +1580,7 @@ async fn pages_are_bounded_and_cursors_belong_to_their_lists() {
         .search_articles(&manager, take, &ArticleFilter::default(), sort, &list)
         .await
         .unwrap();
-    let of_articles = of_articles.next.unwrap();
+    let of_articles = of_articles.page.next.unwrap();
     let bad = "invalid_cursor";
     let after = |cursor: &Cursor| PageRequest::after(cursor.clone(), 5);
     for foreign in [&of_levels, &of_articles] {

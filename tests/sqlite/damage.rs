@@ -14,7 +14,7 @@ use stocktake::service::{
     NewStockAdjustment, NewStockTake, Stocktake,
 };
 use stocktake::store::{
-    ArticleFilter, ArticleSort, InventoryCountFilter, InventoryCountItemFilter,
+    ArticleFilter, ArticleSort, ChangeToken, InventoryCountFilter, InventoryCountItemFilter,
     InventoryOrderFilter, InventoryOrderItemFilter, JobQueue, LevelFilter, PageRequest, Repository,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, StoreErrorKind,
 };
@@ -227,6 +227,15 @@ async fn ask_all(
             store.serial_marks(whose, &[SERIAL.parse().unwrap()].into(), &BTreeSet::new()),
             store.stock_take_items(whose, *take, &filter, sort, &page),
             store.stock_take_totals(whose, *take, &filter),
+            store.stock_take_view(whose, *take, &filter, sort, None, &page),
+            store.stock_take_view(
+                whose,
+                *take,
+                &filter,
+                sort,
+                Some(ChangeToken::BEGINNING),
+                &page
+            ),
         );
         for key in &keys[..2] {
             let item = stocktake::domain::StockTakeItemId::for_key(*take, key);

@@ -300,11 +300,11 @@ async fn filtered(
 ) -> Result<(StockTakeItemList, TotalsView), Failure> {
     let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
     let (filter, sort) = (query.filter()?, ArticleSort::default());
-    let currency = takes.get(caller, id).await?.take.currency();
-    let found = takes
-        .items(caller, id, &filter, sort, &page.request()?)
+    let view = takes
+        .view(caller, id, &filter, sort, None, &page.request()?)
         .await?;
-    let totals = takes.totals(caller, id, &filter).await?;
+    let (found, currency) = (view.items, view.take.value.currency());
+    let totals = view.totals.unwrap_or_default();
     let rows = found
         .items
         .iter()

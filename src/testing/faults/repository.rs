@@ -14,12 +14,12 @@ use crate::domain::{
     StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, Command, CommandId, CommitError,
-    CommitOutcome, CountingView, Export, ExportChunk, ImportChunk, InventoryCountFilter,
-    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
-    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
-    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StoreError, Unlike, Versioned,
+    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
+    CommitError, CommitOutcome, CountingView, Export, ExportChunk, ImportChunk,
+    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
+    JobQueue, LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository,
+    SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
+    StockTakeTotals, StockTakeView, StoreError, Unlike, Versioned,
 };
 
 /// A read, counted, remembered and failed as planned.
@@ -115,6 +115,10 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.articles(organisation, site, filter, sort, page))
     }
 
+    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
+        read!(self.change_token(organisation))
+    }
+
     async fn events_after(
         &self,
         organisation: OrganisationId,
@@ -195,6 +199,18 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         filter: &StockTakeItemFilter,
     ) -> Result<StockTakeTotals, StoreError> {
         read!(self.stock_take_totals(organisation, take, filter))
+    }
+
+    async fn stock_take_view(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        filter: &StockTakeItemFilter,
+        sort: ArticleSort,
+        since: Option<ChangeToken>,
+        page: &PageRequest,
+    ) -> Result<Option<StockTakeView>, StoreError> {
+        read!(self.stock_take_view(organisation, take, filter, sort, since, page))
     }
 
     async fn stock_take_item_ids(

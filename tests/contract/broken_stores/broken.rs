@@ -121,6 +121,7 @@ methods! {
         articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<ArticleView>, StoreError>;
         ledger_by_key(organisation: OrganisationId, site: SiteId, after: Option<(StockKey, u64)>, limit: u32) -> Result<Vec<StockEvent>, StoreError>;
         unlike(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Unlike>, StoreError>;
+        change_token(organisation: OrganisationId) -> Result<ChangeToken, StoreError>;
         events_after(organisation: OrganisationId, keys: &[(StockKey, u64)]) -> Result<Vec<StockEvent>, StoreError>;
         events(organisation: OrganisationId, ids: &[StockEventId]) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
         ledger(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
@@ -128,6 +129,7 @@ methods! {
         stock_takes(organisation: OrganisationId, site: SiteId, filter: &StockTakeFilter, page: &PageRequest) -> Result<Page<Versioned<StockTake>>, StoreError>;
         stock_take_items(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<StockTakeItemView>, StoreError>;
         stock_take_totals(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Result<StockTakeTotals, StoreError>;
+        stock_take_view(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, since: Option<ChangeToken>, page: &PageRequest) -> Result<Option<StockTakeView>, StoreError>;
         stock_take_item_ids(organisation: OrganisationId, take: StockTakeId, ids: &[StockTakeItemId]) -> Result<Vec<StockTakeItemId>, StoreError>;
         counting_view(organisation: OrganisationId, take: StockTakeId, items: &[StockTakeItemId]) -> Result<Option<CountingView>, StoreError>;
         count_entries(organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Result<Vec<CountEntry>, StoreError>;

@@ -83,7 +83,7 @@ impl Drop for Unseen<'_> {
 }
 
 /// Waits until a counter goes on, or gives up.
-async fn until_more(counter: &AtomicU64) {
+pub(crate) async fn until_more(counter: &AtomicU64) {
     let before = counter.load(Ordering::SeqCst);
     for _ in 0..200 {
         if counter.load(Ordering::SeqCst) != before {

@@ -258,8 +258,6 @@ async fn c35_search_is_literal_and_filters_are_or_within_and_across() {
         (with(|it: &mut Filter| it.serial = Some(code("S"))), &[4]),
         (with(|it: &mut Filter| it.serial = Some(code("L"))), &[]),
         (with(|it: &mut Filter| it.left_over = true), &[4]),
-        (with(|it: &mut Filter| it.changed_after = Some(at(0))), &[4]),
-        (with(|it: &mut Filter| it.changed_after = Some(at(50))), &[]),
     ] {
         assert_eq!(line_numbers(&store, &filter).await, expected, "{filter:?}");
     }
@@ -592,14 +590,6 @@ async fn articles_are_stocked_keys_with_their_products() {
             },
             place,
             &["2"],
-        ),
-        (
-            ArticleFilter {
-                changed_after: Some(at(2)),
-                ..any()
-            },
-            place,
-            &["3", "4"],
         ),
     ] {
         for limit in 1..=6 {

@@ -172,11 +172,7 @@ fn filters_of_all_kinds() -> impl Strategy<Value = StockTakeItemFilter> {
     (
         (few(4), few(3), few(4)),
         (search(), search()),
-        (
-            status,
-            prop::option::weighted(0.2, 0..5_i64),
-            prop::bool::weighted(0.15),
-        ),
+        (status, prop::bool::weighted(0.15)),
         (
             rarely(&["A", "B"]),
             rarely(&["SKU-0", "SKU-1", "SKU-2"]),
@@ -188,7 +184,7 @@ fn filters_of_all_kinds() -> impl Strategy<Value = StockTakeItemFilter> {
             |(
                 (brands, categories, from),
                 (name, name_or_barcode),
-                (status, changed, left_over),
+                (status, left_over),
                 (place, article, batch, serial),
             )| StockTakeItemFilter {
                 brands: brands.into_iter().map(|n| brand(n).id).collect(),
@@ -197,7 +193,6 @@ fn filters_of_all_kinds() -> impl Strategy<Value = StockTakeItemFilter> {
                 name,
                 name_or_barcode,
                 status,
-                changed_after: changed.map(at),
                 place,
                 article,
                 batch,
@@ -289,9 +284,6 @@ fn wanted(filter: &StockTakeItemFilter, line: &StockTakeItem) -> bool {
         let mut texts = vec![product.name.as_str()];
         texts.extend(product.barcodes.iter().map(|it| it.value.as_str()));
         conditions.push(texts.into_iter().any(|it| text.is_in(it)));
-    }
-    if let Some(moment) = filter.changed_after {
-        conditions.push(line.updated_at > moment);
     }
     if let Some(article) = &filter.article {
         conditions.push(product.article_id == *article);

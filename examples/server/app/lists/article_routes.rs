@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use stocktake::domain::{Code, StockTakeId, SupplierId, Timestamp};
+use stocktake::domain::{Code, StockTake, StockTakeId, SupplierId};
+use stocktake::service::InventoryRequest;
 use stocktake::service::access::Operation;
-use stocktake::service::{Clock as _, InventoryRequest, SystemClock};
 use stocktake::store::{
-    ArticleColumn, ArticleFilter, ArticleSort, StockTakeItemFilter, StockTakeItemView,
+    ArticleColumn, ArticleFilter, ArticleSort, ChangeToken, StockTakeItemFilter, StockTakeItemView,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +18,7 @@ use super::articles::{
 };
 use super::layers::Origins;
 use super::list::StocktakesResponse;
-use super::list_routes::{PageQuery, finished, read};
+use super::list_routes::{PageQuery, is_finished, read};
 use crate::app::at_store::AtStore;
 use crate::app::body::Json;
 use crate::app::failure;
@@ -48,7 +48,8 @@ struct ArticleQuery {
     order: Option<Order>,
     /// A column of the document; `art` unless told.
     sort_column: Option<String>,
-    /// Only what has changed after this, in Unix milliseconds.
+    /// Only what has changed after this: the `since` of an earlier answer's first page. It follows what was saved, not the
+    /// clock: 0, and a moment in milliseconds, give everything.
     since: Option<i64>,
 }
 
@@ -145,22 +146,27 @@ impl ArticleQuery {
         })
     }
 
-    fn changed_after(&self) -> Result<Option<Timestamp>, Failure> {
-        let moment = |millis: i64| {
-            millis
-                .checked_mul(1_000)
-                .and_then(|micros| Timestamp::from_micros(micros).ok())
-                .ok_or_else(|| Failure::invalid("since", "out_of_range", "no such moment"))
-        };
-        self.since.map(moment).transpose()
-    }
-
     fn filter(&self) -> Result<StockTakeItemFilter, Failure> {
         Ok(StockTakeItemFilter {
             name_or_barcode: search("query", self.query.as_ref())?,
-            changed_after: self.changed_after()?,
             ..StockTakeItemFilter::default()
         })
+    }
+
+    fn since(&self) -> Option<ChangeToken> {
+        // Before everything is the beginning.
+        let since = self.since.map(|since| u64::try_from(since).unwrap_or(0));
+        since.map(ChangeToken::new)
+    }
+
+    /// What to ask with after this page: what the snapshot says with the first page, and what was asked with again on a later
+    /// one, since a line of the first may have changed in between.
+    fn next(&self, page: u32, next: ChangeToken) -> ChangeToken {
+        if page == 0 {
+            next
+        } else {
+            self.since().unwrap_or_default()
+        }
     }
 }
 
@@ -177,22 +183,22 @@ fn named(text: &str) -> Result<Code, Failure> {
     Code::new(text).map_err(|_| Failure::not_found("the resource"))
 }
 
-/// Now, as `since` tells it: before the list is read, so that nothing is missed.
-fn since() -> i64 {
-    SystemClock.now().to_datetime().timestamp_millis()
-}
-
 async fn listed(
     app: &App,
     here: &AtStore,
     id: StockTakeId,
     query: &ArticleQuery,
     page: PageQuery,
+    is_wanted: fn(&StockTake) -> Result<(), Failure>,
 ) -> Reply {
-    let (since, rows) = (since(), page.request()?);
+    let rows = page.request()?;
     let takes = app.stocktake.stock_takes();
-    let (filter, sort) = (query.filter()?, query.sort()?);
-    let found = takes.items(&here.caller, id, &filter, sort, &rows).await?;
+    let (filter, sort, since) = (query.filter()?, query.sort()?, query.since());
+    let view = takes
+        .view(&here.caller, id, &filter, sort, since, &rows)
+        .await?;
+    is_wanted(&view.take.value)?;
+    let found = view.items;
     let origins = Origins::of(app, &here.caller, &found.items).await?;
     let article = |line| StocktakeArticle::of(line, origins.fifos(app, line));
     let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
@@ -201,7 +207,7 @@ async fn listed(
         pages: total.div_ceil(u64::from(size)),
         page_size: size,
         articles_count: total,
-        since,
+        since: query.next(number, view.next).get(),
         articles: found.items.iter().map(article).collect(),
     })?;
     Ok(answer.of_class("StocktakeArticlesResponse"))
@@ -218,7 +224,7 @@ async fn articles(
     Parameters(query): Parameters<ArticleQuery>,
     Parameters(page): Parameters<PageQuery>,
 ) -> Reply {
-    listed(&app, &here, id, &query, page).await
+    listed(&app, &here, id, &query, page, |_| Ok(())).await
 }
 
 /// The articles of a finished list, with their cost layers (S4.10).
@@ -232,8 +238,7 @@ async fn articles_of_finished(
     Parameters(query): Parameters<ArticleQuery>,
     Parameters(page): Parameters<PageQuery>,
 ) -> Reply {
-    finished(&app, &here, id).await?;
-    listed(&app, &here, id, &query, page).await
+    listed(&app, &here, id, &query, page, is_finished).await
 }
 
 /// Searches the store's articles (S4.11).
@@ -248,23 +253,24 @@ async fn find(
     Parameters(supplier): Parameters<SupplierQuery>,
     Parameters(page): Parameters<PageQuery>,
 ) -> Reply {
-    let (since, rows) = (since(), page.request()?);
+    let rows = page.request()?;
     let filter = ArticleFilter {
         name_or_barcode: search("query", query.query.as_ref())?,
         supplier: supplier.supplier_id,
-        changed_after: query.changed_after()?,
+        changed_since: query.since(),
     };
     let (takes, sort) = (app.stocktake.stock_takes(), query.sort()?);
     let found = takes
         .search_articles(&here.caller, id, &filter, sort, &rows)
         .await?;
+    let (found, next) = (found.page, found.next);
     let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
     let answer = Answer::ok(&StocktakeSearchArticlesResponse {
         page: number,
         pages: total.div_ceil(u64::from(size)),
         page_size: size,
         articles_count: total,
-        since,
+        since: query.next(number, next).get(),
         articles: found.items.iter().map(StocktakeSearchArticle::of).collect(),
     })?;
     Ok(answer.of_class("StocktakeSearchArticlesResponse"))

@@ -18,8 +18,8 @@ pub(super) struct StocktakeArticlesResponse {
     pub(super) pages: u64,
     pub(super) page_size: u32,
     pub(super) articles_count: u64,
-    /// What to ask with for what changes after this, in Unix milliseconds.
-    pub(super) since: i64,
+    /// What to ask with for what changes after this: a whole number that only grows. Of several pages, the first one's.
+    pub(super) since: u64,
     pub(super) articles: Vec<StocktakeArticle>,
 }
 
@@ -31,8 +31,8 @@ pub(super) struct StocktakeSearchArticlesResponse {
     pub(super) pages: u64,
     pub(super) page_size: u32,
     pub(super) articles_count: u64,
-    /// What to ask with for what changes after this, in Unix milliseconds.
-    pub(super) since: i64,
+    /// What to ask with for what changes after this: a whole number that only grows. Of several pages, the first one's.
+    pub(super) since: u64,
     pub(super) articles: Vec<StocktakeSearchArticle>,
 }
 

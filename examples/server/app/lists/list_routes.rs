@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use stocktake::domain::{
-    Label, MovementPolicy, PostingOptions, StockTakeId, StockTakeState, Timestamp,
+    Label, MovementPolicy, PostingOptions, StockTake, StockTakeId, StockTakeState, Timestamp,
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{Edit, NewStockTakeList, StockTakeAmendment, StockTakeSummary};
@@ -164,8 +164,13 @@ pub(super) async fn finished(
     id: StockTakeId,
 ) -> Result<StockTakeSummary, Failure> {
     let found = app.stocktake.stock_takes().get(&here.caller, id).await?;
-    match found.take.state() {
-        StockTakeState::Finished | StockTakeState::Reopening => Ok(found),
+    is_finished(&found.take).map(|()| found)
+}
+
+/// That a list is finished.
+pub(super) fn is_finished(take: &StockTake) -> Result<(), Failure> {
+    match take.state() {
+        StockTakeState::Finished | StockTakeState::Reopening => Ok(()),
         StockTakeState::New
         | StockTakeState::Ongoing
         | StockTakeState::Posting

@@ -430,6 +430,7 @@ impl Case {
                     takes
                         .search_articles(&viewer, id, &filter, sort, &page)
                         .await
+                        .map(|found| found.page)
                 };
                 let (all, walked) = walk(size, list).await?;
                 ensure!(all == walked, "articles: {walked:?} is not {all:?}");
