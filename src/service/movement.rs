@@ -63,7 +63,8 @@ pub enum Movement {
         receipt: Option<StockEventId>,
     },
     /// Takes a movement back, once. Of a transfer name the event with which the goods left: both are taken back.
-    /// What a count, an order or an import posted is taken back with its document.
+    /// What a document posted is not taken back so: reopen the take, count again, adjust or import the other way, or
+    /// return to the supplier what an order brought, naming its receipt.
     Reversal {
         /// The event.
         of: StockEventId,

@@ -510,11 +510,27 @@ impl Batch<'_> {
             .ok_or(Error::not_found("event"))?;
         let refused =
             |code, message| Err(Error::Transition(TransitionError::Rule { code, message }));
-        if event.cause != Cause::Movement {
-            return refused(
-                "posted_by_document",
-                "what a document posted is taken back with the document",
-            );
+        let by_document = match event.cause {
+            Cause::StockTake { .. } => {
+                Some("what a stock take posted is taken back by reopening the take")
+            }
+            Cause::InventoryCount(_) => {
+                Some("what an inventory count posted is put right by counting again")
+            }
+            Cause::Adjustment(_) => {
+                Some("what an adjustment changed is put right by an adjustment the other way")
+            }
+            Cause::Order { .. } => Some(
+                "what an order brought goes back with a return to the supplier that names the receipt",
+            ),
+            Cause::Import(_) => Some("what an import changed is put right by another import"),
+            Cause::Policy => {
+                Some("what a change of policy made of a value is put right by a revaluation")
+            }
+            Cause::Movement => None,
+        };
+        if let Some(message) = by_document {
+            return refused("posted_by_document", message);
         }
         match event.kind {
             StockEventKind::Reversal | StockEventKind::Absorption => {

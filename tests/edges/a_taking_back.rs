@@ -288,3 +288,101 @@ async fn fault_a3_what_is_counted_daily_stays_small() {
     // The numbers in it grow by a digit here and there.
     assert!(sizes[59] < sizes[0] + 100, "{sizes:?}");
 }
+
+/// How many random histories a plain test run plays by each method.
+const HISTORIES: u64 = 40;
+
+/// What moves within the site, and its reversal, leaves the sum of values as it was; an event and its reversal sum to
+/// nothing but for the difference that is named; nothing on hand is worth nothing; and the ledger is sound.
+#[tokio::test]
+async fn fault_a_what_moves_within_leaves_the_sum() {
+    let histories = std::env::var("STOCKTAKE_TEST_HISTORIES");
+    let histories = histories.map_or(HISTORIES, |text| text.parse().expect("a number"));
+    for method in METHODS {
+        for seed in 0..histories {
+            play(method, seed).await;
+        }
+    }
+}
+
+/// Splitmix64, below a bound.
+fn draw(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ (z >> 31)) % below
+}
+
+async fn play(method: CostingMethod, seed: u64) {
+    let room = Room::of(Kind::Memory, method).await;
+    let keys = [
+        room.key(0),
+        room.key(0).at(crate::room::code("B")),
+        room.key(0).at(crate::room::code("C")),
+    ];
+    let mut random = seed;
+    let mut made: Vec<StockEvent> = Vec::new();
+    let mut log = Vec::new();
+    for _ in 0..40 {
+        let key = &keys[usize::try_from(draw(&mut random, 3)).expect("small")];
+        let other = &keys[usize::try_from(draw(&mut random, 3)).expect("small")];
+        let quantity = format!("{}.{}", 1 + draw(&mut random, 6), draw(&mut random, 10));
+        let cost = format!("{}.{}", draw(&mut random, 1_000), draw(&mut random, 100));
+        let movement = match draw(&mut random, 8) {
+            0 | 1 => receipt(key, &quantity, &cost),
+            2 => issue(key, &quantity),
+            3 | 4 => transfer(key, other, &quantity),
+            5 => reset(key, &quantity, Some(&cost)),
+            _ if made.is_empty() => continue,
+            _ => {
+                let which = draw(&mut random, made.len() as u64);
+                let of = made[usize::try_from(which).expect("small")].id;
+                Movement::Reversal { of }
+            }
+        };
+        let before = room.value().await;
+        room.shop.clock.advance_seconds(1);
+        // What is not possible is refused, and changes nothing.
+        let events = room.try_record(movement.clone()).await.unwrap_or_default();
+        log.push(format!("{movement:?}"));
+        let told = || format!("{method:?}, history {seed}:\n{}", log.join("\n"));
+        let of_transfer = |event: &StockEvent| {
+            let link = event.reverses.map(|link| link.event);
+            let of = made.iter().find(|of| Some(of.id) == link);
+            of.is_some_and(|of| of.kind == stocktake::domain::StockEventKind::TransferIn)
+        };
+        let within =
+            matches!(movement, Movement::Transfer { .. }) || events.iter().any(of_transfer);
+        let changed = events
+            .iter()
+            .map(|event| event.value_change)
+            .try_fold(stocktake::domain::Value::ZERO, |sum, change| {
+                sum.checked_add(change)
+            })
+            .expect("in range");
+        let absorbed = events.iter().any(|event| event.absorbs.is_some());
+        if within && !absorbed {
+            assert!(changed.is_zero(), "{}", told());
+        }
+        assert_eq!(
+            room.value().await,
+            before.checked_add(changed).expect("in range"),
+            "{}",
+            told()
+        );
+        for event in events {
+            if let Some(link) = event.reverses {
+                let of = made.iter().find(|of| of.id == link.event);
+                if let Some(of) = of {
+                    let sum = event.value_change.checked_add(of.value_change);
+                    assert_eq!(sum, Ok(event.difference), "{}", told());
+                }
+            } else if event.after.is_zero() {
+                assert_eq!(room.worth(&event.key).await.1, "0", "{}", told());
+            }
+            made.push(event);
+        }
+    }
+    room.assert_sound().await;
+}
