@@ -381,9 +381,10 @@ impl World {
     /// ones follow the book anyhow.
     async fn refresh(&mut self, caller: &Caller, words: &Words) -> Tried<()> {
         let (_, counted) = self.count_named(words)?;
-        let only = match words.names("product") || words.names("location") {
-            true => Some(self.chosen(words).await?),
-            false => None,
+        let only = if words.names("product") || words.names("location") {
+            Some(self.chosen(words).await?)
+        } else {
+            None
         };
         let is_asked =
             |world: &Self, key: &StockKey| only.as_ref().is_none_or(|it| world.is_chosen(it, key));

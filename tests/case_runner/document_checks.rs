@@ -99,25 +99,7 @@ impl World {
                     differs(check, format!("{expected:?}"), format!("{found:?}"))
                 })
             }
-            "discrepancy_percent" => {
-                let line = self.count_line(words).await?;
-                let (Some(expected), Some(variance)) = (line.expected, line.variance) else {
-                    return Err(differs(check, "a percentage", "nothing counted"));
-                };
-                let hundred = Decimal::ONE_HUNDRED;
-                let variance = variance.to_decimal().abs();
-                let part = variance.checked_div(expected.to_decimal().abs());
-                // What nobody expected is off as a whole.
-                let of_nothing = if variance.is_zero() {
-                    Decimal::ZERO
-                } else {
-                    hundred
-                };
-                let found = part.map_or(of_nothing, |part| part * hundred);
-                let expected = words.either(&["value", "percent", "amount"])?;
-                let words = words.with_default("amount", expected);
-                self.compare_amount(check, &words, found)
-            }
+            "discrepancy_percent" => self.check_percent(check, words).await,
             "progress" => self.check_progress(words).await,
             "line_count" => {
                 let found = if words.names("order") {
@@ -170,6 +152,27 @@ impl World {
             "field" => self.check_field(words).await,
             _ => Err(Trouble::unsupported(format!("check {check}"))),
         }
+    }
+
+    /// By how much of what was expected a line is off.
+    async fn check_percent(&mut self, check: &str, words: &Words) -> Tried<()> {
+        let line = self.count_line(words).await?;
+        let (Some(expected), Some(variance)) = (line.expected, line.variance) else {
+            return Err(differs(check, "a percentage", "nothing counted"));
+        };
+        let hundred = Decimal::ONE_HUNDRED;
+        let variance = variance.to_decimal().abs();
+        let part = variance.checked_div(expected.to_decimal().abs());
+        // What nobody expected is off as a whole.
+        let of_nothing = if variance.is_zero() {
+            Decimal::ZERO
+        } else {
+            hundred
+        };
+        let found = part.map_or(of_nothing, |part| part * hundred);
+        let expected = words.either(&["value", "percent", "amount"])?;
+        let words = words.with_default("amount", expected);
+        self.compare_amount(check, &words, found)
     }
 
     // ---- counts ----------------------------------------------------------------------------------

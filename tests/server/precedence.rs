@@ -20,6 +20,7 @@ struct Call {
     counter_may: bool,
 }
 
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 fn calls(shop: &Shop) -> Vec<Call> {
     let take = shop.take();
     let line = id(&shop.line(&take, "SKU-1"));

@@ -41,7 +41,7 @@ impl Default for Patience {
             connections: 512,
             bodies_kib: 64 * 1024,
             head: Duration::from_secs(15),
-            body: Duration::from_secs(60),
+            body: Duration::from_mins(1),
             answer: Duration::from_secs(30),
         }
     }

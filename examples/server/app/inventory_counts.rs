@@ -367,7 +367,7 @@ async fn items(
     let counts = app.stocktake.inventory_counts();
     let currency = counts.get(&signed.caller, id).await?.count.currency();
     let list = move |page: PageRequest| {
-        let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
+        let (app, caller) = (Arc::clone(&app), signed.caller.clone());
         async move {
             let counts = app.stocktake.inventory_counts();
             counts.items(&caller, id, &filter, &page).await

@@ -28,12 +28,11 @@ impl Signed {
     ///
     /// 401, 404 for a store that is none of theirs, 422 for a key that is none.
     pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Result<Self, Failure> {
-        let (actor, site) = match bearer(headers, &app.people) {
-            Some(actor) => (actor, only_site(actor)),
-            None => {
-                let actor = known(headers, &app.people).ok_or_else(Failure::unauthenticated)?;
-                (actor, Some(store(app, actor, headers).await?.id))
-            }
+        let (actor, site) = if let Some(actor) = bearer(headers, &app.people) {
+            (actor, only_site(actor))
+        } else {
+            let actor = known(headers, &app.people).ok_or_else(Failure::unauthenticated)?;
+            (actor, Some(store(app, actor, headers).await?.id))
         };
         Ok(Self {
             caller: caller(actor, headers)?,
