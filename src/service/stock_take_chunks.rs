@@ -102,11 +102,13 @@ impl Stocktake {
             .zip(found)
             .filter_map(|(key, level)| level.map(|level| (key, level)))
             .collect();
-        let knows = |item: &StockTakeItem| {
-            let level = levels.get(&item.key);
-            level.is_some_and(|level| level.value.knows_cost())
+        // What was counted may be found, and what is below zero when it is counted as zero.
+        let asks = |item: &StockTakeItem| {
+            let level = levels.get(&item.key).map(|level| &level.value);
+            let below_zero = level.is_some_and(|level| level.quantity().is_negative());
+            (item.count.is_some() || below_zero) && !level.is_some_and(StockLevel::knows_cost)
         };
-        let unknown = all().filter(|item| item.count.is_some() && !knows(item));
+        let unknown = all().filter(|item| asks(item));
         let unknown = unknown.map(|item| item.key.product).collect();
         let keys = all().map(|item| &item.key);
         let costs = self.posting_costs(site, unknown, keys).await?;

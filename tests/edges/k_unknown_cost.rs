@@ -467,6 +467,39 @@ async fn fault_k2_counts_and_imports_find_at_the_cost_of_the_other_keys() {
 }
 
 #[tokio::test]
+async fn fault_k2_what_is_below_zero_is_counted_as_zero_at_the_cost_of_the_other_keys() {
+    for kind in Kind::ALL {
+        let mut tried = Tried::on(*kind).await;
+        tried.policy(|policy| policy.allow_negative = true).await;
+        let place = |name: &str| tried.shop.key(0).at(made(name));
+        let (here, there) = (place("A"), place("B"));
+        tried.receipt(&there, "10", "5").await;
+        tried.issue(&here, "1").await;
+        let takes = tried.shop.stocktake.stock_takes();
+        let new = NewStockTake {
+            site: tried.shop.site.id,
+            description: made("All"),
+            movement_policy: MovementPolicy::default(),
+        };
+        let take = takes.create(&tried.manager(), new).await.unwrap().id();
+        tried.shop.run_jobs().await.unwrap();
+        let item = StockTakeItemId::for_key(take, &there);
+        let all = CountRequest::set(made("10"));
+        let counted = takes.count(&tried.manager(), take, item, all).await;
+        counted.unwrap();
+        let options = PostingOptions {
+            zero_uncounted: true,
+            ..PostingOptions::default()
+        };
+        let posted = takes.submit(&tried.manager(), take, options).await;
+        assert!(posted.is_ok(), "{kind:?}: {posted:?}");
+        assert_eq!(tried.level(&here).await.quantity(), Quantity::ZERO);
+        assert_eq!(worth(&tried.level(&here).await), both("0"));
+        tried.sound().await;
+    }
+}
+
+#[tokio::test]
 async fn fault_k2_with_no_cost_anywhere_it_is_refused_unless_zero_is_allowed() {
     let mut tried = Tried::on(Kind::Memory).await;
     tried.policy(|policy| policy.allow_negative = true).await;

@@ -1001,7 +1001,12 @@ impl Case {
                     let model = stock.keys.entry(line.key.clone()).or_default();
                     posting.event = model
                         .post_line(&line.key, known, (&mut feed, now))
-                        .map_err(|text| format!("line {}: {text}", line.number))?;
+                        .map_err(|text| {
+                            format!(
+                                "line {} of {}, posted as {actual:?}: {text}",
+                                line.number, line.key
+                            )
+                        })?;
                 }
             }
             if let Some(line) = take.lines.get_mut(&item) {

@@ -478,16 +478,7 @@ impl Stock {
             let partner = events.get(index + 1).and_then(|next| next.absorbs);
             let balanced = partner.is_some_and(|late| late.event == event.id);
             let absorbed = balanced || event.absorbs.is_some();
-            if event.kind == StockEventKind::TransferIn {
-                let before = events.get(..index).unwrap_or_default();
-                let out = before
-                    .iter()
-                    .rfind(|event| event.kind == StockEventKind::TransferOut);
-                ensure!(
-                    out.is_some_and(|out| out.parts == event.parts),
-                    "the goods of a transfer changed on the way: {event:?}"
-                );
-            }
+            let origin = self.origin(events, index)?;
             let key = self.keys.entry(event.key.clone()).or_default();
             let sequence = u64::try_from(key.events.len()).unwrap() + 1;
             ensure!(
@@ -510,7 +501,6 @@ impl Stock {
             let product = products
                 .get(&event.key.product)
                 .ok_or("an event without a product")?;
-            key.booked = event.after.micros();
             if !absorbed {
                 // Costs are asked for before anything is booked only.
                 let elsewhere = false;
@@ -520,9 +510,27 @@ impl Stock {
                     elsewhere,
                     now,
                 };
-                key.move_goods(event, &policy)
+                key.move_goods(event, &origin, &policy)
                     .map_err(|text| format!("{text}: {event:?}"))?;
                 key.cost_known |= event.change.is_positive();
+            }
+            key.booked = event.after.micros();
+            if let Some(counter) = &event.absorbs
+                && let Some(late) = index.checked_sub(1).and_then(|index| events.get(index))
+            {
+                ensure!(
+                    counter.event == late.id
+                        && late.parts == event.parts
+                        && units(late.value_change) == -units(event.value_change),
+                    "a late movement and its counter-event don't sum to nothing: {event:?}"
+                );
+            }
+            if let Some(reversed) = &origin.reversed {
+                let sum = units(event.value_change) + units(reversed.value_change);
+                ensure!(
+                    units(event.difference) == sum,
+                    "with what it takes back it comes to {sum}, not its difference: {event:?}"
+                );
             }
             key.events
                 .push((event.timed, event.occurred_at.micros(), now));
@@ -534,6 +542,58 @@ impl Stock {
             self.ledger.push(event.clone());
         }
         Ok(())
+    }
+}
+
+/// Where what moves comes from.
+struct Origin {
+    /// The event that is taken back.
+    reversed: Option<StockEvent>,
+    /// With which what comes now had left: here, or at the other key of a transfer.
+    left: Option<StockEvent>,
+}
+
+impl Stock {
+    fn origin(&self, events: &[StockEvent], index: usize) -> Result<Origin, String> {
+        let event = &events[index];
+        let reversed = match event.reverses {
+            Some(link) => Some(self.event(link.event).ok_or("nothing is taken back")?),
+            None => None,
+        };
+        let comes = event.change.is_positive();
+        let left = match (event.kind, reversed) {
+            (StockEventKind::TransferIn, _) => events[..index]
+                .iter()
+                .rfind(|event| event.kind == StockEventKind::TransferOut),
+            // What is left where it went to comes back, at what it is worth there.
+            (_, Some(out)) if out.kind == StockEventKind::TransferOut => {
+                let arrived = self.arrival(out.id).ok_or("nothing had arrived")?;
+                let is_it = |event: &&StockEvent| {
+                    event.reverses.is_some_and(|link| link.event == arrived.id)
+                };
+                events.iter().find(is_it)
+            }
+            (_, reversed) => reversed.filter(|_| comes),
+        };
+        if let (true, Some(left)) = (comes, left) {
+            ensure!(
+                left.parts == event.parts,
+                "the goods changed on the way: {event:?}, that left with {left:?}"
+            );
+        }
+        Ok(Origin {
+            reversed: reversed.cloned(),
+            left: left.cloned(),
+        })
+    }
+
+    /// With which event the goods came that left with another.
+    fn arrival(&self, out: StockEventId) -> Option<&StockEvent> {
+        // It comes right after, or after the counter-event of an absorbed outgoing one.
+        let after = self.ledger.get(self.places.get(&out)? + 1..)?;
+        after
+            .iter()
+            .find(|event| event.kind == StockEventKind::TransferIn)
     }
 }
 
@@ -831,12 +891,7 @@ impl Staged<'_> {
         }
         let mut both = vec![(event.key.clone(), of)];
         if event.kind == StockEventKind::TransferOut {
-            let place = self.stock.places[&of];
-            // The incoming event comes right after, or after the counter-event of an absorbed outgoing one.
-            let incoming = self.stock.ledger[place + 1..]
-                .iter()
-                .find(|event| event.kind == StockEventKind::TransferIn)
-                .ok_or_else(Codes::new)?;
+            let incoming = self.stock.arrival(of).ok_or_else(Codes::new)?;
             both.insert(0, (incoming.key.clone(), incoming.id));
         }
         Ok(Effect::TakeBack(both))
@@ -1218,66 +1273,117 @@ impl Key {
         timed
     }
 
-    /// Moves the goods of an event through the layers, first in first out, and checks what they are worth.
-    fn move_goods(&mut self, event: &StockEvent, policy: &Policy<'_>) -> Result<(), String> {
+    /// Moves the goods of an event through the layers, and checks which they are and what they are worth.
+    fn move_goods(
+        &mut self,
+        event: &StockEvent,
+        origin: &Origin,
+        policy: &Policy<'_>,
+    ) -> Result<(), String> {
         let change = event.change.micros();
         let before = event.before.micros();
-        let costing = policy.site.policy.costing;
         let of_parts: i128 = event.parts.iter().map(|part| units(part.value)).sum();
         let moved: i64 = event.parts.iter().map(|part| part.quantity.micros()).sum();
         ensure!(moved == change.abs(), "the parts don't sum to the change");
-        let changed = units(event.value_change);
-        if change < 0 {
-            self.take_goods(event)?;
-            let covered = moved.min(before.max(0));
-            if covered == moved {
-                let expected = match costing {
-                    CostingMethod::Fifo => of_parts,
-                    // What is taken back leaves at what it came with, but a drained key is worth nothing, and no key less.
-                    CostingMethod::WeightedAverage | CostingMethod::Standard
-                        if event.reverses.is_some() && moved < before =>
-                    {
-                        (units(event.difference) - changed).clamp(0, self.value)
-                    }
-                    CostingMethod::WeightedAverage | CostingMethod::Standard => {
-                        share(self.value, moved, before)
-                    }
-                };
-                ensure!(
-                    changed == -expected,
-                    "the value should change by -{expected}"
-                );
-            }
+        let value = self.value;
+        let worth = if change < 0 {
+            let beyond = self.take_goods(event, origin, policy)?;
+            self.worth_out(event, origin, policy, of_parts - beyond)
+                .map(|covered| value - covered - beyond)?
         } else if change > 0 {
             let short = (-before).max(0);
-            self.put_goods(event, short.min(change))?;
-            if short == 0 {
-                let standard = policy
-                    .product
-                    .standard_cost(policy.site.currency)
-                    .filter(|_| costing == CostingMethod::Standard);
-                let expected = standard.map_or(of_parts, |cost| worth(change, cost));
-                // What comes from elsewhere, or back, brings what it was worth there by the site's method; by
-                // first in, first out that is what its parts are worth.
-                let from_elsewhere = matches!(
-                    event.kind,
-                    StockEventKind::TransferIn
-                        | StockEventKind::Reversal
-                        | StockEventKind::CustomerReturn
-                ) && costing != CostingMethod::Fifo;
-                ensure!(
-                    changed == expected || from_elsewhere,
-                    "the value should change by {expected}"
-                );
-            }
+            self.put_goods(event, short.min(change));
+            self.worth_in(event, origin, policy, of_parts)?
         } else {
-            ensure!(changed == 0, "nothing moved, and the value changed");
-        }
-        self.value += changed;
+            value
+        };
+        let changed = worth - value;
+        ensure!(
+            units(event.value_change) == changed,
+            "the value should change by {changed}, from {value} to {worth}"
+        );
+        self.value = worth;
         Ok(())
     }
 
-    fn put_goods(&mut self, event: &StockEvent, settled: i64) -> Result<(), String> {
+    /// What goods that come in make a key worth, by the site's method.
+    fn worth_in(
+        &self,
+        event: &StockEvent,
+        origin: &Origin,
+        policy: &Policy<'_>,
+        of_parts: i128,
+    ) -> Result<i128, String> {
+        let (change, before) = (event.change.micros(), event.before.micros());
+        let costing = policy.site.policy.costing;
+        let standard = policy
+            .product
+            .standard_cost(policy.site.currency)
+            .filter(|_| costing == CostingMethod::Standard)
+            .filter(|_| event.kind != StockEventKind::CustomerReturn)
+            .map(|cost| worth(change, cost));
+        // What comes back, or from elsewhere, brings what it was worth there; by first in, first out its parts say that.
+        let cost = match &origin.left {
+            Some(left) if costing != CostingMethod::Fifo => -units(left.value_change),
+            Some(_) => of_parts,
+            None => standard.unwrap_or(of_parts),
+        };
+        let short = (-before).max(0);
+        let settled = short.min(change);
+        let kept = change - settled;
+        let value = if settled == 0 {
+            self.value + cost
+        } else if kept == 0 {
+            // What is still short is so at what it went out with.
+            self.value - share(self.value, settled, short)
+        } else if costing == CostingMethod::Fifo {
+            self.layers.iter().map(|layer| layer.2).sum()
+        } else {
+            share(cost, kept, change)
+        };
+        if origin.reversed.is_none() {
+            // What settles a shortage books what it turned out to cost.
+            let difference = value - self.value - cost;
+            ensure!(
+                units(event.difference) == difference,
+                "the difference should be {difference}"
+            );
+        }
+        Ok(value)
+    }
+
+    /// What of a key's value leaves with goods that were there, by the site's method. `of_layers` is what the layers say.
+    fn worth_out(
+        &self,
+        event: &StockEvent,
+        origin: &Origin,
+        policy: &Policy<'_>,
+        of_layers: i128,
+    ) -> Result<i128, String> {
+        let (moved, before) = (-event.change.micros(), event.before.micros());
+        let covered = moved.min(before.max(0));
+        if origin.reversed.is_none() {
+            ensure!(
+                event.difference.is_zero(),
+                "goods that left left no difference"
+            );
+        }
+        Ok(match (policy.site.policy.costing, &origin.reversed) {
+            (CostingMethod::Fifo, _) => of_layers,
+            (CostingMethod::WeightedAverage | CostingMethod::Standard, _) if covered == 0 => 0,
+            // What is taken back leaves at what it came with, but a drained key is worth nothing, and no key less.
+            (CostingMethod::WeightedAverage | CostingMethod::Standard, Some(reversed))
+                if covered < before =>
+            {
+                units(reversed.value_change).clamp(0, self.value)
+            }
+            (CostingMethod::WeightedAverage | CostingMethod::Standard, _) => {
+                share(self.value, covered, before)
+            }
+        })
+    }
+
+    fn put_goods(&mut self, event: &StockEvent, settled: i64) {
         let mut to_settle = settled;
         for part in &event.parts {
             let quantity = part.quantity.micros();
@@ -1295,54 +1401,89 @@ impl Key {
                     .insert(place, (part.source, left, value, received));
             }
         }
-        ensure!(to_settle == 0, "more was settled than came");
-        Ok(())
     }
 
-    fn take_goods(&mut self, event: &StockEvent) -> Result<(), String> {
-        // What is taken back leaves out of the very layers that it brought.
-        let named = event.kind == StockEventKind::SupplierReturn || event.reverses.is_some();
-        for (index, part) in event.parts.iter().enumerate() {
+    /// Takes the goods of an event out of their layers: those that it names as far as they are left, then the oldest.
+    /// Tells what those are worth that were not there.
+    fn take_goods(
+        &mut self,
+        event: &StockEvent,
+        origin: &Origin,
+        policy: &Policy<'_>,
+    ) -> Result<i128, String> {
+        let mut named: Vec<(StockEventId, i64)> = match (&origin.reversed, event.of) {
+            // What is taken back leaves out of the very layers that it brought.
+            (Some(reversed), _) => {
+                let parts = reversed.parts.iter();
+                parts
+                    .map(|part| (part.source, part.quantity.micros()))
+                    .collect()
+            }
+            (None, Some(receipt)) if event.kind == StockEventKind::SupplierReturn => {
+                vec![(receipt, -event.change.micros())]
+            }
+            (None, _) => Vec::new(),
+        };
+        let mut needed = -event.change.micros();
+        // What is beyond the stock carries on at what the stock cost.
+        let is_fifo = policy.site.policy.costing == CostingMethod::Fifo;
+        let mut cost = self.average().filter(|_| !is_fifo);
+        for part in &event.parts {
+            let taken = part.quantity.micros();
             if part.source == event.id {
                 ensure!(
-                    self.layers.is_empty(),
+                    self.layers.is_empty() && taken == needed,
                     "goods left on credit while some were there"
                 );
-                continue;
+                let beyond = worth(taken, part.unit_cost);
+                ensure!(
+                    units(part.value) == beyond
+                        && cost.is_none_or(|cost| part.unit_cost.micros() == cost),
+                    "what is beyond the stock should cost {cost:?} each"
+                );
+                return Ok(beyond);
             }
-            let (taken, worth) = (part.quantity.micros(), units(part.value));
-            // Goods of one receipt may have come here in several goes.
-            let exact = |layer: &Layer| {
-                event.reverses.is_some()
-                    && (layer.0, layer.1, layer.2) == (part.source, taken, worth)
-            };
-            let place = self
-                .layers
-                .iter()
-                .position(exact)
-                .or_else(|| self.layers.iter().position(|layer| layer.0 == part.source))
-                .ok_or("goods left that were not there")?;
-            ensure!(place == 0 || named, "not the oldest goods left first");
-            let (_, quantity, value, _) = &mut self.layers[place];
-            ensure!(taken <= *quantity, "more left of a layer than was there");
+            named.retain(|(source, left)| {
+                *left > 0 && self.layers.iter().any(|layer| layer.0 == *source)
+            });
+            let others = named.iter().all(|(source, _)| *source != part.source);
             ensure!(
-                units(part.value) == share(*value, taken, *quantity),
-                "a part is not worth its share of the layer"
+                named.is_empty() || !others,
+                "others left than those that are named, some of which are there: {named:?}"
             );
+            let claim = named.iter_mut().find(|(source, _)| *source == part.source);
+            let most = claim.as_ref().map_or(needed, |(_, left)| needed.min(*left));
+            // Goods of one receipt may have come here in several goes.
+            let is_it = |layer: &Layer| {
+                layer.0 == part.source
+                    && taken == most.min(layer.1)
+                    && units(part.value) == share(layer.2, taken, layer.1)
+            };
+            let place = match claim {
+                Some((_, left)) => {
+                    *left -= taken;
+                    let whole = |layer: &Layer| layer.1 == taken && is_it(layer);
+                    let mut layers = self.layers.iter();
+                    let whole = layers.position(whole);
+                    whole.or_else(|| self.layers.iter().position(is_it))
+                }
+                None => self.layers.first().filter(|layer| is_it(layer)).map(|_| 0),
+            };
+            let place = place.ok_or_else(|| format!("not the right goods left: {part:?}"))?;
+            let (_, quantity, value, _) = &mut self.layers[place];
             *quantity -= taken;
             *value -= units(part.value);
+            needed -= taken;
             if *quantity == 0 {
                 ensure!(*value == 0, "value is left of a layer that is gone");
                 self.layers.remove(place);
-            } else {
-                let last = index + 1 == event.parts.len();
-                ensure!(
-                    last || named,
-                    "goods of a newer layer left before the older was gone"
-                );
+            }
+            if is_fifo {
+                cost = Some(part.unit_cost.micros());
             }
         }
-        Ok(())
+        ensure!(needed == 0, "{needed} are missing");
+        Ok(0)
     }
 }
 
