@@ -45,6 +45,8 @@ pub struct Run {
     pub after: Option<String>,
     /// How many lines it is done with.
     pub done: u64,
+    /// How many lines there are to be done with; nothing before the first chunk.
+    pub total: u64,
     /// The job that finishes it whatever happens.
     pub job: JobId,
     /// When it began.
@@ -164,6 +166,7 @@ impl Run {
             stage,
             after: None,
             done: 0,
+            total: 0,
             job,
             at: stamp.at,
             by: stamp.actor.user.clone(),

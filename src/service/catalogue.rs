@@ -100,8 +100,8 @@ impl<'a> Catalogue<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for a product of another organisation, [`Error::Forbidden`], [`Error::Taken`] for
-    /// an article id of another product; failures of the store.
+    /// [`Error::NotFound`] for a product of another organisation, [`Error::Forbidden`], [`Error::Invalid`]
+    /// (`nothing_asked`) without a product, [`Error::Taken`] for an article id of another product; failures of the store.
     pub async fn put_products(&self, caller: &Caller, products: Vec<Product>) -> Result<(), Error> {
         let library = self.stocktake;
         let stamp = library.stamp(caller)?;
@@ -112,6 +112,9 @@ impl<'a> Catalogue<'a> {
             return Err(Error::not_found("product"));
         }
         super::call::require(&stamp, Operation::EditCatalogue)?;
+        if products.is_empty() {
+            return Err(Error::nothing_asked("products"));
+        }
         let chunk_size = usize::try_from(CHUNK).unwrap_or(1);
         for (number, chunk) in products.chunks(chunk_size).enumerate() {
             let digest = chunk.iter().fold(

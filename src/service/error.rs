@@ -211,6 +211,11 @@ impl Error {
         }])
     }
 
+    /// A command that names nothing to be done: there is nothing to record.
+    pub(crate) fn nothing_asked(field: &'static str) -> Self {
+        Self::invalid(field, "nothing_asked", "it is empty: name at least one")
+    }
+
     pub(crate) const fn not_found(what: &'static str) -> Self {
         Self::NotFound { what }
     }

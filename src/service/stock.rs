@@ -28,7 +28,8 @@ impl<'a> Stock<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`],
+    /// [`Error::NotFound`] for an unknown site, product or event, [`Error::Forbidden`], [`Error::Invalid`]
+    /// (`nothing_asked` without a movement),
     /// [`Error::Key`], [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::Expectation`], [`Error::Transition`]
     /// for a reversal that is not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
     pub async fn record(
@@ -53,7 +54,7 @@ impl<'a> Stock<'a> {
             return Ok(events_of(outcome));
         }
         if movements.is_empty() {
-            return Ok(Vec::new());
+            return Err(Error::nothing_asked("movements"));
         }
         let id = site.value.id;
         loop {

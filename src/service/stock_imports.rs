@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
 use crate::domain::{
-    Code, ImportMode, JobId, Note, SiteAccess, SiteId, Stamp, StockImport, StockImportId,
+    Code, ImportMode, JobId, Note, SiteId, Stamp, StockImport, StockImportId,
 };
 use crate::store::{
     DeletableKey, Digest, ImportChunk, ImportRow, JobAck, JobTask, NewJob, Outcome, Versioned,
@@ -59,7 +59,7 @@ impl<'a> StockImports<'a> {
     /// # Errors
     ///
     /// [`Error::Forbidden`], [`Error::Invalid`] with the path of every mistake in the body, unknown locations among
-    /// them, [`Error::KeyReused`]; failures of the store. Nothing is applied then.
+    /// them (`nothing_asked` for a body without a value), [`Error::KeyReused`]; failures of the store. Nothing is applied then.
     ///
     /// # Example
     ///
@@ -110,6 +110,9 @@ impl<'a> StockImports<'a> {
             return started(outcome);
         }
         let sites = self.sites(&call, &body).await?;
+        if body.values.is_empty() {
+            return Err(Error::nothing_asked(""));
+        }
         let id = StockImportId::new(self.library.ids.next());
         let values = u64::try_from(body.values.len()).unwrap_or(u64::MAX);
         let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp)
@@ -132,14 +135,9 @@ impl<'a> StockImports<'a> {
                 })
             })
             .collect();
-        // An import may be of several sites; its job is kept with the first. One of none is kept with a site of who asked
-        // for it.
-        let own = match &call.stamp.actor.sites {
-            SiteAccess::Only(sites) => sites.first(),
-            SiteAccess::All => None,
-        };
-        let first = sites.values().next().or(own);
-        let site = first.copied().unwrap_or(SiteId::new(Uuid::nil()));
+        // An import may be of several sites; its job is kept with the first.
+        let first = sites.values().next().copied();
+        let site = first.ok_or(Error::nothing_asked(""))?;
         loop {
             let outcome = Outcome::StockImport(import.clone().into());
             let job = job_of(&import, site, &call.stamp);

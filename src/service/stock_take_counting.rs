@@ -106,15 +106,15 @@ impl StockTakes<'_> {
 
     /// Counts lines (S1.10), as what a scanner has gathered: up to 1,000 counts that land whole, under one
     /// idempotency key. They count as they would one after the other: a line that is there twice is counted twice.
-    /// Returns what each made of its line, in their order; of no counts, nothing.
+    /// Returns what each made of its line, in their order.
     ///
     /// All count at the same moment, and each line gets one new version. `if_version` is that before the batch, for
     /// every count of a line.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Transition`]
-    /// before the start and once posting has begun; [`Error::Line`] with the first line that is refused, by
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] (`nothing_asked`) without a count,
+    /// [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Transition`] before the start and once posting has begun; [`Error::Line`] with the first line that is refused, by
     /// [`Error::NotFound`], [`Error::Count`], or [`Error::Conflict`] with `if_version`: then nothing is counted;
     /// [`Error::Conflict`] when others kept being faster; failures of the store.
     pub async fn count_lines(
@@ -145,7 +145,7 @@ impl StockTakes<'_> {
                 Once::Again(outcome) => return items_of(outcome),
             };
             if counts.is_empty() {
-                return Ok(Vec::new());
+                return Err(Error::nothing_asked("counts"));
             }
             let counted = counted(&view, counts, &call.stamp, &entries)?;
             let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
@@ -222,7 +222,8 @@ impl StockTakes<'_> {
         self.count(caller, id, item, request).await
     }
 
-    /// Every act of counting a line, the oldest first, with who and when.
+    /// Every act of counting a line, the oldest first, with who and when; also of a line that was deleted, and of a
+    /// take that was removed.
     ///
     /// # Errors
     ///
@@ -234,7 +235,7 @@ impl StockTakes<'_> {
         item: StockTakeItemId,
     ) -> Result<Vec<CountEntry>, Error> {
         let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
+        self.kept(&stamp, id).await?;
         Ok(self
             .library
             .repository

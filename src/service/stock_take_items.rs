@@ -29,7 +29,7 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] naming articles that are unknown or not
-    /// stocked, [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
+    /// stocked (`nothing_asked` without an article), [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
     pub async fn add_articles(
         &self,
         caller: &Caller,
@@ -54,6 +54,9 @@ impl StockTakes<'_> {
             return Err(Error::TooLarge {
                 limit: MAX_ARTICLES,
             });
+        }
+        if articles.is_empty() {
+            return Err(Error::nothing_asked("articles"));
         }
         take.value.allows(StockTakeCommand::AddItems)?;
         let keys = self.keys_of_articles(&take.value, articles).await?;

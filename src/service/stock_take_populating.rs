@@ -97,10 +97,13 @@ impl Stocktake {
         let products = self
             .products_of(take.organisation(), found.keys.iter().map(|(key, _)| key))
             .await?;
-        let progress = Progress {
-            done: population.done.saturating_add(found.looked_at),
-            total: found.total.unwrap_or(population.total),
+        let done = population.done.saturating_add(found.looked_at);
+        // Keys come and go while they are looked at: at the end there were as many as were.
+        let total = match found.next {
+            Some(_) => found.total.unwrap_or(population.total).max(done),
+            None => done,
         };
+        let progress = Progress { done, total };
         let left = found.next.map(|next| Population {
             after: Some(next.as_str().to_owned()),
             done: progress.done,

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::store::{
     ChangeSet, CommandId, CountingView, Cursor, Digest, Guard, JobAck, JobProgress, JobTask,
-    Outcome, Progress, Versioned,
+    Outcome, Progress, StockTakeItemFilter, Versioned,
 };
 
 use super::access::Operation;
@@ -387,9 +387,9 @@ impl Stocktake {
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
         next_run.done = run.done.saturating_add(looked_at);
-        let done = next_run.done;
+        let progress = self.progress_of(take, &mut next_run).await?;
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
-        self.commit_chunk(stamp, read, run, (next, done), |changes| {
+        self.commit_chunk(stamp, read, run, (next, progress), |changes| {
             changes.guard(Guard::site(site));
             for (version, line) in decided {
                 if let Some(level) = line.level {
@@ -407,21 +407,42 @@ impl Stocktake {
         .await
     }
 
+    /// How far a run is. Its lines are locked, so they are counted once: what was deleted while the take was counted is
+    /// none of them.
+    pub(super) async fn progress_of(
+        &self,
+        take: &StockTake,
+        run: &mut Run,
+    ) -> Result<Progress, Error> {
+        if run.total == 0 {
+            let filter = StockTakeItemFilter {
+                left_over: run.stage == RunStage::LeftOver,
+                ..StockTakeItemFilter::default()
+            };
+            let (organisation, id) = (take.organisation(), take.id());
+            let totals = self
+                .repository
+                .stock_take_totals(organisation, id, &filter)
+                .await?;
+            run.total = totals.items;
+        }
+        Ok(Progress {
+            done: run.done,
+            total: run.total,
+        })
+    }
+
     /// Commits a chunk of a run on the header's version.
     pub(super) async fn commit_chunk(
         &self,
         stamp: &Stamp,
         read: &Versioned<StockTake>,
         run: &Run,
-        (next, done): (StockTake, u64),
+        (next, progress): (StockTake, Progress),
         fill: impl FnOnce(&mut ChangeSet),
     ) -> Result<bool, Error> {
         let take = &read.value;
         let job = run.job;
-        let progress = Progress {
-            done,
-            total: take.last_line(),
-        };
         let ended = match (next.run(), next.refusal()) {
             (Some(_), _) => None,
             (None, Some(_)) => Some(JobAck::Refused(job)),

@@ -106,10 +106,10 @@ impl Stocktake {
         }
         let looked_at = u64::try_from(chunk.lines.items.len()).unwrap_or(u64::MAX);
         next_run.done = run.done.saturating_add(looked_at);
-        let done = next_run.done;
+        let progress = self.progress_of(take, &mut next_run).await?;
         let next = next_header(take, next_run, chunk.lines.next.as_ref(), stamp)?;
         let check = run.stage == RunStage::ReverseCheck;
-        self.commit_chunk(stamp, read, run, (next, done), |changes| {
+        self.commit_chunk(stamp, read, run, (next, progress), |changes| {
             changes.guard(Guard::site(site));
             for line in lines.into_iter().filter(|_| !check) {
                 if let Some((before, level)) = line.level {

@@ -458,18 +458,27 @@ impl<'a> StockTakes<'a> {
         }
     }
 
+    /// A take that the actor can see, removed or not: what was counted and posted stays readable.
+    pub(super) async fn kept(
+        &self,
+        stamp: &Stamp,
+        id: StockTakeId,
+    ) -> Result<Versioned<StockTake>, Error> {
+        let organisation = stamp.actor.organisation;
+        let take = self.library.repository.stock_take(organisation, id).await?;
+        take.filter(|take| stamp.actor.sees(take.site()))
+            .ok_or(Error::not_found("stock take"))
+    }
+
     /// A take that the actor can see, and that is not removed.
     pub(super) async fn visible(
         &self,
         stamp: &Stamp,
         id: StockTakeId,
     ) -> Result<Versioned<StockTake>, Error> {
-        let take = self
-            .library
-            .repository
-            .stock_take(stamp.actor.organisation, id)
-            .await?;
-        take.filter(|take| is_visible(stamp, take))
+        let take = self.kept(stamp, id).await?;
+        Some(take)
+            .filter(|take| is_visible(stamp, take))
             .ok_or(Error::not_found("stock take"))
     }
 }

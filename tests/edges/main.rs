@@ -9,6 +9,7 @@ mod shops;
 mod a_taking_back;
 mod b_named_events;
 mod c_movement_policies;
+mod counted;
 mod d_bounds;
 mod e_conflicts;
 mod f_changed_since;

@@ -1044,11 +1044,12 @@ async fn movements_that_are_none() {
             negative.record(&world.manager(), world.shop.site.id, &too_many),
         )
         .await;
-    let none = negative
-        .record(&world.manager(), world.shop.site.id, &[])
-        .await
-        .unwrap();
-    assert_eq!(none, []);
+    world
+        .refuses(
+            "nothing_asked",
+            negative.record(&world.manager(), world.shop.site.id, &[]),
+        )
+        .await;
 }
 
 #[tokio::test]
