@@ -90,7 +90,7 @@ pub(crate) async fn differences(
             shop.bay_of(&item.key),
             &item.count,
             item.expected(),
-            item.variance()?,
+            item.variance(),
         ) else {
             continue;
         };

@@ -251,8 +251,8 @@ fn is_line_wanted(filter: &StockTakeItemFilter, line: &StockTakeItem) -> bool {
     );
     let in_status = match filter.status {
         CountStatus::All => true,
-        CountStatus::Counted => line.count.is_some(),
-        CountStatus::Uncounted => line.count.is_none(),
+        CountStatus::Counted => line.is_counted(),
+        CountStatus::Uncounted => !line.is_counted(),
     };
     in_status
         && is_any(&filter.brands, product.brand.iter().map(|it| it.id))
@@ -308,7 +308,11 @@ fn unfiltered(question: &Question) -> Question {
 /// Any of a set, all of the conditions; texts are looked for as they are; no filter changes the order.
 pub(super) async fn c35_filters_or_within_and_across_search_literal(stage: &Stage<'_>) -> Verdict {
     let mut silent = every_filter();
-    for seed in 350..358 {
+    // Eight stores at least, and as many as it takes for every filter to let something through.
+    for seed in 350..400 {
+        if seed >= 358 && silent.is_empty() {
+            break;
+        }
         let store = shelves(stage, seed).await?;
         for question in every_filter() {
             let whole = unfiltered(&question)
@@ -343,7 +347,7 @@ pub(super) async fn totals_are_those_of_the_list(
             for row in &rows {
                 if let Row::StockTakeItem(row) = row {
                     expected.items += 1;
-                    expected.counted += u64::from(row.item.count.is_some());
+                    expected.counted += u64::from(row.item.is_counted());
                     expected.adjustment_minor += i128::from(row.item.adjustment_minor());
                     expected.versions += row.item.version.get();
                 }

@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::checks::{Verdict, applied};
 use super::harness::{Handle, Stage, Store};
 use crate::domain::{
-    Actor, BrandId, CategoryId, Cause, Change, Code, Count, CountEntry, CountEntryId, CountMoment,
-    CountType, Entered, IncomingCost, InitialState, InventoryCount, InventoryCountDetails, JobId,
-    Label, LineOutcome, LinePosting, MovementPolicy, Named, OrganisationId, Pick, Product,
-    ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId, SitePolicy, Stamp, StockEvent,
-    StockEventId, StockEventKind, StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId,
-    StockTakeItem, StockTakePlace, Supplier, SupplierId, Terms, Timestamp, UnitCost, UserId,
-    UserSummary, Value,
+    Actor, Beginning, BrandId, CategoryId, Cause, Change, Code, Count, CountEntry, CountEntryId,
+    CountMoment, CountType, Entered, IncomingCost, InitialState, InventoryCount,
+    InventoryCountDetails, JobId, Label, LineOutcome, LinePosting, MovementPolicy, Named,
+    OrganisationId, Pick, Product, ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId,
+    SitePolicy, Stamp, StockEvent, StockEventId, StockEventKind, StockKey, StockLevel, StockTake,
+    StockTakeDetails, StockTakeId, StockTakeItem, StockTakePlace, Supplier, SupplierId, Terms,
+    Timestamp, UnitCost, UserId, UserSummary, Value,
 };
 use crate::store::{
     ChangeSet, Command, CommandId, CountingView, Digest, JobTask, NewJob, Outcome,
@@ -252,20 +252,33 @@ pub(super) fn item(n: u64) -> StockTakeItem {
 pub(super) fn item_of(take: StockTakeId, n: u64) -> StockTakeItem {
     let product = product(u128::from(n));
     let key = StockKey::plain(SITE, product.id);
-    StockTakeItem::new(take, n, key, Arc::new(product), at(0))
+    let began = Beginning {
+        sequence: n,
+        book: quantity("-2.000001"),
+        begun: n % 2 == 0,
+    };
+    StockTakeItem::new(take, n, key, Arc::new(product), began, at(0))
 }
 
 pub(super) fn counted(mut item: StockTakeItem, how_many: &str, minor: i64) -> StockTakeItem {
+    let moment = CountMoment {
+        at: at(2),
+        clock: at(2),
+        known: 0,
+        ahead: false,
+        stated: true,
+        sequence: 1,
+        told: 3,
+        book: Quantity::ONE,
+    };
     item.count = Some(Count {
         quantity: quantity(how_many),
-        moment: CountMoment {
-            at: at(2),
-            clock: at(2),
-            known: 0,
-            ahead: false,
-            sequence: 1,
-            book: Quantity::ONE,
+        moment,
+        first: CountMoment {
+            at: at(1),
+            ..moment
         },
+        was_set: true,
         unit_cost: Some(made("0.335")),
         adjustment_minor: minor,
         by: user().id,
@@ -282,6 +295,7 @@ pub(super) fn posted(
     item.posting = Some(LinePosting {
         outcome,
         learned: None,
+        zeroed: false,
         expected: quantity("2"),
         change: quantity("-1"),
         adjustment_minor: minor,
@@ -306,6 +320,7 @@ pub(super) fn entry(n: u128, item: &StockTakeItem) -> CountEntry {
         counted: Some(Quantity::ONE),
         book: quantity("0.000001"),
         at: at(3),
+        recorded_at: at(4),
         by: user().id,
         device: Some(code("till-7")),
     }

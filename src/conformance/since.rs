@@ -54,7 +54,7 @@ fn told(view: &StockTakeView) -> BTreeMap<u64, Version> {
 fn totals_fit(view: &StockTakeView, what: &str) -> Verdict {
     let rows = || view.items.items.iter().map(|row| &row.item);
     let totals = view.totals.ok_or("a counted page has no totals")?;
-    let counted = rows().filter(|it| it.value.count.is_some()).count();
+    let counted = rows().filter(|it| it.value.is_counted()).count();
     let minor: i128 = rows()
         .map(|it| i128::from(it.value.adjustment_minor()))
         .sum();

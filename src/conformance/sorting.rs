@@ -75,7 +75,7 @@ fn value(sort: ArticleSort, row: &Row) -> SortValue {
                 key: &item.key,
                 on_hand: posted.map_or(*on_hand, |it| Some(it.on_hand)),
                 reserved: posted.map_or(*reserved, |it| Some(it.reserved)),
-                counted: item.count.is_some(),
+                counted: item.is_counted(),
             })
         }
         _ => SortValue::Missing,

@@ -64,7 +64,7 @@ pub fn stock_take_header(csv: &mut CsvWriter) {
 pub fn stock_take_row(csv: &mut CsvWriter, take: &StockTake, view: &StockTakeItemView) {
     let item = &*view.item.value;
     let (key, product, count) = (&item.key, &item.product, item.count.as_ref());
-    let found = item.found_variance();
+    let found = item.variance();
     let expected = item.expected().or(view.on_hand).unwrap_or(Quantity::ZERO);
     let unit_cost = count.map_or_else(
         || product.standard_cost(take.currency()),
@@ -95,12 +95,12 @@ pub fn stock_take_row(csv: &mut CsvWriter, take: &StockTake, view: &StockTakeIte
         ))
         .optional_text(product.unit.as_ref().map(|unit| unit.name.as_str()))
         .number(expected)
-        .optional_number(count.map(|count| count.quantity))
+        .optional_number(item.counted_quantity())
         .optional_number(found)
         .optional_number(unit_cost.map(|cost| cost.in_minor_units(take.currency())))
         .optional_number(found.map(|_| item.adjustment_minor()))
         .text(&take.currency().to_string())
-        .text(if count.is_some() {
+        .text(if item.is_counted() {
             "counted"
         } else {
             "uncounted"

@@ -1,24 +1,30 @@
 //! The rule for stock that moves while it is counted (S6.2).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::knowledge::{dated_until, is_set_back};
 use super::{
-    DecimalError, EventLink, Known, Quantity, StockEvent, StockEventId, StockEventKind, StockLevel,
-    Timestamp,
+    Count, CountError, DecimalError, EventLink, FUTURE_TOLERANCE_MICROS, Known, LineOutcome,
+    LineProblem, Quantity, StockEvent, StockEventId, StockEventKind, StockLevel, Timestamp,
 };
 
 /// What a take does about stock that moves while it is counted (S6.2).
+///
+/// Whatever the policy, a line is not posted when the truth became known after it was counted: by a count that was made
+/// later and is posted already, or by an absolute value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MovementPolicy {
     /// Posts `counted - (book at the count + what was recorded later but had happened by then)`: whatever
-    /// moved after the count stays moved.
+    /// moved after the count stays moved. A line that was superseded is told and passed over.
     #[default]
     KeepMovements,
-    /// Makes the level match the count, whatever moved since.
+    /// Makes the level match the count, whatever moved since. A line that was superseded is told and passed over.
     MatchCount,
-    /// Refuses to post a line whose stock moved after it was counted, and tells the moves.
+    /// Refuses to post a line whose stock moved after it was counted, between two parts of its count, or that was
+    /// superseded, and tells the moves, or what superseded it.
     RefuseMoved,
 }
 
@@ -28,7 +34,8 @@ pub enum MovementPolicy {
 /// count reads both in one go, and posting asks for the key's events after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountMoment {
-    /// When it was counted; never before what the key already knew, unless the clock was ahead then.
+    /// When it was counted. Where nobody said when, it was now, and never before what the key already knew, unless the
+    /// clock was ahead then.
     pub at: Timestamp,
     /// What the clock said.
     pub clock: Timestamp,
@@ -37,9 +44,13 @@ pub struct CountMoment {
     pub known: u64,
     /// Whether the clock turned out to have been ahead, when the count was posted: the time says nothing then.
     pub ahead: bool,
-    /// How many events the key had had.
+    /// Whether the counter said when: a device that was offline tells its counts later than it makes them.
+    pub stated: bool,
+    /// So many of the key's events had all happened by then.
     pub sequence: u64,
-    /// What the book said.
+    /// So many events the key had had when the count was told: more than `sequence` when it was told late.
+    pub told: u64,
+    /// What the book said of that moment when the count was told.
     pub book: Quantity,
 }
 
@@ -47,6 +58,7 @@ impl CountMoment {
     /// The moment of counting a key now. `None` stands for a key that nothing has happened to.
     pub fn of(level: Option<&StockLevel>, now: Timestamp) -> Self {
         let known = level.and_then(StockLevel::known);
+        let sequence = level.map_or(0, StockLevel::sequence);
         let at = known
             .filter(|known| !known.is_from_the_future() && known.clock <= now)
             .map_or(now, |known| now.max(known.at.later_by(1)));
@@ -55,37 +67,80 @@ impl CountMoment {
             clock: now,
             known: known.map_or(0, |known| known.number),
             ahead: false,
-            sequence: level.map_or(0, StockLevel::sequence),
+            stated: false,
+            sequence,
+            told: sequence,
             book: level.map_or(Quantity::ZERO, StockLevel::quantity),
         }
     }
 
+    /// The moment of a count that was made at a stated time and is told now. `recent` are the key's last events, in
+    /// their order: as far back as any that happened after that time.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`].
+    pub fn stated(
+        level: Option<&StockLevel>,
+        recent: &[StockEvent],
+        at: Timestamp,
+    ) -> Result<Self, DecimalError> {
+        let told = level.map_or(0, StockLevel::sequence);
+        let recent = || recent.iter().filter(|event| event.sequence <= told);
+        let first_after = recent().find(|event| event.moment().occurred_at > at);
+        let mut moment = Self {
+            at,
+            clock: at,
+            known: 0,
+            ahead: false,
+            stated: true,
+            sequence: first_after.map_or(told, |event| event.sequence.saturating_sub(1)),
+            told,
+            book: match first_after {
+                Some(event) => event.before,
+                None => level.map_or(Quantity::ZERO, StockLevel::quantity),
+            },
+        };
+        for event in recent().filter(|event| event.sequence > moment.sequence) {
+            if moment.includes(event.moment(), Some(at)) {
+                moment.book = moment.book.checked_add(event.change)?;
+            }
+        }
+        Ok(moment)
+    }
+
     /// Whether the clock was ahead when it was counted: it said an earlier time after that, when something was recorded,
-    /// or when it is posted.
+    /// or when it is posted. A stated time is not the clock's.
     fn is_from_the_future(&self, later: &[StockEvent], now: Now) -> bool {
         let recorded = later
             .iter()
             .filter(|event| event.sequence > self.sequence)
             .map(|event| event.recorded_at);
         let earliest = recorded.fold(now.at, Timestamp::min);
-        is_set_back(self.at.min(self.clock), earliest, now.tolerance_millis)
+        !self.stated && is_set_back(self.at.min(self.clock), earliest, now.tolerance_millis)
     }
 
     /// Whether more was known later than this. What was known already when it was counted was not; else the times
     /// tell, as far as the clock could be relied on.
     fn is_superseded_by(&self, known: &Known, is_from_the_future: bool, now: Now) -> bool {
+        if self.stated {
+            let by_then = known.at <= self.at && (known.timed || known.sequence <= self.told);
+            return !by_then && (known.timed || known.sequence > self.sequence);
+        }
         let clock_was_ahead = is_from_the_future
             || known.is_from_the_future()
             || is_set_back(known.at.min(known.clock), now.at, now.tolerance_millis);
         known.number > self.known && (!known.timed || clock_was_ahead || known.at > self.at)
     }
 
-    /// Whether an event that is recorded after this moment had happened by then. `until` is the time up to which the
-    /// date of an event says so; nothing where the clock was ahead.
+    /// Whether something had happened by then. What states no time of its own happened when it was recorded, so it is
+    /// after a count that was told before, whatever the clock says. `until` is the time up to which the date of an event
+    /// says so; nothing where the clock was ahead.
     fn includes(&self, moment: EventLink, until: Option<Timestamp>) -> bool {
         // What the book had, its reversal takes out of the book, whenever that is dated.
         moment.sequence <= self.sequence
-            || (moment.timed && until.is_some_and(|until| moment.occurred_at <= until))
+            || (until.is_some_and(|until| moment.occurred_at <= until)
+                && (moment.timed || moment.sequence <= self.told))
     }
 }
 
@@ -96,6 +151,111 @@ pub struct Now {
     pub at: Timestamp,
     /// The site's clock tolerance.
     pub tolerance_millis: u32,
+}
+
+/// When a count may have been made that states its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountPeriod {
+    /// Not before the take, or the count, began.
+    pub began_at: Timestamp,
+    /// Not in a closed period.
+    pub closed_until: Option<Timestamp>,
+    /// Not in the future: five minutes are allowed for, by which clocks may differ.
+    pub now: Timestamp,
+}
+
+impl CountPeriod {
+    /// Whether a count may have been made then.
+    ///
+    /// # Errors
+    ///
+    /// [`CountError::FutureDated`], [`CountError::PeriodClosed`], [`CountError::BeforeStart`].
+    pub fn check(&self, counted_at: Timestamp) -> Result<(), CountError> {
+        if counted_at > self.now.later_by(FUTURE_TOLERANCE_MICROS) {
+            return Err(CountError::FutureDated { counted_at });
+        }
+        if let Some(closed_until) = self.closed_until
+            && counted_at < closed_until
+        {
+            return Err(CountError::PeriodClosed { closed_until });
+        }
+        if counted_at < self.began_at {
+            let began_at = self.began_at;
+            return Err(CountError::BeforeStart { began_at });
+        }
+        Ok(())
+    }
+}
+
+/// What the book said of a key when a line was added for it: of a take that was being counted already, what it said
+/// when the take began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// How many events the key had had.
+    pub sequence: u64,
+    /// What the book said.
+    pub book: Quantity,
+    /// Whether the take had begun: what is recorded later and states no time is after its beginning then.
+    pub begun: bool,
+}
+
+impl Beginning {
+    /// What the book says now, for a take that has not begun. `None` stands for a key that nothing has happened to.
+    pub fn now(level: Option<&StockLevel>) -> Self {
+        Self {
+            sequence: level.map_or(0, StockLevel::sequence),
+            book: level.map_or(Quantity::ZERO, StockLevel::quantity),
+            begun: false,
+        }
+    }
+
+    /// What the book said when a take began that is being counted. `recent` are the key's last events, in their order: as
+    /// far back as any that happened after that moment.
+    pub fn at(level: Option<&StockLevel>, recent: &[StockEvent], at: Timestamp) -> Self {
+        let now = Self {
+            begun: true,
+            ..Self::now(level)
+        };
+        let mut recent = recent.iter().filter(|event| event.sequence <= now.sequence);
+        let first_after = recent.find(|event| event.moment().occurred_at > at);
+        first_after.map_or(now, |event| Self {
+            sequence: event.sequence.saturating_sub(1),
+            book: event.before,
+            ..now
+        })
+    }
+
+    /// The moment at which the take began, and the book of it as far as it has been recorded by now. A list begins
+    /// without writing its lines, so the clock tells what was recorded before that.
+    fn moment(
+        &self,
+        began_at: Timestamp,
+        later: &[StockEvent],
+    ) -> Result<CountMoment, DecimalError> {
+        let mut moment = CountMoment {
+            at: began_at,
+            clock: began_at,
+            known: 0,
+            ahead: false,
+            stated: true,
+            sequence: self.sequence,
+            told: self.sequence,
+            book: self.book,
+        };
+        for event in later {
+            let belongs = event.moment();
+            let is_next = event.sequence == moment.sequence.saturating_add(1);
+            let was_before =
+                !self.begun && belongs.event == event.id && belongs.occurred_at < began_at;
+            if moment.includes(belongs, Some(began_at)) || (is_next && was_before) {
+                moment.book = moment.book.checked_add(event.change)?;
+                if is_next {
+                    (moment.sequence, moment.told) = (event.sequence, event.sequence);
+                }
+            }
+        }
+        Ok(moment)
+    }
 }
 
 /// A movement that a count met: what the plan, the report and a refusal show.
@@ -111,91 +271,194 @@ pub struct Move {
     pub occurred_at: Timestamp,
     /// Whether it had happened by the time of the count, and so is part of what was expected.
     pub before_count: bool,
+    /// Whether it happened between two parts of a count. Nobody can tell whether it is of what was counted already: the
+    /// line may be off by as much, and is worth counting again.
+    pub between_parts: bool,
 }
 
-/// What posting a counted line comes to.
+/// What is known of a key when a line is posted.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyHistory<'a> {
+    /// Its level as it is; nothing for a key that nothing has happened to.
+    pub level: Option<&'a StockLevel>,
+    /// Its events, from the first one on that was not known when the line was counted, or added.
+    pub later: &'a [StockEvent],
+    /// Now.
+    pub now: Now,
+}
+
+/// What posting a line comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// The level changes by the variance.
     Adjust {
-        /// What the book said at the count, late records included.
+        /// What the count is compared with: what the book said at the count, late records included; with
+        /// [`MovementPolicy::MatchCount`] what it says now.
         expected: Quantity,
-        /// What to post: with [`MovementPolicy::MatchCount`] the difference to the level as it is now.
+        /// What to post: counted less expected.
         change: Quantity,
         /// The moment at which the truth is known by it.
         moment: CountMoment,
-        /// What was recorded after the count.
+        /// What was recorded after the count, or its first part.
         moves: Vec<Move>,
     },
-    /// The truth was known later than this count, so it adjusts nothing.
-    Superseded {
-        /// When it was known.
-        known_at: Timestamp,
-    },
-    /// The stock moved, and the policy refuses that.
-    Moved {
-        /// The moves.
-        moves: Vec<Move>,
+    /// The line adjusts nothing.
+    LeftAlone {
+        /// Why: it was superseded, or can't be posted.
+        outcome: LineOutcome,
+        /// What the book said at the count.
+        expected: Quantity,
     },
 }
 
-/// Decides what a counted line posts. `later` are the key's events after the moment's sequence.
+/// Decides what a counted line posts.
 ///
 /// # Errors
 ///
 /// [`DecimalError::OutOfRange`].
 pub fn settle(
-    counted: Quantity,
-    moment: &CountMoment,
-    level: Option<&StockLevel>,
-    later: &[StockEvent],
+    count: &Count,
+    key: &KeyHistory<'_>,
     policy: MovementPolicy,
-    now: Now,
 ) -> Result<Settlement, DecimalError> {
-    let is_from_the_future = moment.is_from_the_future(later, now);
-    if let Some(known) = level.and_then(StockLevel::known)
-        && moment.is_superseded_by(known, is_from_the_future, now)
-    {
-        return Ok(Settlement::Superseded { known_at: known.at });
-    }
-    let until = (!is_from_the_future).then(|| dated_until(moment.at, now.tolerance_millis));
+    let (first, moment) = (&count.first, &count.moment);
+    let until = |moment: &CountMoment| {
+        let is_from_the_future = moment.is_from_the_future(key.later, key.now);
+        (!is_from_the_future).then(|| dated_until(moment.at, key.now.tolerance_millis))
+    };
+    let (until_first, until_last) = (until(first), until(moment));
+    let ahead = until_last.is_none();
     let mut expected = moment.book;
     let mut moves = Vec::new();
-    // A revaluation moves nothing.
-    let moved = |event: &&StockEvent| event.kind != StockEventKind::Revaluation;
-    for event in later.iter().filter(moved) {
-        let before_count = moment.includes(event.moment(), until);
-        if before_count {
+    for event in key.movements() {
+        let belongs = event.moment();
+        let before_count = moment.includes(belongs, until_last);
+        if before_count && event.sequence > moment.told {
             expected = expected.checked_add(event.change)?;
         }
-        moves.push(Move {
-            event: event.id,
-            kind: event.kind,
-            change: event.change,
-            occurred_at: event.occurred_at,
-            before_count,
-        });
+        let between_parts = before_count && !first.includes(belongs, until_first);
+        moves.push(moved(event, before_count, between_parts));
     }
-    let mut known_at = CountMoment {
-        ahead: is_from_the_future,
-        ..*moment
-    };
-    let change = match policy {
-        MovementPolicy::RefuseMoved if moves.iter().any(|it| !it.before_count) => {
-            return Ok(Settlement::Moved { moves });
-        }
-        MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => {
-            counted.checked_sub(expected)?
-        }
-        MovementPolicy::MatchCount => {
-            known_at = CountMoment::of(level, now.at);
-            counted.checked_sub(level.map_or(Quantity::ZERO, StockLevel::quantity))?
-        }
-    };
-    Ok(Settlement::Adjust {
-        expected,
-        change,
-        moment: known_at,
-        moves,
+    let known = key.known();
+    if let Some(known) = known.filter(|known| moment.is_superseded_by(known, ahead, key.now)) {
+        return Ok(superseded(known, policy, expected));
+    }
+    let has_moved = moves.iter().any(|it| !it.before_count || it.between_parts);
+    Ok(match policy {
+        MovementPolicy::RefuseMoved if has_moved => refused(moves, expected),
+        MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => Settlement::Adjust {
+            expected,
+            change: count.quantity.checked_sub(expected)?,
+            moment: CountMoment { ahead, ..*moment },
+            moves,
+        },
+        MovementPolicy::MatchCount => key.matched(count.quantity, moves)?,
     })
+}
+
+/// Decides what a line posts that nobody counted, when finishing counts such lines as zero: it loses what was there
+/// when the take began and has not left since. What came in since stays.
+///
+/// # Errors
+///
+/// [`DecimalError::OutOfRange`].
+pub fn settle_uncounted(
+    began: &Beginning,
+    began_at: Timestamp,
+    key: &KeyHistory<'_>,
+    policy: MovementPolicy,
+) -> Result<Settlement, DecimalError> {
+    let moment = began.moment(began_at, key.later)?;
+    let book = moment.book;
+    let mut moves = Vec::new();
+    // What came of each movement since: what was taken back, or absorbed, comes to nothing.
+    let mut since: BTreeMap<StockEventId, Quantity> = BTreeMap::new();
+    for event in key.movements() {
+        let belongs = event.moment();
+        let before_count = moment.includes(belongs, Some(began_at));
+        if !before_count {
+            let sum = since.entry(belongs.event).or_default();
+            *sum = sum.checked_add(event.change)?;
+        }
+        moves.push(moved(event, before_count, false));
+    }
+    let known = key.known();
+    if let Some(known) = known.filter(|known| moment.is_superseded_by(known, false, key.now)) {
+        return Ok(superseded(known, policy, book));
+    }
+    let mut left = Quantity::ZERO;
+    for sum in since.values().filter(|sum| sum.is_negative()) {
+        left = left.checked_sub(*sum)?;
+    }
+    let expected = if book.is_negative() {
+        book
+    } else {
+        book.checked_sub(left)?.max(Quantity::ZERO)
+    };
+    let has_moved = moves.iter().any(|it| !it.before_count);
+    Ok(match policy {
+        MovementPolicy::RefuseMoved if has_moved => refused(moves, book),
+        MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => Settlement::Adjust {
+            expected,
+            change: expected.negated(),
+            moment,
+            moves,
+        },
+        MovementPolicy::MatchCount => key.matched(Quantity::ZERO, moves)?,
+    })
+}
+
+impl KeyHistory<'_> {
+    fn known(&self) -> Option<&Known> {
+        self.level.and_then(StockLevel::known)
+    }
+
+    /// Its later events but for revaluations, which move nothing.
+    fn movements(&self) -> impl Iterator<Item = &StockEvent> {
+        let moved = |event: &&StockEvent| event.kind != StockEventKind::Revaluation;
+        self.later.iter().filter(moved)
+    }
+
+    /// The level becomes what was counted, whatever it is.
+    fn matched(&self, counted: Quantity, moves: Vec<Move>) -> Result<Settlement, DecimalError> {
+        let expected = self.level.map_or(Quantity::ZERO, StockLevel::quantity);
+        Ok(Settlement::Adjust {
+            expected,
+            change: counted.checked_sub(expected)?,
+            moment: CountMoment::of(self.level, self.now.at),
+            moves,
+        })
+    }
+}
+
+fn moved(event: &StockEvent, before_count: bool, between_parts: bool) -> Move {
+    Move {
+        event: event.id,
+        kind: event.kind,
+        change: event.change,
+        occurred_at: event.occurred_at,
+        before_count,
+        between_parts,
+    }
+}
+
+fn refused(moves: Vec<Move>, expected: Quantity) -> Settlement {
+    let problem = LineProblem::Moved { moves };
+    Settlement::LeftAlone {
+        outcome: LineOutcome::Unposted { problem },
+        expected,
+    }
+}
+
+fn superseded(known: &Known, policy: MovementPolicy, expected: Quantity) -> Settlement {
+    let (known_at, by) = (known.at, known.cause);
+    let outcome = match policy {
+        MovementPolicy::KeepMovements | MovementPolicy::MatchCount => {
+            LineOutcome::Superseded { known_at, by }
+        }
+        MovementPolicy::RefuseMoved => LineOutcome::Unposted {
+            problem: LineProblem::Superseded { known_at, by },
+        },
+    };
+    Settlement::LeftAlone { outcome, expected }
 }

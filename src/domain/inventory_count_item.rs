@@ -33,7 +33,8 @@ pub struct InventoryCountItem {
     /// What was counted last, and when the book said what.
     pub counted: Count,
     /// What was counted against what the book said, and what that is worth. Once it is posted, what had happened
-    /// by the count but was recorded later is part of what the book said.
+    /// by the count but was recorded later is part of what the book said, and a line that adjusted nothing, because it
+    /// was superseded or could not be posted, is not off by anything.
     pub variance: Variance,
     /// Whether the variance is over the limits of the approval policy: flagged for review.
     pub significant: bool,
@@ -69,7 +70,8 @@ pub struct Found {
 pub struct CountItemPosting {
     /// The outcome.
     pub outcome: LineOutcome,
-    /// What was expected at the count, late records included.
+    /// What the count was compared with: what the book said then, late records included; where the level was made to
+    /// match, what it said before.
     pub expected: Quantity,
     /// What was posted.
     pub change: Quantity,
@@ -100,8 +102,10 @@ pub struct InventoryCountEntry {
     pub reason: Option<Note>,
     /// More about it.
     pub notes: Option<Note>,
-    /// When.
+    /// When it was counted.
     pub at: Timestamp,
+    /// When it was told: later, where a device was offline.
+    pub recorded_at: Timestamp,
     /// By whom.
     pub by: UserId,
     /// With which device.
@@ -153,6 +157,7 @@ impl InventoryCountItem {
         policy: &ApprovalPolicy,
         stamp: &Stamp,
     ) -> Result<Self, CountError> {
+        self.counted.is_replaced_at(&found.moment)?;
         let (counted, variance) = found.judge(&self.key, currency, stamp.actor.user.id)?;
         Ok(Self {
             counted,
@@ -185,10 +190,11 @@ impl InventoryCountItem {
             LineOutcome::Adjusted | LineOutcome::Confirmed => {
                 Variance::of(posting.expected, quantity, unit_cost, currency)?
             }
+            // What was not posted is neither missing nor too much.
             LineOutcome::Uncounted
             | LineOutcome::Superseded { .. }
             | LineOutcome::Unposted { .. }
-            | LineOutcome::Dismissed => self.variance,
+            | LineOutcome::Dismissed => self.variance.without_effect(),
         };
         Ok(Self {
             variance,
@@ -218,7 +224,8 @@ impl InventoryCountItem {
             book: self.counted.moment.book,
             reason: self.reason.clone(),
             notes: self.notes.clone(),
-            at: stamp.at,
+            at: self.counted.moment.at,
+            recorded_at: stamp.at,
             by: self.counted.by,
             device,
         }

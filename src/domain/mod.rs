@@ -44,7 +44,10 @@ pub use catalogue::{
     Barcode, CostingMethod, Named, Price, Product, SerialScope, Site, SitePolicy, Supplier,
     Tracking, UnitCosts,
 };
-pub use counting::{CountMoment, Move, MovementPolicy, Now, Settlement, settle};
+pub use counting::{
+    Beginning, CountMoment, CountPeriod, KeyHistory, Move, MovementPolicy, Now, Settlement, settle,
+    settle_uncounted,
+};
 pub use currency::{Currency, UnknownCurrency};
 pub use fixed::DecimalError;
 pub use id::{
@@ -83,6 +86,7 @@ pub use stock_import::{
     StockImport, StockImportCommand, StockImportState,
 };
 pub use stock_key::{KeyError, StockKey};
+pub(crate) use stock_level::FUTURE_TOLERANCE_MICROS;
 pub use stock_level::{Change, IncomingCost, StockError, StockLevel, TakesBack, Terms};
 pub use stock_take::{
     InitialState, STOCK_TAKE_TRANSITIONS, StockTake, StockTakeCommand, StockTakeDetails,

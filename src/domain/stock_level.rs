@@ -28,7 +28,7 @@ pub struct StockLevel {
 }
 
 /// A movement that its host dates further ahead than five minutes is refused: so much may clocks differ.
-const FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
+pub(crate) const FUTURE_TOLERANCE_MICROS: i64 = 5 * 60 * 1_000_000;
 
 /// A change to one key, before it is an event.
 #[derive(Clone, Debug, PartialEq, Eq)]

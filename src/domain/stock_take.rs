@@ -118,6 +118,7 @@ pub struct StockTake {
     refusal: Option<Refusal>,
     created_by: UserSummary,
     created_at: Timestamp,
+    began_at: Option<Timestamp>,
     updated_at: Timestamp,
     posted_by: Option<UserSummary>,
     posted_at: Option<Timestamp>,
@@ -178,6 +179,10 @@ impl StockTake {
             refusal: None,
             created_by: stamp.actor.user.clone(),
             created_at: stamp.at,
+            began_at: match state {
+                InitialState::New => None,
+                InitialState::Ongoing => Some(stamp.at),
+            },
             updated_at: stamp.at,
             posted_by: None,
             posted_at: None,
@@ -262,6 +267,12 @@ impl StockTake {
     /// When it was created.
     pub const fn created_at(&self) -> Timestamp {
         self.created_at
+    }
+
+    /// When counting began: when it was created to be counted at once (S1.2), or started (S4.6). Reopening it begins
+    /// nothing anew.
+    pub const fn began_at(&self) -> Option<Timestamp> {
+        self.began_at
     }
 
     /// When its header last changed.
@@ -409,7 +420,10 @@ impl StockTake {
             (0, None) => Err(TransitionError::NoLines {
                 machine: Machine::StockTake,
             }),
-            (_, _) => Ok(next),
+            (_, _) => Ok(Self {
+                began_at: Some(stamp.at),
+                ..next
+            }),
         }
     }
 
@@ -583,10 +597,10 @@ impl StockTake {
         let next = self.take_step(Command::DismissLeftOver, stamp.at)?;
         let result = self.left_over()?;
         let unposted = result.unposted.saturating_sub(1);
-        let uncounted = result.uncounted.saturating_add(1);
+        let dismissed = result.dismissed.saturating_add(1);
         Ok(Self {
             result: Some(PostingResult {
-                uncounted,
+                dismissed,
                 unposted,
                 ..result.clone()
             }),

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Learned, Move, Product,
-    Quantity, StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId, Timestamp,
-    UnitCost, UserId, Value, ValueSum, Variance,
+    Beginning, Cause, Code, CostLayer, CountEntryId, CountMoment, Currency, DecimalError, Learned,
+    Move, Product, Quantity, StockError, StockEventId, StockKey, StockTakeId, StockTakeItemId,
+    Timestamp, UnitCost, UserId, Value, ValueSum, Variance,
 };
 
 impl StockTakeItemId {
@@ -32,6 +32,8 @@ pub struct StockTakeItem {
     pub key: StockKey,
     /// The product as it was when the line was added: renaming it never rewrites a take.
     pub product: Arc<Product>,
+    /// What the book said when the line was added, or when the take began if it was being counted already.
+    pub began: Beginning,
     /// What was counted; `None` is uncounted, which is never zero.
     pub count: Option<Count>,
     /// What posting made of it.
@@ -45,8 +47,12 @@ pub struct StockTakeItem {
 pub struct Count {
     /// How many; zero or more.
     pub quantity: Quantity,
-    /// What the book said then.
+    /// What the book said then. Of a count in parts, of its last part.
     pub moment: CountMoment,
+    /// The moment of its first part; of what was counted in one go, the same.
+    pub first: CountMoment,
+    /// Whether its first part was set, and so stands for all that was there: nothing that was counted before it is added.
+    pub was_set: bool,
     /// The cost of one unit then, when it was known.
     pub unit_cost: Option<UnitCost>,
     /// The value of the variance in the minor unit: `(quantity - expected) * unit_cost`, rounded once.
@@ -70,8 +76,10 @@ pub struct CountEntry {
     pub counted: Option<Quantity>,
     /// What the book said.
     pub book: Quantity,
-    /// When.
+    /// When it was counted.
     pub at: Timestamp,
+    /// When it was told: later, where a device was offline.
+    pub recorded_at: Timestamp,
     /// By whom.
     pub by: UserId,
     /// With which device.
@@ -106,6 +114,30 @@ pub enum CountError {
         /// What it would be.
         quantity: Quantity,
     },
+    /// It would have been counted in the future: the clock of the device is ahead.
+    #[error("counted in the future: {counted_at}")]
+    FutureDated {
+        /// The stated time.
+        counted_at: Timestamp,
+    },
+    /// It would have been counted in a closed period. Count again.
+    #[error("the period is closed until {closed_until}")]
+    PeriodClosed {
+        /// The site's closing date.
+        closed_until: Timestamp,
+    },
+    /// It would have been counted before there was something to count on.
+    #[error("counted before it began: {began_at}")]
+    BeforeStart {
+        /// When the take, or the count, began.
+        began_at: Timestamp,
+    },
+    /// The line has been counted later than that already, and the later count stands.
+    #[error("counted again since: {counted_at}")]
+    CountedSince {
+        /// When.
+        counted_at: Timestamp,
+    },
     /// The sum or its value leaves the range.
     #[error("the counted quantity, or the value of its variance, would leave its range")]
     OutOfRange,
@@ -122,7 +154,11 @@ impl From<DecimalError> for CountError {
 pub struct LinePosting {
     /// The outcome.
     pub outcome: LineOutcome,
-    /// What was expected at the count, late records included; the book for a line that was not counted.
+    /// Whether nobody had counted the line and finishing counted it as zero (S4.8). It reads as counted, with 0.
+    pub zeroed: bool,
+    /// What the count was compared with: what the book said then, late records included; of a line that was zeroed what
+    /// was there when the take began and had not left; where the level was made to match, what it said before. The
+    /// book for a line that was not counted.
     pub expected: Quantity,
     /// What was posted.
     pub change: Quantity,
@@ -153,6 +189,12 @@ impl LinePosting {
     pub const fn is_left_over(&self) -> bool {
         matches!(self.outcome, LineOutcome::Unposted { .. })
     }
+
+    /// Whether stock moved between two parts of the count: nobody can tell whether what moved was counted already, so
+    /// the line may be off by as much, and is worth counting again.
+    pub fn moved_between_parts(&self) -> bool {
+        self.moves.iter().any(|it| it.between_parts)
+    }
 }
 
 /// How posting a line ended.
@@ -169,6 +211,8 @@ pub enum LineOutcome {
     Superseded {
         /// When it was known.
         known_at: Timestamp,
+        /// By what.
+        by: Cause,
     },
     /// It can't be posted as things are; it waits to be posted again or dismissed.
     Unposted {
@@ -197,6 +241,14 @@ pub enum LineProblem {
     Moved {
         /// The moves.
         moves: Vec<Move>,
+    },
+    /// The truth was known later than the line was counted, and the take refuses that.
+    #[error("what is there was known later than it was counted: {known_at}")]
+    Superseded {
+        /// When it was known.
+        known_at: Timestamp,
+        /// By what.
+        by: Cause,
     },
     /// No cost is known for what was found.
     #[error("no cost is known for what was found")]
@@ -234,6 +286,7 @@ impl LineProblem {
         match self {
             Self::BelowZero { .. } => "would_go_negative",
             Self::Moved { .. } => "moved_since_count",
+            Self::Superseded { .. } => "superseded",
             Self::CostUnknown => "cost_unknown",
             Self::PeriodClosed { .. } => "period_closed",
             Self::SerialQuantity { .. } => "serial_conflict",
@@ -293,10 +346,46 @@ impl Count {
         Ok(Self {
             quantity,
             moment,
+            first: moment,
+            was_set: true,
             unit_cost,
             adjustment_minor: variance.minor(),
             by,
         })
+    }
+
+    /// So many of the key's events are in what the book said at its first part, whatever is told later.
+    pub fn known_from(&self) -> u64 {
+        self.first.sequence.min(self.moment.sequence)
+    }
+
+    /// Whether a count may replace this one: one that was made before it, and told later, may not.
+    pub(super) fn is_replaced_at(&self, moment: &CountMoment) -> Result<(), CountError> {
+        let counted_at = self.moment.at;
+        if moment.stated && moment.at < counted_at {
+            return Err(CountError::CountedSince { counted_at });
+        }
+        Ok(())
+    }
+
+    /// The first and the last moment of the count when a part is added to it that was counted at a moment.
+    fn with_part(&self, part: CountMoment) -> Result<(CountMoment, CountMoment), CountError> {
+        if !part.stated {
+            return Ok((self.first, part));
+        }
+        if part.at < self.first.at {
+            if self.was_set {
+                let counted_at = self.first.at;
+                return Err(CountError::CountedSince { counted_at });
+            }
+            return Ok((part, self.moment));
+        }
+        let last = if part.at < self.moment.at {
+            self.moment
+        } else {
+            part
+        };
+        Ok((self.first, last))
     }
 }
 
@@ -307,6 +396,7 @@ impl StockTakeItem {
         line: u64,
         key: StockKey,
         product: Arc<Product>,
+        began: Beginning,
         at: Timestamp,
     ) -> Self {
         Self {
@@ -315,35 +405,42 @@ impl StockTakeItem {
             line,
             key,
             product,
+            began,
             count: None,
             posting: None,
             updated_at: at,
         }
     }
 
-    /// Counted minus expected; `None` while uncounted.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfRange`].
-    pub fn variance(&self) -> Result<Option<Quantity>, DecimalError> {
-        match (&self.count, self.expected()) {
-            (Some(count), Some(expected)) => count.quantity.checked_sub(expected).map(Some),
-            (None, _) | (_, None) => Ok(None),
-        }
+    /// What was counted. A line that nobody counted reads as counted with zero when finishing has counted it so (S4.8).
+    pub fn counted_quantity(&self) -> Option<Quantity> {
+        let zeroed = self.posting.as_ref().is_some_and(|posting| posting.zeroed);
+        let count = self.count.as_ref().map(|count| count.quantity);
+        count.or(zeroed.then_some(Quantity::ZERO))
     }
 
-    /// How much it is off, as far as anybody knows: counted minus expected, and of a line that posting counted as
-    /// zero (S4.8), what was posted. `None` on a line that nobody counted, which is never right or wrong.
-    pub fn found_variance(&self) -> Option<Quantity> {
-        let posted = self.posting.as_ref().filter(|posting| {
-            matches!(
-                posting.outcome,
-                LineOutcome::Adjusted | LineOutcome::Confirmed
-            )
-        });
-        let counted = self.variance().ok().flatten();
-        counted.or(posted.map(|posting| posting.change))
+    /// Whether it is counted, by somebody or as zero by finishing.
+    pub fn is_counted(&self) -> bool {
+        self.counted_quantity().is_some()
+    }
+
+    /// How much it is off: counted minus expected. `None` on a line that is not counted, which is never right or wrong,
+    /// and on one whose posting adjusted nothing, because it was superseded or could not be posted.
+    pub fn variance(&self) -> Option<Quantity> {
+        match &self.posting {
+            Some(posting) => match posting.outcome {
+                LineOutcome::Adjusted | LineOutcome::Confirmed => Some(posting.change),
+                LineOutcome::Uncounted
+                | LineOutcome::Superseded { .. }
+                | LineOutcome::Unposted { .. }
+                | LineOutcome::Dismissed => None,
+            },
+            None => {
+                let count = self.count.as_ref()?;
+                // Who counted it has seen that it is in range.
+                count.quantity.checked_sub(count.moment.book).ok()
+            }
+        }
     }
 
     /// What the book said when the line was counted, or posted; `None` before: it is what it says now.
@@ -366,7 +463,7 @@ impl StockTakeItem {
         }
     }
 
-    /// Enters a count: the line after it.
+    /// Enters a count: the line after it. What is set begins anew; what is added is a part more, whenever it is told.
     ///
     /// # Errors
     ///
@@ -379,19 +476,34 @@ impl StockTakeItem {
         currency: Currency,
         (by, at): (UserId, Timestamp),
     ) -> Result<Self, CountError> {
-        let before = self
-            .count
-            .as_ref()
-            .map_or(Quantity::ZERO, |count| count.quantity);
-        let quantity = match entered {
-            Entered::Set(quantity) => Some(quantity),
-            Entered::Add(more) => Some(before.checked_add(more)?),
-            Entered::Clear => None,
+        let before = self.count.as_ref();
+        let count =
+            |quantity, moment| Count::of(&self.key, quantity, moment, unit_cost, currency, by);
+        let count = match (entered, before) {
+            (Entered::Clear, None) => None,
+            (Entered::Clear, Some(before)) => {
+                before.is_replaced_at(&moment)?;
+                None
+            }
+            (Entered::Set(quantity), before) => {
+                before.map_or(Ok(()), |before| before.is_replaced_at(&moment))?;
+                Some(count(quantity, moment)?)
+            }
+            (Entered::Add(more), None) => Some(Count {
+                was_set: false,
+                ..count(more, moment)?
+            }),
+            (Entered::Add(more), Some(before)) => {
+                let (first, last) = before.with_part(moment)?;
+                Some(Count {
+                    first,
+                    was_set: before.was_set,
+                    ..count(before.quantity.checked_add(more)?, last)?
+                })
+            }
         };
-        let count = quantity
-            .map(|quantity| Count::of(&self.key, quantity, moment, unit_cost, currency, by));
         Ok(Self {
-            count: count.transpose()?,
+            count,
             updated_at: at,
             ..self.clone()
         })

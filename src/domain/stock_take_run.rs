@@ -99,8 +99,10 @@ pub struct PostingResult {
     pub adjusted: u64,
     /// Lines that were right.
     pub confirmed: u64,
-    /// Lines that nobody counted, or that were given up.
+    /// Lines that nobody counted.
     pub uncounted: u64,
+    /// Lines that could not be posted and were given up.
+    pub dismissed: u64,
     /// Lines whose count was older than what was known.
     pub superseded: u64,
     /// Lines that wait to be posted again or dismissed.

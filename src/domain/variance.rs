@@ -60,6 +60,17 @@ impl Variance {
         })
     }
 
+    /// The same count against the same book, of which nothing came: it was superseded, or could not be posted.
+    #[must_use]
+    pub(super) const fn without_effect(self) -> Self {
+        Self {
+            quantity: Quantity::ZERO,
+            value: Value::ZERO,
+            minor: 0,
+            ..self
+        }
+    }
+
     /// What was expected.
     pub const fn expected(&self) -> Quantity {
         self.expected

@@ -85,7 +85,7 @@ CREATE TABLE stk_stock_take_item (
     site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL, place TEXT COLLATE "C" NOT NULL,
     batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL, snapshot UUID NOT NULL,
     article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
-    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA, changed BIGINT NOT NULL,
+    left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA NOT NULL, changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);

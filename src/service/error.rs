@@ -262,9 +262,17 @@ impl Error {
             Self::Line { problem, .. } => problem.kind(),
             Self::NotFound { .. } | Self::Expired { .. } => ErrorKind::NotFound,
             Self::Forbidden { .. } | Self::SelfApproval => ErrorKind::Forbidden,
-            Self::Invalid(_) | Self::Count(_) | Self::Key { .. } | Self::Taken { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::Invalid(_) | Self::Key { .. } | Self::Taken { .. } => ErrorKind::Invalid,
+            Self::Count(problem) => match problem {
+                CountError::PeriodClosed { .. } | CountError::CountedSince { .. } => {
+                    ErrorKind::Conflict
+                }
+                CountError::Negative { .. }
+                | CountError::Serial { .. }
+                | CountError::FutureDated { .. }
+                | CountError::BeforeStart { .. }
+                | CountError::OutOfRange => ErrorKind::Invalid,
+            },
             Self::Stock { problem, .. } => match problem {
                 StockError::BelowZero { .. } | StockError::PeriodClosed { .. } => {
                     ErrorKind::Conflict
@@ -321,6 +329,10 @@ impl Error {
             Self::Count(error) => match error {
                 CountError::Negative { .. } => "negative_count",
                 CountError::Serial { .. } => "serial_conflict",
+                CountError::FutureDated { .. } => "future_dated",
+                CountError::PeriodClosed { .. } => "period_closed",
+                CountError::BeforeStart { .. } => "before_start",
+                CountError::CountedSince { .. } => "counted_since",
                 CountError::OutOfRange => "out_of_range",
             },
             Self::Key { problem, .. } => problem.code(),

@@ -397,7 +397,7 @@ impl Stocktake {
         let costs = self.posting_costs(site, unknown, keys).await?;
         let since: Vec<(StockKey, u64)> = all()
             .filter_map(|line| {
-                let counted = line.value.counted.moment.sequence;
+                let counted = line.value.counted.known_from();
                 let now = levels.get(&line.value.key)?.value.sequence();
                 (now > counted).then(|| (line.value.key.clone(), counted))
             })

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Code, CountEntryId, CountMoment, Found, InventoryCount, InventoryCountCommand,
-    InventoryCountEntry, InventoryCountId, InventoryCountItem, InventoryCountItemId, Note,
-    Quantity, Stamp,
+    Code, CountEntryId, Found, InventoryCount, InventoryCountCommand, InventoryCountEntry,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, Note, Quantity, Stamp, Timestamp,
 };
 use crate::store::{
     Digest, Guard, InventoryCountItemFilter, Outcome, Page, PageRequest, Versioned,
@@ -29,6 +28,9 @@ pub struct NewCountItem {
     pub notes: Option<Note>,
     /// With which device.
     pub device: Option<Code>,
+    /// When it was counted, where that is not now: a device that was offline tells its counts later. The line is then
+    /// compared with the book of that moment.
+    pub counted_at: Option<Timestamp>,
 }
 
 impl NewCountItem {
@@ -40,6 +42,7 @@ impl NewCountItem {
             reason: None,
             notes: None,
             device: None,
+            counted_at: None,
         }
     }
 
@@ -49,10 +52,18 @@ impl NewCountItem {
         self.reason = Some(reason);
         self
     }
+
+    /// The same, counted at a moment: what a device tells that was offline. Neither in the future nor in a closed period,
+    /// nor before the count was started; and the stock has not been counted later than that.
+    #[must_use]
+    pub const fn at(mut self, counted_at: Timestamp) -> Self {
+        self.counted_at = Some(counted_at);
+        self
+    }
 }
 
 impl InventoryCounts<'_> {
-    /// Records what was counted (S2.3): it is compared with what the book says at this moment, and flagged when
+    /// Records what was counted (S2.3): it is compared with what the book says of this moment, or of the stated one, and flagged when
     /// the variance is over the limits of the site's approval policy. Counting the same stock again replaces the
     /// line; every entry is kept.
     ///
@@ -74,7 +85,8 @@ impl InventoryCounts<'_> {
             .field(new.quantity)
             .optional(new.reason.as_ref())
             .optional(new.notes.as_ref())
-            .optional(new.device.as_ref());
+            .optional(new.device.as_ref())
+            .optional(new.counted_at);
         let mut call = library.begin(caller, "count_inventory", digest)?;
         let entry_id = CountEntryId::new(library.ids.next());
         loop {
@@ -124,9 +136,14 @@ impl InventoryCounts<'_> {
             Some(level) => level.valuation().current_cost(level.quantity(), standard),
             None => standard,
         };
+        let stated = new.counted_at.map(|at| (level.as_ref(), at));
+        let place = (organisation, site.id);
+        let then = library
+            .late_counts(place, count.started_at(), stated.into_iter(), stamp)
+            .await?;
         let found = Found {
             quantity: new.quantity,
-            moment: CountMoment::of(level.as_ref(), stamp.at),
+            moment: then.moment(level.as_ref(), new.counted_at)?,
             unit_cost,
             reason: new.reason.clone(),
             notes: new.notes.clone(),

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::domain::{
     Cause, Change, Completion, CountItemPosting, CountMoment, CountResult, IncomingCost,
-    InventoryCount, InventoryCountItem, LineOutcome, LineProblem, Move, Note, Now, Pick, Quantity,
-    REFUSED_LINES_TOLD, RefusedCountItem, Settlement, StockAdjustment, StockEvent, StockEventId,
-    StockEventKind, StockKey, StockLevel, Terms, settle, variance_minor,
+    InventoryCount, InventoryCountItem, KeyHistory, LineOutcome, LineProblem, Move, Note, Now,
+    Pick, Quantity, REFUSED_LINES_TOLD, RefusedCountItem, Settlement, StockAdjustment, StockEvent,
+    StockEventId, StockEventKind, StockKey, StockLevel, Terms, settle, variance_minor,
 };
 use crate::store::Versioned;
 
@@ -46,24 +46,24 @@ impl Lines<'_> {
     pub(super) fn decide(&mut self, item: &InventoryCountItem) -> Result<Decided, Error> {
         let policy = self.count.details().movement_policy;
         let level = self.level(item);
-        let later = self.later.get(&item.key);
-        let later = later.map_or(&[][..], Vec::as_slice);
-        let counted = &item.counted;
-        let now = Now {
-            at: self.terms.at,
-            tolerance_millis: self.terms.site.policy.clock_tolerance_millis,
+        let history = KeyHistory {
+            level,
+            later: self.later.get(&item.key).map_or(&[][..], Vec::as_slice),
+            now: Now {
+                at: self.terms.at,
+                tolerance_millis: self.terms.site.policy.clock_tolerance_millis,
+            },
         };
-        match settle(counted.quantity, &counted.moment, level, later, policy, now) {
-            Ok(Settlement::Superseded { known_at }) => {
-                self.left_alone(item, LineOutcome::Superseded { known_at })
-            }
-            Ok(Settlement::Moved { moves }) => self.unposted(item, LineProblem::Moved { moves }),
+        match settle(&item.counted, &history, policy) {
             Ok(Settlement::Adjust {
                 expected,
                 change,
                 moment,
                 moves,
-            }) => self.posted(item, expected, (change, moment), moves),
+            }) => self.posted(item, (expected, change), moment, moves),
+            Ok(Settlement::LeftAlone { outcome, expected }) => {
+                self.left_alone(item, outcome, expected)
+            }
             Err(_) => self.unposted(item, LineProblem::OutOfRange),
         }
     }
@@ -81,8 +81,8 @@ impl Lines<'_> {
     fn posted(
         &mut self,
         item: &InventoryCountItem,
-        expected: Quantity,
-        (quantity, moment): (Quantity, CountMoment),
+        (expected, quantity): (Quantity, Quantity),
+        moment: CountMoment,
         moves: Vec<Move>,
     ) -> Result<Decided, Error> {
         let (level, currency) = (self.level(item), self.count.currency());
@@ -172,17 +172,19 @@ impl Lines<'_> {
     }
 
     fn unposted(&self, item: &InventoryCountItem, problem: LineProblem) -> Result<Decided, Error> {
-        self.left_alone(item, LineOutcome::Unposted { problem })
+        let book = item.counted.moment.book;
+        self.left_alone(item, LineOutcome::Unposted { problem }, book)
     }
 
     fn left_alone(
         &self,
         item: &InventoryCountItem,
         outcome: LineOutcome,
+        expected: Quantity,
     ) -> Result<Decided, Error> {
         let posting = CountItemPosting {
             outcome,
-            expected: item.counted.moment.book,
+            expected,
             change: Quantity::ZERO,
             adjustment_minor: 0,
             event: None,

@@ -25,6 +25,7 @@ mod inventory_counts;
 mod inventory_order_items;
 mod inventory_order_receiving;
 mod inventory_orders;
+mod key_history;
 mod look_ahead;
 mod movement;
 mod movement_batch;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
-use crate::domain::{
-    Code, ImportMode, JobId, Note, SiteId, Stamp, StockImport, StockImportId,
-};
+use crate::domain::{Code, ImportMode, JobId, Note, SiteId, Stamp, StockImport, StockImportId};
 use crate::store::{
     DeletableKey, Digest, ImportChunk, ImportRow, JobAck, JobTask, NewJob, Outcome, Versioned,
 };

@@ -102,11 +102,11 @@ impl Stocktake {
             .zip(found)
             .filter_map(|(key, level)| level.map(|level| (key, level)))
             .collect();
-        // What was counted may be found, and what is below zero when it is counted as zero.
+        // What was counted may be found, and so may what was below zero when it is counted as zero.
         let asks = |item: &StockTakeItem| {
             let level = levels.get(&item.key).map(|level| &level.value);
-            let below_zero = level.is_some_and(|level| level.quantity().is_negative());
-            (item.count.is_some() || below_zero) && !level.is_some_and(StockLevel::knows_cost)
+            let settles = item.count.is_some() || run.options.zero_uncounted;
+            settles && !level.is_some_and(StockLevel::knows_cost)
         };
         let unknown = all().filter(|item| asks(item));
         let unknown = unknown.map(|item| item.key.product).collect();
@@ -115,9 +115,12 @@ impl Stocktake {
         let reverses = matches!(run.stage, RunStage::ReverseCheck | RunStage::Reverse);
         let since: Vec<(StockKey, u64)> = all()
             .filter_map(|item| {
-                let counted = item.count.as_ref().map(|count| count.moment.sequence);
-                let posted = item.posting.as_ref().map(|posting| posting.sequence);
-                let since = if reverses { posted } else { counted }?;
+                let since = match (&item.count, &item.posting) {
+                    (_, posting) if reverses => posting.as_ref()?.sequence,
+                    (Some(count), _) => count.known_from(),
+                    (None, _) if run.options.zero_uncounted => item.began.sequence,
+                    (None, _) => return None,
+                };
                 let now = levels.get(&item.key)?.value.sequence();
                 (now > since).then(|| (item.key.clone(), since))
             })

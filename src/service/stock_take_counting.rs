@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     Code, CountEntry, CountEntryId, CountError, CountMoment, Entered, Quantity, Stamp, StockLevel,
-    StockTake, StockTakeCommand, StockTakeId, StockTakeItem, StockTakeItemId,
+    StockTake, StockTakeCommand, StockTakeId, StockTakeItem, StockTakeItemId, Timestamp,
 };
 use crate::store::{
     ArticleSort, CountingView, Digest, DigestBuilder, Guard, Outcome, PageRequest,
@@ -13,9 +13,10 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Once, Step, require};
+use super::key_history::ToldLate;
 use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
-use super::{Caller, Error};
+use super::{Caller, Error, Stocktake};
 
 /// A count of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub struct CountRequest {
     pub if_version: Option<Version>,
     /// With which device.
     pub device: Option<Code>,
+    /// When it was counted, where that is not now: a device that was offline tells its counts later. The line is then
+    /// compared with the book of that moment.
+    pub counted_at: Option<Timestamp>,
 }
 
 impl CountRequest {
@@ -36,6 +40,7 @@ impl CountRequest {
             entered: Entered::Set(quantity),
             if_version: None,
             device: None,
+            counted_at: None,
         }
     }
 
@@ -45,7 +50,16 @@ impl CountRequest {
             entered: Entered::Add(quantity),
             if_version: None,
             device: None,
+            counted_at: None,
         }
+    }
+
+    /// The same, counted at a moment: what a device tells that was offline. Neither in the future nor in a closed period,
+    /// nor before the take began; and the line has not been counted later than that.
+    #[must_use]
+    pub const fn at(mut self, counted_at: Timestamp) -> Self {
+        self.counted_at = Some(counted_at);
+        self
     }
 
     /// The line is not counted after all.
@@ -54,6 +68,7 @@ impl CountRequest {
             entered: Entered::Clear,
             if_version: None,
             device: None,
+            counted_at: None,
         }
     }
 }
@@ -73,14 +88,16 @@ pub struct InventoryRequest {
     pub amount: Quantity,
     /// Whether they are added to what is counted already (the document's default), or replace it.
     pub add_to_existing: bool,
+    /// When it was counted, where that is not now ([`CountRequest::counted_at`]).
+    pub counted_at: Option<Timestamp>,
 }
 
 /// The most counts in one batch.
 const MAX_COUNTS: usize = 1_000;
 
 impl StockTakes<'_> {
-    /// Counts a line (S1.10). The line keeps what the book said at this moment; what moves later is told
-    /// apart when the take is posted.
+    /// Counts a line (S1.10). The line keeps what the book said at the moment of counting: now, or the stated one. What
+    /// moves later is told apart when the take is posted, and what had happened by then but is told later is too.
     ///
     /// # Errors
     ///
@@ -108,7 +125,7 @@ impl StockTakes<'_> {
     /// idempotency key. They count as they would one after the other: a line that is there twice is counted twice.
     /// Returns what each made of its line, in their order.
     ///
-    /// All count at the same moment, and each line gets one new version. `if_version` is that before the batch, for
+    /// All that state no time count at the same moment, and each line gets one new version. `if_version` is that before the batch, for
     /// every count of a line.
     ///
     /// # Errors
@@ -147,7 +164,8 @@ impl StockTakes<'_> {
             if counts.is_empty() {
                 return Err(Error::nothing_asked("counts"));
             }
-            let counted = counted(&view, counts, &call.stamp, &entries)?;
+            let then = library.told_late(&view, counts, &call.stamp).await?;
+            let counted = counted(&view, counts, &then, &call.stamp, &entries)?;
             let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
             let outcome = Outcome::StockTakeItems(outcome);
             let step = library.commit(&mut call, outcome, |changes| {
@@ -214,10 +232,14 @@ impl StockTakes<'_> {
                 ));
             }
         };
-        let request = if request.add_to_existing {
+        let entered = if request.add_to_existing {
             CountRequest::add(request.amount)
         } else {
             CountRequest::set(request.amount)
+        };
+        let request = CountRequest {
+            counted_at: request.counted_at,
+            ..entered
         };
         self.count(caller, id, item, request).await
     }
@@ -244,6 +266,26 @@ impl StockTakes<'_> {
     }
 }
 
+impl Stocktake {
+    /// What counts of a take must know that state their own time.
+    async fn told_late(
+        &self,
+        view: &CountingView,
+        counts: &[(StockTakeItemId, CountRequest)],
+        stamp: &Stamp,
+    ) -> Result<ToldLate, Error> {
+        let lines = counts.iter().zip(&view.lines);
+        let stated = lines.filter_map(|((_, request), line)| {
+            let level = line.as_ref().and_then(|line| line.level.as_ref());
+            Some((level.map(|level| &*level.value), request.counted_at?))
+        });
+        let take = &view.take;
+        let began_at = take.began_at().unwrap_or(take.created_at());
+        self.late_counts((take.organisation(), take.site()), began_at, stated, stamp)
+            .await
+    }
+}
+
 fn digest_of(take: StockTakeId, counts: &[(StockTakeItemId, CountRequest)]) -> DigestBuilder {
     let digest = Digest::of("count").field(take);
     counts.iter().fold(digest, |digest, (item, request)| {
@@ -251,12 +293,14 @@ fn digest_of(take: StockTakeId, counts: &[(StockTakeItemId, CountRequest)]) -> D
             entered,
             if_version,
             device,
+            counted_at,
         } = request;
         digest
             .field(item)
             .field(format_args!("{entered:?}"))
             .optional(*if_version)
             .optional(device.as_ref())
+            .optional(*counted_at)
     })
 }
 
@@ -267,6 +311,7 @@ type Counted = (Version, StockTakeItem, CountEntry);
 fn counted(
     view: &CountingView,
     counts: &[(StockTakeItemId, CountRequest)],
+    then: &ToldLate,
     stamp: &Stamp,
     entries: &[CountEntryId],
 ) -> Result<Vec<Counted>, Error> {
@@ -287,49 +332,46 @@ fn counted(
         }
         let item = now.get(id).unwrap_or(&line.item.value);
         let level = line.level.as_ref().map(|level| &*level.value);
-        let (next, entry) = count_of(&view.take, item, level, request, stamp, *entry)
-            .map_err(|problem| refused(problem.into()))?;
+        let counted = || -> Result<_, CountError> {
+            let moment = then.moment(level, request.counted_at)?;
+            let next = count_of(&view.take, item, level, request.entered, moment, stamp)?;
+            Ok((moment, next))
+        };
+        let (moment, next) = counted().map_err(|problem| refused(problem.into()))?;
+        let entry = CountEntry {
+            id: *entry,
+            take: next.take,
+            item: next.id,
+            entered: request.entered,
+            counted: next.count.as_ref().map(|count| count.quantity),
+            book: moment.book,
+            at: moment.at,
+            recorded_at: stamp.at,
+            by: stamp.actor.user.id,
+            device: request.device.clone(),
+        };
         now.insert(*id, next.clone());
         Ok((version, next, entry))
     });
     counted.collect()
 }
 
-/// The line after a count, and the entry to keep.
+/// The line after a count.
 fn count_of(
     take: &StockTake,
     item: &StockTakeItem,
     level: Option<&StockLevel>,
-    request: &CountRequest,
+    entered: Entered,
+    moment: CountMoment,
     stamp: &Stamp,
-    entry: CountEntryId,
-) -> Result<(StockTakeItem, CountEntry), CountError> {
-    let moment = CountMoment::of(level, stamp.at);
+) -> Result<StockTakeItem, CountError> {
     let standard = item.product.standard_cost(take.currency());
     let unit_cost = match level {
         Some(level) => level.valuation().current_cost(level.quantity(), standard),
         None => standard,
     };
-    let by = stamp.actor.user.id;
-    let next = item.counted(
-        request.entered,
-        moment,
-        unit_cost,
-        take.currency(),
-        (by, stamp.at),
-    )?;
-    let entry = CountEntry {
-        id: entry,
-        take: item.take,
-        item: item.id,
-        entered: request.entered,
-        counted: next.count.as_ref().map(|count| count.quantity),
-        book: moment.book,
-        at: moment.at,
-        by,
-        device: request.device.clone(),
-    };
-    Ok((next, entry))
+    let by = (stamp.actor.user.id, stamp.at);
+    item.counted(entered, moment, unit_cost, take.currency(), by)
 }
 
 fn items_of(outcome: Outcome) -> Result<Vec<StockTakeItem>, Error> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    Code, Population, PopulationSource, ProductId, StockKey, StockTake, StockTakeCommand,
-    StockTakeId, StockTakeItem, StockTakeItemId,
+    Beginning, Code, Population, PopulationSource, ProductId, StockKey, StockLevel, StockTake,
+    StockTakeCommand, StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use crate::store::{
     ArticleSort, CountingView, DeletableKey, Digest, Guard, JobTask, LevelFilter, MAX_PAGE,
@@ -148,6 +148,17 @@ impl StockTakes<'_> {
         let mut there: BTreeSet<StockTakeItemId> = BTreeSet::new();
         loop {
             let take = self.visible(&call.stamp, id).await?;
+            let levels = library.repository.levels(call.organisation(), keys).await?;
+            let levels: Vec<StockLevel> = levels
+                .into_iter()
+                .flatten()
+                .map(|level| level.value)
+                .collect();
+            let began = library.beginnings(&take.value, &levels).await?;
+            let nothing = Beginning {
+                begun: take.value.began_at().is_some(),
+                ..Beginning::default()
+            };
             let mut line = take.value.last_line();
             let mut items = Vec::new();
             for key in keys
@@ -169,6 +180,7 @@ impl StockTakes<'_> {
                     line,
                     key.clone(),
                     product.clone(),
+                    began.get(key).copied().unwrap_or(nothing),
                     call.stamp.at,
                 ));
             }

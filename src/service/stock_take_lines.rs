@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, CostLayer, CountMoment, IncomingCost, LineOutcome, LinePosting, LineProblem,
-    Now, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp, StockEvent,
-    StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms, UnitCost, Value,
-    ValueSum, settle, variance_minor,
+    Cause, Change, CostLayer, CountMoment, IncomingCost, KeyHistory, LineOutcome, LinePosting,
+    LineProblem, Move, Now, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp,
+    StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
+    UnitCost, Value, ValueSum, settle, settle_uncounted, variance_minor,
 };
 
 use super::serial_marks::SerialMarks;
@@ -43,17 +43,25 @@ pub(super) fn decide(
         item: item.id,
         round: take.round(),
     };
-    let later = chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice);
+    let history = KeyHistory {
+        level,
+        later: chunk.later.get(&item.key).map_or(&[][..], Vec::as_slice),
+        now: Now {
+            at: stamp.at,
+            tolerance_millis: site.policy.clock_tolerance_millis,
+        },
+    };
     let policy = take.details().movement_policy;
+    let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
     let mut line = Line {
         item,
         level,
         terms,
         cause,
+        zeroed: item.count.is_none() && run.options.zero_uncounted,
         serials,
     };
-    if run.given_up && (item.count.is_some() || run.options.zero_uncounted) {
-        let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+    if run.given_up && (item.count.is_some() || line.zeroed) {
         let expected = item.count.as_ref().map_or(book, |count| count.moment.book);
         // One that was left over before keeps its own reason.
         let before = item.posting.as_ref().map(|posting| &posting.outcome);
@@ -63,45 +71,26 @@ pub(super) fn decide(
         };
         return line.unposted(problem, expected);
     }
-    match (&item.count, run.options.zero_uncounted) {
-        (Some(count), _) => match settle(
-            count.quantity,
-            &count.moment,
-            level,
-            later,
-            policy,
-            line.now(),
-        ) {
-            Ok(Settlement::Superseded { known_at }) => {
-                line.left_alone(LineOutcome::Superseded { known_at }, count.moment.book)
-            }
-            Ok(Settlement::Moved { moves }) => {
-                line.unposted(LineProblem::Moved { moves }, count.moment.book)
-            }
-            Ok(Settlement::Adjust {
-                expected,
-                change,
-                moment,
-                moves,
-            }) => line.posted(expected, change, moment, count.unit_cost, moves),
-            Err(_) => line.unposted(LineProblem::OutOfRange, count.moment.book),
-        },
-        (None, true) if level.is_some_and(StockLevel::is_stocked) => {
-            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
+    let (settled, unit_cost) = match &item.count {
+        Some(count) => (settle(count, &history, policy), count.unit_cost),
+        None if line.zeroed => {
+            let began_at = take.began_at().unwrap_or(take.created_at());
             let cost = level
                 .and_then(|level| level.valuation().current_cost(book, terms.cost_otherwise()));
-            line.posted(
-                book,
-                book.negated(),
-                CountMoment::of(level, stamp.at),
-                cost,
-                Vec::new(),
-            )
+            let settled = settle_uncounted(&item.began, began_at, &history, policy);
+            (settled, cost)
         }
-        (None, _) => {
-            let book = level.map_or(Quantity::ZERO, StockLevel::quantity);
-            line.left_alone(LineOutcome::Uncounted, book)
-        }
+        None => return line.left_alone(LineOutcome::Uncounted, book),
+    };
+    match settled {
+        Ok(Settlement::Adjust {
+            expected,
+            change,
+            moment,
+            moves,
+        }) => line.posted(expected, change, moment, unit_cost, moves),
+        Ok(Settlement::LeftAlone { outcome, expected }) => line.left_alone(outcome, expected),
+        Err(_) => line.unposted(LineProblem::OutOfRange, book),
     }
 }
 
@@ -111,6 +100,8 @@ struct Line<'a> {
     level: Option<&'a StockLevel>,
     terms: Terms<'a>,
     cause: Cause,
+    /// Whether finishing counts it as zero.
+    zeroed: bool,
     serials: &'a mut SerialMarks,
 }
 
@@ -140,20 +131,13 @@ impl Decided {
 }
 
 impl Line<'_> {
-    const fn now(&self) -> Now {
-        Now {
-            at: self.terms.at,
-            tolerance_millis: self.terms.site.policy.clock_tolerance_millis,
-        }
-    }
-
     fn posted(
         &mut self,
         expected: Quantity,
         quantity: Quantity,
         moment: CountMoment,
         unit_cost: Option<UnitCost>,
-        moves: Vec<crate::domain::Move>,
+        moves: Vec<Move>,
     ) -> Decided {
         let Cause::StockTake { round, .. } = self.cause else {
             return self.unposted(LineProblem::OutOfRange, expected);
@@ -241,6 +225,7 @@ impl Line<'_> {
         let on_hand = level.map_or(Quantity::ZERO, StockLevel::quantity);
         LinePosting {
             outcome,
+            zeroed: self.zeroed,
             expected,
             change: Quantity::ZERO,
             adjustment_minor: 0,
@@ -279,7 +264,8 @@ pub(super) fn tally(
     let counter = match posting.outcome {
         LineOutcome::Adjusted => &mut result.adjusted,
         LineOutcome::Confirmed => &mut result.confirmed,
-        LineOutcome::Uncounted | LineOutcome::Dismissed => &mut result.uncounted,
+        LineOutcome::Uncounted => &mut result.uncounted,
+        LineOutcome::Dismissed => &mut result.dismissed,
         LineOutcome::Superseded { .. } => &mut result.superseded,
         LineOutcome::Unposted { .. } => &mut result.unposted,
     };

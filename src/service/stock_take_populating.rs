@@ -18,8 +18,7 @@ use super::{CHUNK, Error, Stocktake};
 
 /// Keys that may become lines, and where the next ones are.
 struct Candidates {
-    /// Each with whether anything is there.
-    keys: Vec<(StockKey, bool)>,
+    levels: Vec<StockLevel>,
     looked_at: u64,
     total: Option<u64>,
     next: Option<Cursor>,
@@ -94,9 +93,9 @@ impl Stocktake {
     ) -> Result<(), Error> {
         let take = &read.value;
         let found = self.candidates(take, population).await?;
-        let products = self
-            .products_of(take.organisation(), found.keys.iter().map(|(key, _)| key))
-            .await?;
+        let keys = found.levels.iter().map(StockLevel::key);
+        let products = self.products_of(take.organisation(), keys).await?;
+        let began = self.beginnings(take, &found.levels).await?;
         let done = population.done.saturating_add(found.looked_at);
         // Keys come and go while they are looked at: at the end there were as many as were.
         let total = match found.next {
@@ -118,12 +117,13 @@ impl Stocktake {
         let mut there: BTreeSet<StockTakeItemId> = BTreeSet::new();
         loop {
             let mut line = take.last_line();
-            let mut items = Vec::with_capacity(found.keys.len());
-            for (key, holds) in &found.keys {
+            let mut items = Vec::with_capacity(found.levels.len());
+            for level in &found.levels {
+                let key = level.key();
                 // What is no longer kept on stock is counted as long as something of it is there.
                 let Some(product) = products
                     .get(&key.product)
-                    .filter(|product| product.is_stock || *holds)
+                    .filter(|product| product.is_stock || !level.quantity().is_zero())
                 else {
                     continue;
                 };
@@ -135,6 +135,7 @@ impl Stocktake {
                         line,
                         key.clone(),
                         product.clone(),
+                        began.get(key).copied().unwrap_or_default(),
                         stamp.at,
                     ));
                 }
@@ -199,16 +200,10 @@ impl Stocktake {
                     .collect();
                 let levels = self.repository.levels(organisation, &keys).await?;
                 let looked_at = count(keys.len());
-                let stocked = |level: Option<Versioned<StockLevel>>| {
-                    let level = level.filter(|level| level.value.is_stocked())?;
-                    Some(!level.value.quantity().is_zero())
-                };
-                let keys = keys
-                    .into_iter()
-                    .zip(levels)
-                    .filter_map(|(key, level)| stocked(level).map(|holds| (key, holds)));
+                let levels = levels.into_iter().flatten().map(|level| level.value);
+                let levels = levels.filter(StockLevel::is_stocked);
                 return Ok(Candidates {
-                    keys: keys.collect(),
+                    levels: levels.collect(),
                     looked_at,
                     total: lines.total,
                     next: lines.next,
@@ -223,17 +218,9 @@ impl Stocktake {
             .repository
             .levels_page(organisation, take.site(), &filter, &page)
             .await?;
-        let keys: Vec<(StockKey, bool)> = levels
-            .items
-            .iter()
-            .map(|level| {
-                let holds = !level.value.quantity().is_zero();
-                (level.value.key().clone(), holds)
-            })
-            .collect();
         Ok(Candidates {
-            looked_at: count(keys.len()),
-            keys,
+            looked_at: count(levels.items.len()),
+            levels: levels.items.into_iter().map(|level| level.value).collect(),
             total: levels.total,
             next: levels.next,
         })

@@ -16,7 +16,8 @@ use super::cell::{Cell, Kind, Row, Unreadable};
 use super::encoding::{Unwritable, body, pack};
 use super::query::Lookup;
 use crate::domain::{
-    Code, Count, LinePosting, Product, ProductId, StockKey, StockTakeItem, Timestamp,
+    Beginning, Code, Count, LinePosting, Product, ProductId, Quantity, StockKey, StockTakeItem,
+    Timestamp,
 };
 use crate::store::{Record, RecordKey, Version, Versioned};
 
@@ -426,7 +427,7 @@ pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Ce
 }
 
 /// What a line has only once it was counted or posted.
-type LineBody = (Option<Count>, Option<LinePosting>);
+type LineBody = (Beginning, Option<Count>, Option<LinePosting>);
 
 fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cell>, Unwritable> {
     let StockTakeItem {
@@ -435,15 +436,12 @@ fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cel
         line,
         key,
         product,
+        began,
         count,
         posting,
         updated_at,
     } = item;
-    let body = if count.is_none() && posting.is_none() {
-        Cell::Null
-    } else {
-        body(&(count, posting))?
-    };
+    let body = body(&(began, count, posting))?;
     let mut cells = Vec::with_capacity(16);
     cells.push((*line).into());
     cells.append(&mut stock_key_cells(key));
@@ -451,7 +449,7 @@ fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cel
     cells.push(product.article_id.as_str().into());
     cells.push(product.brand.as_ref().map(|it| it.id.as_uuid()).into());
     cells.push(product.category.as_ref().map(|it| it.id.as_uuid()).into());
-    cells.push(count.as_ref().map(|it| it.quantity.micros()).into());
+    cells.push(item.counted_quantity().map(Quantity::micros).into());
     cells.push(item.adjustment_minor().into());
     cells.push(item.is_left_over().into());
     cells.push(updated_at.micros().into());
@@ -484,7 +482,7 @@ pub(crate) fn line(
     let line = row.int()?;
     let key = stock_key(row)?;
     let updated_at = timestamp(row)?;
-    let (count, posting): LineBody = row.optional_body()?.unwrap_or_default();
+    let (began, count, posting): LineBody = row.body()?;
     let snapshot: Uuid = row.id()?;
     let mut shown = shown
         .lock()
@@ -503,6 +501,7 @@ pub(crate) fn line(
         line,
         key,
         product,
+        began,
         count,
         posting,
         updated_at,

@@ -306,7 +306,7 @@ pub(crate) async fn totals<S: Snapshot>(
         };
         let look = |_: Place, row: Versioned<Arc<StockTakeItem>>| {
             let item = &row.value;
-            !filter.matches(item) || add(row.version, item.count.is_some(), item.adjustment_minor())
+            !filter.matches(item) || add(row.version, item.is_counted(), item.adjustment_minor())
         };
         listing.walk(s, &narrowed, None, look).await?;
     } else {

@@ -39,7 +39,7 @@ impl Changes {
 
     /// A line of a take as it is.
     pub(super) fn line_is(&mut self, version: Version, item: &StockTakeItem) {
-        let sums = self.takes.entry((item.take, item.count.is_some()));
+        let sums = self.takes.entry((item.take, item.is_counted()));
         let adjustment = i128::from(item.adjustment_minor());
         add(
             sums.or_default(),

@@ -76,7 +76,7 @@ CREATE TABLE stk_stock_take_item (
     organisation BLOB NOT NULL, take BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, line INTEGER NOT NULL,
     site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL, batch TEXT NOT NULL,
     serial TEXT NOT NULL, snapshot BLOB NOT NULL, article TEXT NOT NULL, brand BLOB, category BLOB, counted INTEGER,
-    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB, changed INTEGER NOT NULL,
+    adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB NOT NULL, changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);

@@ -175,7 +175,7 @@ impl ArticleColumn {
             key: &item.key,
             on_hand,
             reserved,
-            counted: item.count.is_some(),
+            counted: item.is_counted(),
         })
     }
 

@@ -176,8 +176,8 @@ impl StockTakeItemFilter {
         let product = item.product.as_ref();
         let has_status = match status {
             CountStatus::All => true,
-            CountStatus::Counted => item.count.is_some(),
-            CountStatus::Uncounted => item.count.is_none(),
+            CountStatus::Counted => item.is_counted(),
+            CountStatus::Uncounted => !item.is_counted(),
         };
         // The cheap conditions first.
         has_status

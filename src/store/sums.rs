@@ -21,7 +21,7 @@ struct Part {
 
 impl TakeSums {
     fn part(&mut self, item: &StockTakeItem) -> &mut Part {
-        if item.count.is_some() {
+        if item.is_counted() {
             &mut self.counted
         } else {
             &mut self.uncounted

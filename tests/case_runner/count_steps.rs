@@ -153,8 +153,8 @@ impl World {
                 let now = line.on_hand.unwrap_or(Quantity::ZERO);
                 Ok(CountLine {
                     expected: item.expected().or(Some(now)),
-                    counted: item.count.as_ref().map(|count| count.quantity),
-                    variance: item.variance()?,
+                    counted: item.counted_quantity(),
+                    variance: item.variance(),
                     variance_minor: item.count.as_ref().map(|_| item.adjustment_minor()),
                     significant: None,
                 })
@@ -225,6 +225,7 @@ impl World {
                     entered,
                     if_version: None,
                     device: None,
+                    counted_at: None,
                 };
                 let takes = self.library.stock_takes();
                 takes.count(caller, take, item, request).await?;
@@ -321,6 +322,7 @@ impl World {
             entered: entered(words)?,
             if_version: None,
             device: None,
+            counted_at: None,
         };
         Ok(Command::Count {
             caller,

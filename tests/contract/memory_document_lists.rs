@@ -10,12 +10,12 @@ use crate::documents::{
 use crate::shop::{ORGANISATION, at, by, note, product, site};
 use proptest::prelude::*;
 use stocktake::domain::{
-    BrandId, CategoryId, CompletionOptions, CountStatus, CountTotals, InitialState, InventoryCount,
-    InventoryCountId, InventoryCountItem, InventoryCountState, InventoryOrder, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderState, JobId, MovementPolicy, Product, SearchText, Site,
-    SiteId, Stamp, StockAdjustment, StockAdjustmentState, StockEvent, StockEventId, StockKey,
-    StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItem, StockTakePlace, Terms,
-    Timestamp,
+    Beginning, BrandId, CategoryId, CompletionOptions, CountStatus, CountTotals, InitialState,
+    InventoryCount, InventoryCountId, InventoryCountItem, InventoryCountState, InventoryOrder,
+    InventoryOrderId, InventoryOrderItem, InventoryOrderState, JobId, MovementPolicy, Product,
+    SearchText, Site, SiteId, Stamp, StockAdjustment, StockAdjustmentState, StockEvent,
+    StockEventId, StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItem,
+    StockTakePlace, Terms, Timestamp,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
@@ -316,7 +316,8 @@ impl Model {
         let product = numbered_product(product);
         let key = StockKey::plain(take.site(), product.id);
         let line = u64::try_from(self.created).unwrap();
-        let mut item = StockTakeItem::new(take.id(), line, key, product, at(0));
+        let mut item =
+            StockTakeItem::new(take.id(), line, key, product, Beginning::default(), at(0));
         let before = self
             .take_lines()
             .into_iter()

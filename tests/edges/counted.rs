@@ -1,6 +1,7 @@
 //! Stocktake lists in the ready-made shop, on a store of any kind.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use stocktake::domain::{
@@ -112,8 +113,17 @@ impl World {
 
     /// A list of the first so many products that has just been started.
     pub(crate) async fn started(&self, policy: MovementPolicy, products: usize) -> StockTakeId {
+        self.started_with(policy, 0..products).await
+    }
+
+    /// A list of some products that has just been started.
+    pub(crate) async fn started_with(
+        &self,
+        policy: MovementPolicy,
+        products: Range<usize>,
+    ) -> StockTakeId {
         let take = self.new_list(policy).await;
-        let articles: Vec<_> = self.shop.products[..products]
+        let articles: Vec<_> = self.shop.products[products]
             .iter()
             .map(|product| product.article_id.clone())
             .collect();

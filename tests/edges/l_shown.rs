@@ -1,13 +1,86 @@
 //! What is shown agrees with itself: progress, entries, and what asks for nothing.
 
-use stocktake::domain::{ImportMode, MovementPolicy, PostingOptions, StockTakeState};
+use stocktake::domain::{CountStatus, ImportMode, MovementPolicy, PostingOptions, StockTakeState};
 use stocktake::service::{Caller, CountRequest, Error};
-use stocktake::store::{JobState, Progress};
+use stocktake::store::{ArticleSort, JobState, PageRequest, Progress, StockTakeItemFilter};
 
 use crate::counted::{World, keyed, q};
 use crate::stores::Kind;
 
 const KEEP: MovementPolicy = MovementPolicy::KeepMovements;
+
+/// A take that was finished with zero for what nobody counted, and one without: its lines, their statuses and variances,
+/// the totals and the result say the same.
+#[tokio::test]
+async fn fault_l1_what_finishing_counts_as_zero_reads_as_counted_with_zero() {
+    for kind in Kind::ALL {
+        let world = World::open(*kind).await;
+        let (takes, manager) = (world.takes(), world.manager());
+        world.record(world.reset(2, "0")).await;
+        world.shop.clock.advance_seconds(60);
+        let take = world.started(KEEP, 4).await;
+        world.count(take, 0, CountRequest::set(q("38"))).await;
+        for zero_uncounted in [false, true] {
+            let options = PostingOptions {
+                zero_uncounted,
+                skip_unpostable: false,
+            };
+            let posted = world.submit(take, options).await.unwrap();
+            let result = posted.result().unwrap().clone();
+            let summary = takes.get(&manager, take).await.unwrap();
+            let left = if zero_uncounted { 0 } else { 3 };
+            assert_eq!(summary.totals.items, 4);
+            assert_eq!(
+                (summary.totals.uncounted(), result.uncounted),
+                (left, left),
+                "{}",
+                kind.name()
+            );
+            let posted = (result.adjusted, result.confirmed);
+            assert_eq!(posted, if zero_uncounted { (3, 1) } else { (1, 0) });
+            let mut sum = 0_i128;
+            for number in 0..4 {
+                let item = world.item(take, number).await;
+                let expected = match number {
+                    0 => Some(q("38")),
+                    _ => zero_uncounted.then(|| q("0")),
+                };
+                assert_eq!(item.counted_quantity(), expected, "{number}");
+                assert_eq!(item.is_counted(), expected.is_some());
+                let posting = item.posting.as_ref().unwrap();
+                let change = expected.map(|_| posting.change);
+                assert_eq!(item.variance(), change, "{number}");
+                if let Some(counted) = expected {
+                    let off = counted.checked_sub(item.expected().unwrap());
+                    assert_eq!(Some(off.unwrap()), change);
+                }
+                sum += i128::from(item.adjustment_minor());
+            }
+            assert_eq!(i128::from(summary.totals.adjustment_minor), sum);
+            assert_eq!(i128::from(result.adjustment_minor), sum);
+            for (status, lines) in [
+                (CountStatus::All, 4),
+                (CountStatus::Uncounted, left),
+                (CountStatus::Counted, 4 - left),
+            ] {
+                let filter = StockTakeItemFilter {
+                    status,
+                    ..StockTakeItemFilter::default()
+                };
+                let (sort, page) = (ArticleSort::default(), PageRequest::first(10));
+                let found = takes.items(&manager, take, &filter, sort, &page).await;
+                assert_eq!(found.unwrap().items.len() as u64, lines, "{status:?}");
+                let totals = takes.totals(&manager, take, &filter).await.unwrap();
+                assert_eq!(totals.items, lines, "{status:?}");
+            }
+            // Its counts are kept, and nobody has counted the others.
+            takes.reopen(&manager, take, None).await.unwrap();
+            let totals = takes.get(&manager, take).await.unwrap().totals;
+            assert_eq!((totals.counted, totals.uncounted()), (1, 3));
+            assert_eq!(world.on_hand(1).await, q("40"));
+        }
+    }
+}
 
 /// The progress of a job, once its take is posted, is of the lines that exist.
 #[tokio::test]

@@ -415,7 +415,7 @@ async fn check(shop: &Shop) {
             .items;
         let counted = lines
             .iter()
-            .filter(|line| line.item.value.count.is_some())
+            .filter(|line| line.item.value.is_counted())
             .count();
         let minor: i128 = lines
             .iter()

@@ -282,6 +282,9 @@ impl Play {
     }
 
     async fn record(&self, movements: &[NewMovement]) -> Result<Vec<StockEventId>, String> {
+        if movements.is_empty() {
+            return Ok(Vec::new());
+        }
         let stock = self.shop.stocktake.stock();
         let events = stock
             .record(&self.manager, self.shop.site.id, movements)

@@ -311,7 +311,8 @@ async fn s1_12_posted_lines_say_what_was_posted() {
         ),
         ("-1", "-150")
     );
-    assert_eq!(rows[1]["counted_quantity"], "", "nobody counted it");
+    let zeroed = (&rows[1]["counted_quantity"], &rows[1]["status"]);
+    assert_eq!((zeroed.0.as_str(), zeroed.1.as_str()), ("0", "counted"));
     assert_eq!(
         (
             rows[1]["variance_quantity"].as_str(),

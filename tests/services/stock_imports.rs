@@ -222,15 +222,6 @@ async fn s5_4_a_location_without_values_must_exist_as_well() {
 }
 
 #[tokio::test]
-async fn s5_5_an_import_without_values_is_one_that_its_caller_can_see() {
-    let shop = opened().await;
-    for body in [r#"{"store-1": {}}"#, "{}"] {
-        let state = import(&shop, ImportMode::Absolute, body).await;
-        assert_eq!(state, StockImportState::Applied, "{body}");
-    }
-}
-
-#[tokio::test]
 async fn s5_5_the_answer_tells_how_many_values_were_parsed_and_a_job_does_the_rest() {
     let shop = opened().await;
     let body = r#"{"store-1": {"p1": 7, "p2": 7, "p3": {"v1": 7, "v2": 7}}}"#;

@@ -105,6 +105,9 @@ impl World {
                 movements.push(Movement::Remove { key }.into());
             }
         }
+        if movements.is_empty() {
+            return;
+        }
         let stock = self.shop.stocktake.stock();
         stock
             .record(&self.manager(), self.shop.site.id, &movements)

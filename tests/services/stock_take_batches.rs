@@ -7,11 +7,11 @@ use stocktake::domain::{
     Code, CountEntry, Entered, MovementPolicy, PostingOptions, Product, ProductId, Quantity,
     StockKey, StockTakeId, StockTakeItem, StockTakeItemId, Tracking,
 };
-use stocktake::service::{Caller, CountRequest, Error, ErrorKind, NewStockTake};
+use stocktake::service::{Caller, Clock as _, CountRequest, Error, ErrorKind, NewStockTake};
 use stocktake::store::{
     ArticleSort, IdempotencyKey, MAX_PAGE, PageRequest, StockTakeItemFilter, Version,
 };
-use stocktake::testing::{Shop, shop};
+use stocktake::testing::{ManualClock, Shop, shop};
 use uuid::Uuid;
 
 fn q(text: &str) -> Quantity {
@@ -181,13 +181,20 @@ fn counts() -> impl Strategy<Value = Vec<(usize, CountRequest)>> {
         _ => Entered::Clear,
     });
     let device = prop::option::of(Just("till-7".parse::<Code>().unwrap()));
-    let request = (entered, device).prop_map(|(entered, device)| CountRequest {
-        entered,
-        if_version: None,
-        device,
-    });
+    // Some say when they were made: so many seconds from when the take began, which is now.
+    let began = ManualClock::default().now();
+    let seconds = prop::option::weighted(0.3, prop_oneof![-1_i64..4, 299_i64..302]);
+    let counted_at =
+        seconds.prop_map(move |seconds| seconds.map(|it| began.later_by(it * 1_000_000)));
+    let request =
+        (entered, device, counted_at).prop_map(|(entered, device, counted_at)| CountRequest {
+            entered,
+            if_version: None,
+            device,
+            counted_at,
+        });
     let line = prop_oneof![20 => 0_usize..4, 3 => Just(SERIAL), 1 => Just(UNKNOWN)];
-    prop::collection::vec((line, request), 0..12)
+    prop::collection::vec((line, request), 1..12)
 }
 
 proptest! {

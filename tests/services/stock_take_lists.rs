@@ -72,6 +72,7 @@ fn inventory(article: &str, amount: &str) -> InventoryRequest {
         place: None,
         amount: q(amount),
         add_to_existing: true,
+        counted_at: None,
     }
 }
 
@@ -409,6 +410,7 @@ async fn s4_7_an_article_is_counted_by_batch_and_serial_and_adds_by_default() {
     let of_batch = |amount, add_to_existing| InventoryRequest {
         batch: Some("B-1".parse().unwrap()),
         add_to_existing,
+        counted_at: None,
         ..inventory("SKU-0", amount)
     };
     for (request, expected) in [

@@ -95,6 +95,9 @@ struct CountItemBody {
     batch_id: Option<Code>,
     #[schema(minimum = 0)]
     counted_quantity: Given,
+    /// Not in the document: when it was counted, in ISO 8601, where a device was offline.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    counted_at: Option<String>,
     #[serde(default, deserialize_with = "filled")]
     #[schema(value_type = Option<String>, max_length = 2000)]
     reason: Option<Note>,
@@ -344,6 +347,7 @@ async fn count(
     let new = NewCountItem {
         reason: body.reason,
         notes: body.notes,
+        counted_at: from_moment("countedAt", body.counted_at.as_ref())?,
         ..NewCountItem::of(stock, body.counted_quantity.0)
     };
     let item = counts.count(&signed.caller, id, new).await?;

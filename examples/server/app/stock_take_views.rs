@@ -90,7 +90,7 @@ pub(super) struct StockTakeItemRow {
     unit: Option<String>,
     /// What the book said at the moment of counting; before that, what it says now.
     expected_quantity: Number,
-    /// Null while nobody has counted.
+    /// Null while nobody has counted; 0 once finishing counted it as zero.
     #[schema(required)]
     counted_quantity: Option<Number>,
     #[schema(required)]
@@ -185,7 +185,7 @@ impl StockTakeItemRow {
         currency: Currency,
     ) -> Self {
         let (key, product): (&StockKey, &Product) = (&item.key, &item.product);
-        let (count, variance) = (item.count.as_ref(), item.found_variance());
+        let (count, variance) = (item.count.as_ref(), item.variance());
         let unit_cost =
             count.map_or_else(|| product.standard_cost(currency), |count| count.unit_cost);
         let text = |code: &Option<stocktake::domain::Code>| code.as_ref().map(ToString::to_string);
@@ -209,11 +209,11 @@ impl StockTakeItemRow {
             supplier_ids: product.suppliers.iter().map(|it| it.id).collect(),
             unit: product.unit.as_ref().map(|unit| unit.name.to_string()),
             expected_quantity: item.expected().or(on_hand).unwrap_or_default().into(),
-            counted_quantity: count.map(|count| count.quantity.into()),
+            counted_quantity: item.counted_quantity().map(Number::from),
             variance_quantity: variance.map(Number::from),
             unit_cost: unit_cost.map(|cost| Number::minor(cost, currency)),
             adjustment_value: variance.map(|_| item.adjustment_minor()),
-            status: if count.is_some() {
+            status: if item.is_counted() {
                 "counted"
             } else {
                 "uncounted"

@@ -20,7 +20,7 @@ use super::answer::json;
 use super::body::{Json, edit};
 use super::jobs::{FormQuery, JobAnswer};
 use super::number::Given;
-use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, search};
+use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, from_moment, search};
 use super::signed::{Signed, seen};
 use super::stock_take_views::{
     StockTakeItemList, StockTakeItemListV2, StockTakeItemRow, StockTakeList, StockTakeView,
@@ -76,6 +76,9 @@ struct CountBody {
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<Given>, minimum = 0)]
     counted_quantity: Edit<Given>,
+    /// Not in the document: when it was counted, in ISO 8601, where a device was offline.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    counted_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -330,6 +333,7 @@ async fn count(
     let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
     let line = takes.item(caller, id, item);
     let body = body.after(line, caller, Operation::CountItem).await?;
+    let counted_at = from_moment("counted_at", body.counted_at.as_ref())?;
     let request = match body.counted_quantity {
         Edit::Set(Given(quantity)) => Some(CountRequest::set(quantity)),
         Edit::Clear => Some(CountRequest::clear()),
@@ -338,6 +342,10 @@ async fn count(
     let line = takes.item(caller, id, item).await?;
     let (on_hand, mut shown) = (line.on_hand, line.item.value);
     if let Some(request) = request {
+        let request = CountRequest {
+            counted_at,
+            ..request
+        };
         shown = takes.count(caller, id, item, request).await?.into();
     }
     let currency = takes.get(caller, id).await?.take.currency();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use stocktake::domain::{LineOutcome, Note, Price, StockTakeItemId, Tracking, UnitCosts, UnitId};
+use stocktake::domain::{
+    Cause, LineOutcome, Note, Price, StockTakeItemId, Tracking, UnitCosts, UnitId,
+};
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ArticleSort, ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck,
@@ -48,7 +50,11 @@ async fn c01_insert_get_round_trips_every_field() {
     let mut line = counted(item(1), "1", 7);
     line.key = stock_key.clone();
     line.product = Arc::clone(&full);
-    let line = posted(line, LineOutcome::Superseded { known_at: at(9) }, -3, "4");
+    let superseded = LineOutcome::Superseded {
+        known_at: at(9),
+        by: Cause::Movement,
+    };
+    let line = posted(line, superseded, -3, "4");
     let level = level(stock_key.clone(), "1").with_reserved(quantity("0.25"), at(8));
     let take = take(TAKE, 1);
     let entry = entry(1, &line);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stocktake::domain::{
-    Actor, Barcode, BrandId, CategoryId, Cause, Change, Code, Count, CountEntry, CountEntryId,
-    CountMoment, Entered, IncomingCost, InitialState, JobId, Label, LineOutcome, LinePosting,
-    LineProblem, MovementPolicy, Named, OrganisationId, Pick, Product, ProductId, Quantity, Role,
-    Site, SiteAccess, SiteId, SitePolicy, Stamp, StockEvent, StockEventId, StockEventKind,
-    StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItem, StockTakePlace,
-    Supplier, SupplierId, Terms, Timestamp, UnitCost, UserId, UserSummary, Value,
+    Actor, Barcode, Beginning, BrandId, CategoryId, Cause, Change, Code, Count, CountEntry,
+    CountEntryId, CountMoment, Entered, IncomingCost, InitialState, JobId, Label, LineOutcome,
+    LinePosting, LineProblem, MovementPolicy, Named, OrganisationId, Pick, Product, ProductId,
+    Quantity, Role, Site, SiteAccess, SiteId, SitePolicy, Stamp, StockEvent, StockEventId,
+    StockEventKind, StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItem,
+    StockTakePlace, Supplier, SupplierId, Terms, Timestamp, UnitCost, UserId, UserSummary, Value,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
@@ -212,20 +212,25 @@ pub(crate) fn take(id: StockTakeId, second: i64) -> StockTake {
 pub(crate) fn item(n: u64) -> StockTakeItem {
     let product = product(u128::from(n));
     let key = StockKey::plain(SITE, product.id);
-    StockTakeItem::new(TAKE, n, key, Arc::new(product), at(0))
+    StockTakeItem::new(TAKE, n, key, Arc::new(product), Beginning::default(), at(0))
 }
 
 pub(crate) fn counted(mut item: StockTakeItem, how_many: &str, minor: i64) -> StockTakeItem {
+    let moment = CountMoment {
+        at: at(2),
+        clock: at(2),
+        known: 0,
+        ahead: false,
+        stated: false,
+        sequence: 1,
+        told: 1,
+        book: Quantity::ONE,
+    };
     item.count = Some(Count {
         quantity: quantity(how_many),
-        moment: CountMoment {
-            at: at(2),
-            clock: at(2),
-            known: 0,
-            ahead: false,
-            sequence: 1,
-            book: Quantity::ONE,
-        },
+        moment,
+        first: moment,
+        was_set: false,
         unit_cost: Some("0.335".parse().unwrap()),
         adjustment_minor: minor,
         by: user().id,
@@ -242,6 +247,7 @@ pub(crate) fn posted(
     item.posting = Some(LinePosting {
         outcome,
         learned: None,
+        zeroed: false,
         expected: quantity("2"),
         change: quantity("-1"),
         adjustment_minor: minor,
@@ -272,6 +278,7 @@ pub(crate) fn entry(n: u128, item: &StockTakeItem) -> CountEntry {
         counted: Some(Quantity::ONE),
         book: quantity("0.000001"),
         at: at(3),
+        recorded_at: at(3),
         by: user().id,
         device: Some(code("till-7")),
     }

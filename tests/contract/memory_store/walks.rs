@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stocktake::domain::{
-    Code, CountStatus, LineOutcome, Price, Product, Quantity, SearchText, StockKey, StockLevel,
-    StockTakeItem,
+    Beginning, Code, CountStatus, LineOutcome, Price, Product, Quantity, SearchText, StockKey,
+    StockLevel, StockTakeItem,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
@@ -94,7 +94,14 @@ fn lines() -> impl Strategy<Value = (StockTakeItem, Option<StockLevel>)> {
                 serial,
                 ..StockKey::plain(SITE, product.id)
             };
-            let mut line = StockTakeItem::new(TAKE, 0, key.clone(), Arc::new(product), at(changed));
+            let mut line = StockTakeItem::new(
+                TAKE,
+                0,
+                key.clone(),
+                Arc::new(product),
+                Beginning::default(),
+                at(changed),
+            );
             if let Some((how_many, minor)) = count {
                 line = counted(line, &how_many.to_string(), minor);
             }

@@ -148,6 +148,7 @@ fn count_survives_a_crash_at_every_call() {
                 place: None,
                 amount: q("2"),
                 add_to_existing: true,
+                counted_at: None,
             };
             let item = takes
                 .inventory(&world.keyed(), world.take(), request)

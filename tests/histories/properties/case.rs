@@ -349,7 +349,12 @@ impl Case {
                     codes.push("no_lines");
                 }
             }
-            OfTake::AddArticles(articles) => codes.extend(self.refused_articles(take, articles)),
+            OfTake::AddArticles(articles) => {
+                if articles.is_empty() {
+                    codes.push("nothing_asked");
+                }
+                codes.extend(self.refused_articles(take, articles));
+            }
             OfTake::RemoveArticle(article) => {
                 let is_it = |key: &StockKey| {
                     self.products[&key.product].article_id.as_str() == article.as_str()
@@ -410,7 +415,7 @@ impl Case {
                 if allowed {
                     let mut whole = take.clone();
                     if whole.coming {
-                        whole.add(self.stocked(whole.site));
+                        whole.add(self.begun(take, self.stocked(whole.site)));
                     }
                     let (must, may) = self.unpostable(&whole, *options, false);
                     if !options.skip_unpostable && may > 0 {
@@ -490,6 +495,20 @@ impl Case {
             .map(|(key, _)| key.clone())
             .collect();
         stocked.into_iter()
+    }
+
+    /// Keys that become lines of a take, and what each had had when it began.
+    fn begun(
+        &self,
+        take: &Take,
+        keys: impl Iterator<Item = StockKey>,
+    ) -> Vec<(StockKey, (u64, bool))> {
+        let stock = &self.stock[take.site];
+        let began = |key: StockKey| {
+            let began = stock.key(&key).at_beginning(take.began_at);
+            (key, began)
+        };
+        keys.map(began).collect()
     }
 
     /// What the other sites have on hand of serial numbers.
@@ -694,8 +713,10 @@ impl Case {
                 self.book(*site, &events).await
             }
             Operation::Reserve { site, key, micros } => {
+                let now = self.now();
                 let model = self.stock[*site].keys.entry(key.clone()).or_default();
                 model.reserved = *micros;
+                model.updated_at = now;
                 self.look_at_key(*site, key).await
             }
             Operation::PutSite { site, changed } => {
@@ -724,7 +745,7 @@ impl Case {
                 let take = created(&answer)?;
                 self.created(take, *site, *policy, StockTakeState::New)?;
                 if *annual {
-                    let keys = self.stocked(*site);
+                    let keys = self.begun(&self.takes[&take.id()], self.stocked(*site));
                     self.model_of(take.id())?.add(keys);
                 }
                 self.look_at_take(take.id()).await
@@ -757,6 +778,7 @@ impl Case {
             coming: false,
             options: PostingOptions::default(),
             last_line: 0,
+            began_at: (state == StockTakeState::Ongoing).then(|| self.now()),
         };
         self.takes.insert(take.id(), model);
         Ok(())
@@ -776,6 +798,7 @@ impl Case {
                 let stocked: Vec<StockKey> = self.stocked(take.site).collect();
                 let keys = take.in_order().into_iter().map(|(_, line)| line.key);
                 let keys = keys.filter(|key| stocked.contains(key));
+                let keys = self.begun(&self.takes[&copy.id()], keys);
                 self.model_of(copy.id())?.add(keys);
                 self.look_at_take(copy.id()).await?;
             }
@@ -784,7 +807,12 @@ impl Case {
                 let is_told = updated.details().description.as_str() == *text;
                 ensure!(is_told, "not updated: {updated:?}");
             }
-            OfTake::Start => self.model_of(id)?.state = StockTakeState::Ongoing,
+            OfTake::Start => {
+                let now = self.now();
+                let model = self.model_of(id)?;
+                model.state = StockTakeState::Ongoing;
+                model.began_at = Some(now);
+            }
             OfTake::Remove => self.model_of(id)?.state = StockTakeState::Removed,
             OfTake::AddArticles(articles) => {
                 let products: Vec<_> = self
@@ -795,6 +823,7 @@ impl Case {
                     .collect();
                 let keys = self.stocked(take.site);
                 let keys = keys.filter(|key| products.contains(&key.product));
+                let keys = self.begun(&take, keys);
                 let added = self.model_of(id)?.add(keys);
                 ensure!(
                     answer == Answer::Number(added),
@@ -804,10 +833,11 @@ impl Case {
             OfTake::AddPlace(place) => {
                 let keys = self.stocked(take.site);
                 let keys = keys.filter(|key| key.place.as_ref() == Some(place));
+                let keys = self.begun(&take, keys);
                 self.model_of(id)?.add(keys);
             }
             OfTake::AddAll => {
-                let keys = self.stocked(take.site);
+                let keys = self.begun(&take, self.stocked(take.site));
                 self.model_of(id)?.add(keys);
             }
             OfTake::RemoveArticle(article) => {
@@ -819,7 +849,8 @@ impl Case {
                 self.removed(id, |key| key.place.as_ref() == Some(place), &answer)?;
             }
             OfTake::AddFound(key) => {
-                self.model_of(id)?.add(std::iter::once(key.clone()));
+                let found = self.begun(&take, std::iter::once(key.clone()));
+                self.model_of(id)?.add(found);
                 let item = StockTakeItemId::for_key(id, key);
                 ensure!(answer == Answer::Item(item), "another line: {answer:?}");
             }
@@ -892,6 +923,8 @@ impl Case {
         };
         let line = take.lines.get(&item.id).ok_or("an unknown line")?;
         let key = self.stock[take.site].key(&line.key);
+        let first = line.count.map(|count| count.first);
+        let first = first.filter(|_| matches!(entered, Entered::Add(_)));
         let before = line.count.map_or(0, |count| count.there);
         let there = match entered {
             Entered::Set(quantity) => Some(quantity.micros()),
@@ -907,6 +940,7 @@ impl Case {
         let count = there.map(|there| Counted {
             there,
             moment,
+            first: first.unwrap_or(moment),
             book: key.level(),
             cost,
         });
@@ -921,7 +955,7 @@ impl Case {
         let Some(take) = self.takes.get(&id).filter(|take| take.coming) else {
             return;
         };
-        let keys = self.stocked(take.site);
+        let keys = self.begun(take, self.stocked(take.site));
         if let Some(take) = self.takes.get_mut(&id) {
             take.coming = false;
             take.add(keys);
@@ -937,8 +971,8 @@ impl Case {
         let takes = self.premises.library.stock_takes();
         let round = takes.get(&self.manager(), id).await.map_err(told)?;
         let round = round.take.round();
-        let now = self.now();
         let mut feed = Feed::of(&events);
+        let now = self.now();
         let products = self.products.keys().copied();
         let stock = &self.stock[take.site];
         self.held = Some(products.filter(|product| stock.holds(*product)).collect());
@@ -954,6 +988,7 @@ impl Case {
             };
             let mut posting = Posted {
                 outcome: Outcome::Uncounted,
+                zeroed: line.count.is_none() && take.options.zero_uncounted,
                 change: 0,
                 event: None,
                 cause,
@@ -999,6 +1034,7 @@ impl Case {
                     };
                     let stock = &mut self.stock[take.site];
                     let model = stock.keys.entry(line.key.clone()).or_default();
+                    model.updated_at = now;
                     posting.event = model
                         .post_line(&line.key, known, (&mut feed, now))
                         .map_err(|text| {

@@ -264,6 +264,7 @@ impl OfTake {
                     entered: *entered,
                     if_version: *if_version,
                     device: None,
+                    counted_at: None,
                 };
                 let line = takes.count(caller, id, *item, request).await;
                 line.map(|line| Answer::Line(Box::new(line)))

@@ -106,6 +106,10 @@ pub(crate) struct Key {
     learned: u64,
     /// Of each event, whether it stated its time, its time, and when it was recorded.
     pub(crate) events: Vec<(bool, i64, i64)>,
+    /// Of each event, where it belongs: that of a reversal is of what it takes back.
+    moments: Vec<Moment>,
+    /// When it last changed.
+    pub(crate) updated_at: i64,
     taken_back: BTreeSet<StockEventId>,
 }
 
@@ -179,6 +183,56 @@ impl Key {
             seen: self.last_known().map_or(0, |known| known.moment.seen),
             ahead_since: None,
         }
+    }
+
+    /// How many events it had had when a line was added: of a take that had begun, when it began.
+    pub(crate) fn at_beginning(&self, began_at: Option<i64>) -> (u64, bool) {
+        let moved = began_at.filter(|began_at| self.updated_at > *began_at);
+        let after = moved.and_then(|at| self.moments.iter().position(|it| it.at > at));
+        let sequence = after.map_or(self.sequence, |nth| u64::try_from(nth).unwrap());
+        (sequence, began_at.is_some())
+    }
+
+    /// The moment at which a take began, of a line that was added when there had been so many events.
+    pub(crate) fn began(&self, (sequence, begun): (u64, bool), at: i64) -> Moment {
+        let timed = true;
+        let mut began = Moment {
+            at,
+            sequence,
+            timed,
+            clock: at,
+            seen: 0,
+            ahead_since: None,
+        };
+        while let Some(next) = self.moments.get(usize::try_from(began.sequence).unwrap()) {
+            let is_new = next.sequence == began.sequence + 1;
+            if !began.covers(next) && (begun || !is_new || next.at >= at) {
+                break;
+            }
+            began.sequence += 1;
+        }
+        began
+    }
+
+    /// How much of what was there at a moment turned out to have been there, because it has left since.
+    pub(crate) fn had_left(&self, began: &Moment) -> i64 {
+        let since = self.facts.iter().filter(|fact| fact.stands);
+        let since = since.filter(|fact| !began.covers(&fact.moment));
+        let since: Vec<i64> = since.map(|fact| fact.change).collect();
+        let book = self.level() - since.iter().sum::<i64>();
+        let left: i64 = since.iter().map(|change| (-change).max(0)).sum();
+        left.min(book.max(0))
+    }
+
+    /// Whether more was known later than a take began.
+    pub(crate) fn supersedes_beginning(&self, began: &Moment) -> bool {
+        self.last_known().is_some_and(|known| {
+            if known.moment.timed {
+                known.moment.at > began.at
+            } else {
+                known.moment.sequence > began.sequence
+            }
+        })
     }
 
     /// Whether more was known later than this: not what was known already when it was counted.
@@ -534,6 +588,16 @@ impl Stock {
             }
             key.events
                 .push((event.timed, event.occurred_at.micros(), now));
+            key.updated_at = event.recorded_at.micros();
+            let moment = event.moment();
+            key.moments.push(Moment {
+                at: moment.occurred_at.micros(),
+                sequence: moment.sequence,
+                timed: moment.timed,
+                clock: moment.occurred_at.micros(),
+                seen: 0,
+                ahead_since: None,
+            });
             ensure!(
                 !self.places.contains_key(&event.id),
                 "the id is taken: {event:?}"

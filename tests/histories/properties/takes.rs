@@ -24,6 +24,8 @@ pub(crate) struct Take {
     pub(crate) options: PostingOptions,
     /// The number of the line that was added last.
     pub(crate) last_line: u64,
+    /// When counting began.
+    pub(crate) began_at: Option<i64>,
 }
 
 /// A line.
@@ -31,6 +33,8 @@ pub(crate) struct Take {
 pub(crate) struct Line {
     pub(crate) number: u64,
     pub(crate) key: StockKey,
+    /// How many events the key had had when the line was added, or the take began, and whether it had begun.
+    pub(crate) began: (u64, bool),
     pub(crate) count: Option<Counted>,
     pub(crate) posting: Option<Posted>,
 }
@@ -40,6 +44,8 @@ pub(crate) struct Line {
 pub(crate) struct Counted {
     pub(crate) there: i64,
     pub(crate) moment: Moment,
+    /// That of its first part.
+    pub(crate) first: Moment,
     pub(crate) book: i64,
     pub(crate) cost: Option<UnitCost>,
 }
@@ -48,6 +54,8 @@ pub(crate) struct Counted {
 #[derive(Clone, Debug)]
 pub(crate) struct Posted {
     pub(crate) outcome: Outcome,
+    /// Whether nobody counted it, and it reads as counted with nothing.
+    pub(crate) zeroed: bool,
     pub(crate) change: i64,
     pub(crate) event: Option<StockEventId>,
     pub(crate) cause: Cause,
@@ -117,9 +125,9 @@ impl Take {
     }
 
     /// Adds lines for keys that have none, and tells how many.
-    pub(crate) fn add(&mut self, keys: impl Iterator<Item = StockKey>) -> u64 {
+    pub(crate) fn add(&mut self, keys: Vec<(StockKey, (u64, bool))>) -> u64 {
         let mut added = 0;
-        for key in keys {
+        for (key, began) in keys {
             let id = StockTakeItemId::for_key(self.id, &key);
             if self.lines.contains_key(&id) {
                 continue;
@@ -129,6 +137,7 @@ impl Take {
             let line = Line {
                 number: self.last_line,
                 key,
+                began,
                 count: None,
                 posting: None,
             };
@@ -138,7 +147,7 @@ impl Take {
     }
 
     pub(crate) fn counted(&self) -> u64 {
-        let counted = self.lines.values().filter(|line| line.count.is_some());
+        let counted = self.lines.values().filter(|line| line.is_counted());
         u64::try_from(counted.count()).unwrap()
     }
 
@@ -161,6 +170,14 @@ impl Take {
                 .is_some_and(|posting| posting.outcome == Outcome::Unposted)
     }
 
+    /// What a line comes to that newer knowledge supersedes.
+    fn superseded(&self) -> Verdict {
+        match self.policy {
+            MovementPolicy::KeepMovements | MovementPolicy::MatchCount => Verdict::Superseded,
+            MovementPolicy::RefuseMoved => Verdict::Refused(vec!["superseded"]),
+        }
+    }
+
     /// What a line comes to when it is posted now.
     pub(crate) fn verdict(
         &self,
@@ -176,20 +193,34 @@ impl Take {
         let counted = counted.map(|count| (count, key.in_hindsight(&count.moment, policy.now)));
         let (moment, there, unsure) = match counted {
             Some((_, moment)) if key.supersedes(&moment, policy.now) => {
-                return Verdict::Superseded;
+                return self.superseded();
             }
             Some((count, moment)) => match self.policy {
                 MovementPolicy::KeepMovements => (moment, count.there, false),
                 MovementPolicy::MatchCount => (now, count.there, false),
                 MovementPolicy::RefuseMoved => {
-                    if key.moved_since(&moment) {
+                    let first = key.in_hindsight(&count.first, policy.now);
+                    if key.moved_since(&first) {
                         return Verdict::Refused(vec!["moved_since_count"]);
                     }
-                    let unsure = key.stirred_since(&moment);
+                    let unsure = key.stirred_since(&first);
                     (moment, count.there, unsure)
                 }
             },
-            None if zero_uncounted && key.stocked => (now, 0, false),
+            None if zero_uncounted => {
+                let began = key.began(line.began, self.began_at.unwrap());
+                match self.policy {
+                    _ if key.supersedes_beginning(&began) => return self.superseded(),
+                    MovementPolicy::KeepMovements => (began, key.had_left(&began), false),
+                    MovementPolicy::MatchCount => (now, 0, false),
+                    MovementPolicy::RefuseMoved if key.moved_since(&began) => {
+                        return Verdict::Refused(vec!["moved_since_count"]);
+                    }
+                    MovementPolicy::RefuseMoved => {
+                        (began, key.had_left(&began), key.stirred_since(&began))
+                    }
+                }
+            }
             None => return Verdict::LeftAlone,
         };
         let after = key.level_after(moment, there);
@@ -225,6 +256,12 @@ impl Take {
 }
 
 impl Line {
+    /// Whether it reads as counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        let zeroed = self.posting.as_ref().is_some_and(|posting| posting.zeroed);
+        self.count.is_some() || zeroed
+    }
+
     fn adjustment(&self) -> i64 {
         match (&self.posting, &self.count) {
             (Some(posting), _) => posting.minor,
@@ -244,6 +281,8 @@ impl Line {
                     && count.moment.at.micros() == model.moment.at
                     && count.moment.sequence == model.moment.sequence
                     && count.moment.book.micros() == model.book
+                    && count.first.at.micros() == model.first.at
+                    && count.first.sequence == model.first.sequence
                     && count.adjustment_minor == pence(model.there - model.book, model.cost);
                 ensure!(same, "counted {model:?}, not {count:?}");
             }
@@ -253,6 +292,7 @@ impl Line {
             (None, None) => {}
             (Some(model), Some(posting)) => {
                 let same = Outcome::from(&posting.outcome) == model.outcome
+                    && posting.zeroed == model.zeroed
                     && posting.change.micros() == model.change
                     && posting.event == model.event
                     && posting.adjustment_minor == model.minor;
@@ -260,6 +300,11 @@ impl Line {
             }
             (model, posting) => return Err(format!("posted as {model:?}, not {posting:?}")),
         }
+        ensure!(
+            item.is_counted() == self.is_counted(),
+            "counted: {}, not {item:?}",
+            self.is_counted()
+        );
         ensure!(
             item.adjustment_minor() == self.adjustment(),
             "the adjustment is not {}",

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use stocktake::domain::{Code, StockTake, StockTakeId, SupplierId};
+use stocktake::domain::{Code, StockTake, StockTakeId, SupplierId, Timestamp};
 use stocktake::service::InventoryRequest;
 use stocktake::service::access::Operation;
 use stocktake::store::{
@@ -105,6 +105,15 @@ struct StocktakeArticleRequest {
     /// Whether it is added to what is counted already; it is, unless told. The document writes it as a text.
     #[schema(value_type = Option<bool>)]
     add_to_existing: Option<Flag>,
+    /// Not in the document: when it was counted, in Unix milliseconds, where a device was offline.
+    counted_at: Option<i64>,
+}
+
+fn counted_at(millis: i64) -> Result<Timestamp, Failure> {
+    millis
+        .checked_mul(1_000)
+        .and_then(|micros| Timestamp::from_micros(micros).ok())
+        .ok_or_else(|| Failure::invalid("countedAt", "out_of_range", "no such moment"))
 }
 
 /// A flag, also as a text.
@@ -381,6 +390,7 @@ async fn inventory(
             place: code("stockPlace", body.stock_place)?,
             amount: body.added_amount.0,
             add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
+            counted_at: body.counted_at.map(counted_at).transpose()?,
         })
     });
     let takes = app.stocktake.stock_takes();

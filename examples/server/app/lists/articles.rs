@@ -67,7 +67,7 @@ pub(super) struct StocktakeArticle {
     barcode: Option<String>,
     #[schema(required)]
     barcode_type: Option<String>,
-    /// Null while nobody has counted.
+    /// Null while nobody has counted; 0 once finishing counted it as zero.
     #[schema(required)]
     inventory_amount: Option<Number>,
     inventoried: bool,
@@ -167,7 +167,7 @@ impl StocktakeArticle {
     pub(super) fn of(line: &StockTakeItemView, fifos: Option<Vec<Fifo>>) -> Self {
         let item = &*line.item.value;
         let (key, product): (&StockKey, &Product) = (&item.key, &item.product);
-        let (posting, count) = (item.posting.as_ref(), item.count.as_ref());
+        let posting = item.posting.as_ref();
         let (barcode, barcode_type) = barcode(product);
         Self {
             article_id: product.article_id.to_string(),
@@ -189,8 +189,8 @@ impl StocktakeArticle {
                 .map(Number::from),
             barcode,
             barcode_type,
-            inventory_amount: count.map(|count| count.quantity.into()),
-            inventoried: count.is_some(),
+            inventory_amount: item.counted_quantity().map(Number::from),
+            inventoried: item.is_counted(),
             kind: product.article_type,
             is_stock: product.is_stock,
             stock_place: text(key.place.as_ref()),

@@ -276,6 +276,7 @@ impl Case {
             place: None,
             amount: self.amount(serial),
             add_to_existing: self.random.percent(50),
+            counted_at: None,
         }
     }
 

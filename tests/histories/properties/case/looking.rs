@@ -252,8 +252,8 @@ impl Case {
         let right = result.adjusted == came_to(Outcome::Adjusted)
             && result.confirmed == came_to(Outcome::Confirmed)
             && result.superseded == came_to(Outcome::Superseded)
-            // What was given up counts as not counted.
-            && result.uncounted == came_to(Outcome::Uncounted) + came_to(Outcome::Dismissed)
+            && result.uncounted == came_to(Outcome::Uncounted)
+            && result.dismissed == came_to(Outcome::Dismissed)
             && result.unposted == came_to(Outcome::Unposted)
             && result.adjustment_minor == i128::from(model.adjustment());
         ensure!(right, "not what the lines come to: {result:?}");
@@ -495,7 +495,7 @@ impl Case {
         let (all, walked) = walk(size, list).await?;
         ensure!(all == walked, "lines: {walked:?} is not {all:?}");
         let totals = takes.totals(&viewer, id, &filter).await.map_err(told)?;
-        let counted = all.iter().filter(|view| view.item.value.count.is_some());
+        let counted = all.iter().filter(|view| view.item.value.is_counted());
         let counted = u64::try_from(counted.count()).unwrap();
         let minor: i64 = all
             .iter()
@@ -511,8 +511,8 @@ impl Case {
             let product = &self.products[&line.key.product];
             (match status {
                 CountStatus::All => true,
-                CountStatus::Counted => line.count.is_some(),
-                CountStatus::Uncounted => line.count.is_none(),
+                CountStatus::Counted => line.is_counted(),
+                CountStatus::Uncounted => !line.is_counted(),
             }) && (filter.brands.is_empty()
                 || product
                     .brand
