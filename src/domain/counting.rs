@@ -371,13 +371,18 @@ pub fn settle_uncounted(
     let moment = began.moment(began_at, key.later)?;
     let book = moment.book;
     let mut moves = Vec::new();
-    // What came of each movement since: what was taken back, or absorbed, comes to nothing.
+    // What came of each movement since: what was taken back, or absorbed, comes to nothing, and so does an absorption
+    // that was taken back itself.
+    let mut answered: BTreeMap<StockEventId, StockEventId> = BTreeMap::new();
     let mut since: BTreeMap<StockEventId, Quantity> = BTreeMap::new();
     for event in key.movements() {
         let belongs = event.moment();
         let before_count = moment.includes(belongs, Some(began_at));
         if !before_count {
-            let sum = since.entry(belongs.event).or_default();
+            let movement = answered.get(&belongs.event).copied();
+            let movement = movement.unwrap_or(belongs.event);
+            answered.insert(event.id, movement);
+            let sum = since.entry(movement).or_default();
             *sum = sum.checked_add(event.change)?;
         }
         moves.push(moved(event, before_count, false));
