@@ -90,7 +90,7 @@ pub(super) async fn r20_expired_exports_go_with_their_parts(stage: &Stage<'_>) -
         "rows of another organisation",
     )?;
     // One that is asked for again begins anew.
-    exported(&*store, ORGANISATION, &[old.clone()]).await?;
+    exported(&*store, ORGANISATION, std::slice::from_ref(&old)).await?;
     same(
         rows(&*store, ORGANISATION, &old).await?,
         4,
@@ -113,7 +113,7 @@ pub(super) async fn r20_last_versions_go_when_their_time_has_come(stage: &Stage<
     put(&*store, |it| it.insert(open)).await?;
     let first = version().await?;
     put(&*store, |it| {
-        it.delete(first, DeletableKey::OpenCount(SITE))
+        it.delete(first, DeletableKey::OpenCount(SITE));
     })
     .await?;
     // Commands of the suite are of that moment.
@@ -130,7 +130,7 @@ pub(super) async fn r20_last_versions_go_when_their_time_has_come(stage: &Stage<
         "a record came back at {second:?} after {first:?}"
     );
     put(&*store, |it| {
-        it.delete(second, DeletableKey::OpenCount(SITE))
+        it.delete(second, DeletableKey::OpenCount(SITE));
     })
     .await?;
     let purged = purge(moment.later_by(1)).await?;

@@ -28,6 +28,10 @@ pub struct Site {
 
 /// How a site keeps its stock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a decision of the host's by itself, named where it is made"
+)]
 pub struct SitePolicy {
     /// How what leaves is costed.
     pub costing: CostingMethod,

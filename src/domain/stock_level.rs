@@ -261,25 +261,20 @@ impl StockLevel {
         }
         let covering = self.covering(&change, terms);
         let (level, mut events) = self.up_to_date(terms)?;
-        let next = match covering {
-            Some(known) => {
-                let (next, absorbed) = level.absorb(change, known, terms)?;
-                events.extend(absorbed);
-                next
-            }
-            None => {
-                let within_tolerance = change.reverses.is_none()
-                    && change
-                        .occurred_at
-                        .is_some_and(|at| self.is_close_after(at, terms));
-                let (next, event) = level.apply_plain(change, terms)?;
-                events.push(StockEvent {
-                    within_tolerance,
-                    ..event
-                });
-                next
-            }
-        };
+        if let Some(known) = covering {
+            let (next, absorbed) = level.absorb(change, known, terms)?;
+            events.extend(absorbed);
+            return Ok((next, events));
+        }
+        let within_tolerance = change.reverses.is_none()
+            && change
+                .occurred_at
+                .is_some_and(|at| self.is_close_after(at, terms));
+        let (next, event) = level.apply_plain(change, terms)?;
+        events.push(StockEvent {
+            within_tolerance,
+            ..event
+        });
         Ok((next, events))
     }
 
@@ -621,14 +616,13 @@ impl StockLevel {
         terms: &Terms<'_>,
     ) -> Result<Worth, StockError> {
         let taken_back = match (&change.reverses, &change.cost, &change.pick) {
-            (None, _, _) => None,
             (Some(_), IncomingCost::Parts(parts, worth), _) if change.quantity.is_positive() => {
                 Some((parts, *worth))
             }
             (Some(_), _, Pick::Back(parts, worth)) if change.quantity.is_negative() => {
                 Some((parts, worth.negated()))
             }
-            (Some(_), _, _) => None,
+            (None | Some(_), _, _) => None,
         };
         match taken_back {
             Some((parts, value_change)) => Worth {

@@ -131,7 +131,7 @@ impl Repository for MemoryStore {
     }
 
     async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
-        Ok(self.read_of(organisation, |it| it.next_change()))
+        Ok(self.read_of(organisation, super::state::Organisation::next_change))
     }
 
     async fn events_after(

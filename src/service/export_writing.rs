@@ -42,7 +42,7 @@ impl Stocktake {
             return Ok(false);
         }
         pace.begin(read.version)?;
-        let page = PageRequest {
+        let asked = PageRequest {
             start: export.after.clone().map_or(PageStart::First, |after| {
                 PageStart::After(Cursor::from(after))
             }),
@@ -51,11 +51,11 @@ impl Stocktake {
         };
         let written = match &export.subject {
             ExportSubject::StockTake { take, filter } => {
-                self.write_take_lines(organisation, *take, filter, &page)
+                self.write_take_lines(organisation, *take, filter, &asked)
                     .await?
             }
             ExportSubject::InventoryOrder { order, filter } => {
-                self.write_order_lines(organisation, *order, filter, &page)
+                self.write_order_lines(organisation, *order, filter, &asked)
                     .await?
             }
         };

@@ -382,7 +382,7 @@ impl<'a> Exports<'a> {
             .ok_or(Error::not_found("export"))
     }
 
-    fn not_expired(&self, export: &Export) -> Result<(), Error> {
+    fn not_expired(self, export: &Export) -> Result<(), Error> {
         if export.expires_at > self.library.clock.now() {
             return Ok(());
         }

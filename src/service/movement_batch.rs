@@ -225,19 +225,13 @@ impl Batch<'_> {
                 quantity,
                 unit_cost,
             } => {
-                let change = plain(
-                    StockEventKind::Receipt,
-                    above_zero(*quantity)?,
-                    cost_of(*unit_cost),
-                );
-                self.change(key, change)
+                let (quantity, cost) = (above_zero(*quantity)?, cost_of(*unit_cost));
+                self.change(key, plain(StockEventKind::Receipt, quantity, cost))
             }
             Movement::Issue { key, quantity } => {
                 let out = above_zero(*quantity)?.negated();
-                self.change(
-                    key,
-                    plain(StockEventKind::Issue, out, IncomingCost::Current),
-                )
+                let cost = IncomingCost::Current;
+                self.change(key, plain(StockEventKind::Issue, out, cost))
             }
             Movement::SupplierReturn {
                 key,
@@ -246,22 +240,10 @@ impl Batch<'_> {
             } => {
                 let out = above_zero(*quantity)?.negated();
                 let change = plain(StockEventKind::SupplierReturn, out, IncomingCost::Current);
-                let Some(receipt) = *receipt else {
-                    return self.change(key, change);
-                };
-                let claim = self.claim(key, *quantity, receipt, &RECEIPT)?;
-                let left = self.level(key)?.valuation().left_of(receipt);
-                let left = left.map_err(|error| self.refused(key, error.into()))?;
-                if *quantity > left {
-                    return Err(RECEIPT.more_than_left(left));
+                match receipt {
+                    Some(receipt) => self.return_receipt(key, *quantity, *receipt, change),
+                    None => self.change(key, change),
                 }
-                let change = Change {
-                    id: claim.id,
-                    pick: Pick::Layer(receipt),
-                    of: Some(receipt),
-                    ..change
-                };
-                self.change(key, change)
             }
             Movement::Adjust {
                 key,
@@ -269,37 +251,19 @@ impl Batch<'_> {
                 unit_cost,
             } => {
                 if change.is_zero() {
-                    return Err(Error::invalid(
-                        "change",
-                        "zero_quantity",
-                        "the change must not be zero",
-                    ));
+                    let message = "the change must not be zero";
+                    return Err(Error::invalid("change", "zero_quantity", message));
                 }
-                self.change(
-                    key,
-                    plain(
-                        StockEventKind::ExternalAdjustment,
-                        *change,
-                        cost_of(*unit_cost),
-                    ),
-                )
+                let (kind, cost) = (StockEventKind::ExternalAdjustment, cost_of(*unit_cost));
+                self.change(key, plain(kind, *change, cost))
             }
             Movement::Transfer { from, to, quantity } => {
                 self.transfer(from, to, above_zero(*quantity)?, plain)
             }
             Movement::CustomerReturn { key, quantity, of } => {
                 let quantity = above_zero(*quantity)?;
-                let claim = self.claim(key, quantity, *of, &ISSUE)?;
-                let cost = self.cost_of_share(&claim, quantity);
-                let cost = cost.map_err(|error| self.refused(key, error.into()))?;
-                let cost = if claim.cost_unknown {
-                    IncomingCost::Unknown
-                } else {
-                    IncomingCost::Returned(cost)
-                };
-                let change = plain(StockEventKind::CustomerReturn, quantity, cost);
-                let (id, of) = (claim.id, Some(*of));
-                self.change(key, Change { id, of, ..change })
+                let (kind, cost) = (StockEventKind::CustomerReturn, IncomingCost::Unknown);
+                self.return_issue(key, quantity, *of, plain(kind, quantity, cost))
             }
             Movement::Reset {
                 key,
@@ -307,20 +271,13 @@ impl Batch<'_> {
                 unit_cost,
                 expected,
             } => {
-                let change = plain(
-                    StockEventKind::ExternalReset,
-                    Quantity::ZERO,
-                    cost_of(*unit_cost),
-                );
+                let (kind, cost) = (StockEventKind::ExternalReset, cost_of(*unit_cost));
+                let change = plain(kind, Quantity::ZERO, cost);
                 self.reset(key, *quantity, *expected, change)
             }
             Movement::Remove { key } => {
-                let change = plain(
-                    StockEventKind::Removed,
-                    Quantity::ZERO,
-                    IncomingCost::Current,
-                );
-                self.remove(key, change)
+                let (kind, cost) = (StockEventKind::Removed, IncomingCost::Current);
+                self.remove(key, plain(kind, Quantity::ZERO, cost))
             }
             Movement::ReceiptAtTotal {
                 key,
@@ -332,15 +289,59 @@ impl Batch<'_> {
                 self.change(key, plain(StockEventKind::Receipt, quantity, cost))
             }
             Movement::Revalue { key, unit_cost } => {
-                let change = plain(
-                    StockEventKind::Revaluation,
-                    Quantity::ZERO,
-                    IncomingCost::Current,
-                );
-                self.revalue(key, *unit_cost, change)
+                let (kind, cost) = (StockEventKind::Revaluation, IncomingCost::Current);
+                self.revalue(key, *unit_cost, plain(kind, Quantity::ZERO, cost))
             }
             Movement::Reversal { of } => self.reverse(*of, new.reason.as_ref()),
         }
+    }
+
+    /// Goods of a receipt go back to the supplier, out of what is left of its layers.
+    fn return_receipt(
+        &mut self,
+        key: &StockKey,
+        quantity: Quantity,
+        receipt: StockEventId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let claim = self.claim(key, quantity, receipt, &RECEIPT)?;
+        let left = self.level(key)?.valuation().left_of(receipt);
+        let left = left.map_err(|error| self.refused(key, error.into()))?;
+        if quantity > left {
+            return Err(more_than_left(left));
+        }
+        let change = Change {
+            id: claim.id,
+            pick: Pick::Layer(receipt),
+            of: Some(receipt),
+            ..change
+        };
+        self.change(key, change)
+    }
+
+    /// Goods of an issue come back, at their share of what they left with.
+    fn return_issue(
+        &mut self,
+        key: &StockKey,
+        quantity: Quantity,
+        issue: StockEventId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let claim = self.claim(key, quantity, issue, &ISSUE)?;
+        let cost = self.cost_of_share(&claim, quantity);
+        let cost = cost.map_err(|error| self.refused(key, error.into()))?;
+        let cost = if claim.cost_unknown {
+            IncomingCost::Unknown
+        } else {
+            IncomingCost::Returned(cost)
+        };
+        let change = Change {
+            id: claim.id,
+            cost,
+            of: Some(issue),
+            ..change
+        };
+        self.change(key, change)
     }
 
     fn reset(
@@ -467,7 +468,7 @@ impl Batch<'_> {
             left
         };
         if quantity > left {
-            return Err(named.more_than_left(left));
+            return Err(more_than_left(left));
         }
         let claim = Claim {
             id: return_id(of, number),
@@ -787,14 +788,11 @@ impl Named {
         }
         Ok(())
     }
+}
 
-    fn more_than_left(&self, left: Quantity) -> Error {
-        Error::invalid(
-            "quantity",
-            "more_than_left",
-            &format!("no more than {left} of it can be returned"),
-        )
-    }
+fn more_than_left(left: Quantity) -> Error {
+    let message = format!("no more than {left} of it can be returned");
+    Error::invalid("quantity", "more_than_left", message)
 }
 
 /// The change that a movement asks for; the goods that leave are the oldest.

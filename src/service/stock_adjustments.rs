@@ -552,13 +552,15 @@ impl AdjustedStock<'_> {
 /// What is wrong with a request is no matter of a state.
 fn requested_wrongly(error: TransitionError) -> Error {
     match error {
-        TransitionError::Rule { code, message } if code == "wrong_direction" => {
+        TransitionError::Rule { code, message }
+            if code == "wrong_direction" || code == "out_of_range" =>
+        {
             Error::invalid("change", code, message)
         }
-        TransitionError::Rule { code, message } if code == "out_of_range" => {
-            Error::invalid("change", code, message)
-        }
-        error => Error::Transition(error),
+        TransitionError::Rule { .. }
+        | TransitionError::State { .. }
+        | TransitionError::ItemsBeingAdded
+        | TransitionError::NoLines { .. } => Error::Transition(error),
     }
 }
 

@@ -331,13 +331,13 @@ impl Stocktake {
             .collect();
         let costs = self.costs_of(import, &sites, &levels).await?;
         Ok(Surroundings {
-            costs,
             sites,
             products,
             created,
             keys,
             levels,
             serials,
+            costs,
         })
     }
 

@@ -63,7 +63,7 @@ async fn exports<T: Transaction>(
         query
             .push(" ORDER BY t.expires_at, t.job LIMIT 1")
             .push(T::LOCK);
-        let Some(job) = first(t, &query, |row| row.id::<JobId>()).await? else {
+        let Some(job) = first(t, &query, super::cell::Row::id::<JobId>).await? else {
             break;
         };
         let mut query = t.query("DELETE FROM stk_export_chunk WHERE organisation = ");

@@ -10,11 +10,10 @@ use crate::store::{StoreError, StoreErrorKind};
 pub(super) fn failed(operation: &'static str, error: rusqlite::Error) -> StoreError {
     let kind = kind(&error);
     // The text of a statement helps nobody who reads a log.
-    let cause = match error {
-        rusqlite::Error::SqlInputError { error, msg, .. } => {
-            rusqlite::Error::SqliteFailure(error, Some(msg))
-        }
-        other => other,
+    let cause = if let rusqlite::Error::SqlInputError { error, msg, .. } = error {
+        rusqlite::Error::SqliteFailure(error, Some(msg))
+    } else {
+        error
     };
     StoreError::new(kind, operation).because(cause)
 }

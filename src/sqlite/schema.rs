@@ -109,15 +109,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_steps_make_is_all_that_a_new_file_has() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, Path::new("memory")).unwrap();
+    fn what_the_steps_make_is_all_that_a_new_file_has() -> Result<(), Box<dyn std::error::Error>> {
+        let mut connection = Connection::open_in_memory()?;
+        migrate(&mut connection, Path::new("memory"))?;
         let text = "SELECT type || ' ' || name FROM sqlite_schema \
                     WHERE name NOT LIKE 'sqlite%' AND name <> 'stk_schema'";
-        let mut statement = connection.prepare(text).unwrap();
-        let found = statement.query_map([], |row| row.get(0)).unwrap();
-        let found: BTreeSet<String> = found.map(Result::unwrap).collect();
+        let mut statement = connection.prepare(text)?;
+        let found = statement.query_map([], |row| row.get(0))?;
+        let found = found.collect::<Result<BTreeSet<String>, _>>()?;
         assert!(found.len() > 30, "{found:?}");
         assert_eq!(made().collect::<BTreeSet<String>>(), found);
+        Ok(())
     }
 }

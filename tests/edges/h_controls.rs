@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use stocktake::domain::StockAdjustmentState::{Applied, Pending};
 use stocktake::domain::{
     AdjustmentCost, AdjustmentRequest, AdjustmentType, ApprovalPolicy, DailyLimit, Quantity,
     StockAdjustment, StockAdjustmentId, StockAdjustmentState, StockKey, Timestamp, Unapproved,
@@ -225,7 +226,6 @@ async fn fault_h2_the_limit_is_of_a_person_a_product_and_a_day() {
     let first = places(&shop).next().unwrap();
     let asked = |change: &str| new(first.clone(), AdjustmentType::Correction, change, None);
     let state = async |change: &str| create(&shop, asked(change)).await.unwrap().state();
-    use StockAdjustmentState::{Applied, Pending};
     assert_eq!(state("-50").await, Applied);
     // In and out are no way around it.
     assert_eq!(state("49").await, Applied);

@@ -237,7 +237,7 @@ async fn fault_j_a_search_finds_both_spellings() {
         let take = NewStockTake {
             site: shop.site.id,
             description: "everything".parse().unwrap(),
-            movement_policy: Default::default(),
+            movement_policy: stocktake::domain::MovementPolicy::default(),
         };
         let take = takes.create(&by, take).await.unwrap();
         shop.run_jobs().await.unwrap();

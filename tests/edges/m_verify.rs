@@ -62,15 +62,15 @@ async fn fault_m1_a_sound_store_is_sound_while_stock_moves() {
         let store = stores.fresh().await;
         let shop = Arc::new(shop_on(&store));
         shop.open().await.unwrap();
-        let (stop, steps) = (
+        let (is_over, steps) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicU64::new(0)),
         );
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
-            let (shop, stop, steps) = (shop.clone(), stop.clone(), steps.clone());
+            let (shop, is_over, steps) = (shop.clone(), is_over.clone(), steps.clone());
             writers.spawn(async move {
-                while !stop.load(Ordering::Acquire) {
+                while !is_over.load(Ordering::Acquire) {
                     let step = steps.fetch_add(1, Ordering::AcqRel);
                     let key = key_of(&shop, writer, step);
                     let library = shop.stocktake.clone();
@@ -94,7 +94,7 @@ async fn fault_m1_a_sound_store_is_sound_while_stock_moves() {
                 tokio::task::yield_now().await;
             }
         }
-        stop.store(true, Ordering::Release);
+        is_over.store(true, Ordering::Release);
         writers.join_all().await;
         assert!(moved_meanwhile > 0, "{}: nothing moved", kind.name());
         let end = shop.stocktake.stock();

@@ -68,7 +68,7 @@ async fn fault_n5_dates_of_other_centuries_are_refused_where_they_enter() {
             description: None,
             due_at,
             annual: false,
-            movement_policy: Default::default(),
+            movement_policy: stocktake::domain::MovementPolicy::default(),
         };
         told.push((
             "due_at",
@@ -132,14 +132,14 @@ async fn fault_n5_a_filter_takes_a_hundred_ids() {
         description: None,
         due_at: None,
         annual: false,
-        movement_policy: Default::default(),
+        movement_policy: stocktake::domain::MovementPolicy::default(),
     };
     let take = takes.create_list(&by, take).await.unwrap().id();
     let orders = shop.stocktake.inventory_orders();
     let order = NewInventoryOrder {
         site: shop.site.id,
         supplier: shop.supplier.id,
-        details: Default::default(),
+        details: stocktake::domain::InventoryOrderDetails::default(),
     };
     let order = orders.create(&by, order).await.unwrap().id();
     let exports = shop.stocktake.exports();

@@ -127,7 +127,7 @@ impl Kept {
             .iter()
             .map(|item| units(item) * i128::from(item.ordered().unit_price_minor))
             .sum();
-        assert_eq!(i128::from(order.subtotal_minor()), sum);
+        assert_eq!(order.subtotal_minor(), sum);
         assert_eq!(order.item_count(), items.len() as u64);
         let outstanding = |item: &&InventoryOrderItem| order.outstanding(item).is_positive();
         let count = items.iter().filter(outstanding).count() as u64;

@@ -222,20 +222,14 @@ async fn ask_all(
     );
     for take in &known.takes {
         let filter = StockTakeItemFilter::default();
+        let since = Some(ChangeToken::BEGINNING);
         ask!(
             store.stock_take(whose, *take),
             store.serial_marks(whose, &[SERIAL.parse().unwrap()].into(), &BTreeSet::new()),
             store.stock_take_items(whose, *take, &filter, sort, &page),
             store.stock_take_totals(whose, *take, &filter),
             store.stock_take_view(whose, *take, &filter, sort, None, &page),
-            store.stock_take_view(
-                whose,
-                *take,
-                &filter,
-                sort,
-                Some(ChangeToken::BEGINNING),
-                &page
-            ),
+            store.stock_take_view(whose, *take, &filter, sort, since, &page),
         );
         for key in &keys[..2] {
             let item = stocktake::domain::StockTakeItemId::for_key(*take, key);

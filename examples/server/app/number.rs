@@ -47,10 +47,11 @@ numbers!(Quantity, UnitCost, Value);
 impl From<Money> for Number {
     fn from(money: Money) -> Self {
         let major = money.major();
-        Self(match major.contains('.') {
-            true => major.trim_end_matches('0').trim_end_matches('.').to_owned(),
-            false => major,
-        })
+        if major.contains('.') {
+            Self(major.trim_end_matches('0').trim_end_matches('.').to_owned())
+        } else {
+            Self(major)
+        }
     }
 }
 

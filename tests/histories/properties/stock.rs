@@ -847,9 +847,7 @@ impl Staged<'_> {
                     Some(issue) => {
                         let left = -issue.change.micros();
                         let wrong = named(issue, (StockEventKind::Issue, "not_an_issue"), key);
-                        if !wrong.is_empty() {
-                            codes.extend(wrong);
-                        } else {
+                        if wrong.is_empty() {
                             let back = self.came_back(*of);
                             let taken_back = self.key(&issue.key).taken_back.contains(of);
                             if taken_back || back + change > left {
@@ -859,6 +857,8 @@ impl Staged<'_> {
                             let cost = -units(issue.value_change);
                             let before = share(cost, back, left);
                             worth = Some(share(cost, back + change, left) - before);
+                        } else {
+                            codes.extend(wrong);
                         }
                     }
                 }

@@ -248,7 +248,7 @@ proptest! {
                     .iter()
                     .map(|it| i128::from(it.ordered().quantity.micros()) / 1_000_000 * i128::from(it.ordered().unit_price_minor))
                     .sum();
-                prop_assert_eq!(i128::from(header.subtotal_minor()), sum);
+                prop_assert_eq!(header.subtotal_minor(), sum);
                 prop_assert_eq!(header.item_count(), lines.len() as u64);
                 prop_assert_eq!(header.items_added(), !lines.is_empty());
             }
