@@ -147,6 +147,8 @@
 //!   of two places that contradict each other neither is taken for the truth.
 //! - A stock import states no costs: what it brings to a key whose cost nobody knows comes in at zero cost.
 //! - A count in parts (*add*) keeps the moment of its last part.
+//! - A call of the service gives a boxed future ([`service::Pending`]) from a function that is never inlined, and so do the
+//!   methods of the stores: the work behind it is compiled once, in the library, and not again in each program.
 //! - The SQL stores share a room of their own: which tables there are, how records stand in them, and what a commit
 //!   looks up, checks and writes is one text for both engines, so that they can't drift apart. A record is a row of the
 //!   columns that lists, totals and checks need, and a body of JSON.

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::Timer;
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
-use crate::service::{Error, OrderLetter, Pace, Retention, Stocktake};
+use crate::service::{Error, OrderLetter, Pace, Pending, Retention, Stocktake};
 use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
 
 /// How long a lease lasts, unless told otherwise.
@@ -162,26 +162,29 @@ impl Worker {
     /// # Errors
     ///
     /// Failures of the store while leasing.
-    pub async fn run_once(&self) -> Result<Ran, StoreError> {
-        if self.is_stopped() {
-            return Ok(Ran::Nothing);
-        }
-        let now = self.stocktake.clock.now();
-        let lease = self
-            .stocktake
-            .queue
-            .lease(&self.name, self.kinds(), now, self.lease_from(now))
-            .await?;
-        match lease {
-            None => {
-                self.keep_house(now).await?;
-                Ok(Ran::Nothing)
+    #[inline(never)]
+    pub fn run_once<'c>(&'c self) -> Pending<'c, Ran, StoreError> {
+        Box::pin(async move {
+            if self.is_stopped() {
+                return Ok(Ran::Nothing);
             }
-            Some(lease) => {
-                let result = self.run_kept(&lease).await;
-                self.end(&lease, result).await
+            let now = self.stocktake.clock.now();
+            let lease = self
+                .stocktake
+                .queue
+                .lease(&self.name, self.kinds(), now, self.lease_from(now))
+                .await?;
+            match lease {
+                None => {
+                    self.keep_house(now).await?;
+                    Ok(Ran::Nothing)
+                }
+                Some(lease) => {
+                    let result = self.run_kept(&lease).await;
+                    self.end(&lease, result).await
+                }
             }
-        }
+        })
     }
 
     /// The kinds of jobs that it can do.
@@ -255,12 +258,15 @@ impl Worker {
     /// # Errors
     ///
     /// As [`run_once`](Self::run_once).
-    pub async fn run_all_due(&self) -> Result<u64, StoreError> {
-        let mut ran = 0_u64;
-        while self.run_once().await? != Ran::Nothing {
-            ran = ran.saturating_add(1);
-        }
-        Ok(ran)
+    #[inline(never)]
+    pub fn run_all_due<'c>(&'c self) -> Pending<'c, u64, StoreError> {
+        Box::pin(async move {
+            let mut ran = 0_u64;
+            while self.run_once().await? != Ran::Nothing {
+                ran = ran.saturating_add(1);
+            }
+            Ok(ran)
+        })
     }
 
     async fn run(&self, lease: &Lease) -> Result<(), Interrupted> {

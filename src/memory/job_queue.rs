@@ -12,6 +12,7 @@ use crate::store::{
 
 #[async_trait]
 impl JobQueue for MemoryStore {
+    #[inline(never)]
     async fn lease(
         &self,
         worker: &str,
@@ -22,14 +23,17 @@ impl JobQueue for MemoryStore {
         Ok(self.write(|state| state.queue.lease(worker, kinds, now, until)))
     }
 
+    #[inline(never)]
     async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
         held(self.write(|state| state.queue.extend(token, until)))
     }
 
+    #[inline(never)]
     async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
         held(self.write(|state| state.queue.ack(token, now)))
     }
 
+    #[inline(never)]
     async fn fail(
         &self,
         token: LeaseToken,
@@ -40,10 +44,12 @@ impl JobQueue for MemoryStore {
         held(self.write(|state| state.queue.fail(token, error, now, retry_at)))
     }
 
+    #[inline(never)]
     async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
         held(self.write(|state| state.queue.release(token, now)))
     }
 
+    #[inline(never)]
     async fn job(
         &self,
         organisation: OrganisationId,
@@ -52,6 +58,7 @@ impl JobQueue for MemoryStore {
         Ok(self.read(|state| state.queue.job(organisation, id).cloned()))
     }
 
+    #[inline(never)]
     async fn unfinished(
         &self,
         organisation: OrganisationId,
@@ -60,6 +67,7 @@ impl JobQueue for MemoryStore {
         Ok(self.read(|state| state.queue.unfinished(organisation, kind)))
     }
 
+    #[inline(never)]
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,
@@ -68,6 +76,7 @@ impl JobQueue for MemoryStore {
         self.read(|state| state.queue.dead_page(organisation, page))
     }
 
+    #[inline(never)]
     async fn requeue(
         &self,
         organisation: OrganisationId,
@@ -77,6 +86,7 @@ impl JobQueue for MemoryStore {
         Ok(self.write(|state| state.queue.requeue(organisation, id, run_at)))
     }
 
+    #[inline(never)]
     async fn purge_jobs(
         &self,
         organisation: OrganisationId,
@@ -88,6 +98,7 @@ impl JobQueue for MemoryStore {
         Ok(self.write(|state| state.queue.purge(organisation, which, before, most)))
     }
 
+    #[inline(never)]
     async fn enqueue(
         &self,
         organisation: OrganisationId,

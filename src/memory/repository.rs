@@ -30,6 +30,7 @@ use crate::store::{
 
 #[async_trait]
 impl Repository for MemoryStore {
+    #[inline(never)]
     async fn site(
         &self,
         organisation: OrganisationId,
@@ -39,6 +40,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn site_by_external_id(
         &self,
         organisation: OrganisationId,
@@ -50,6 +52,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn products(
         &self,
         organisation: OrganisationId,
@@ -61,6 +64,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn products_by_article(
         &self,
         organisation: OrganisationId,
@@ -72,6 +76,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn supplier(
         &self,
         organisation: OrganisationId,
@@ -81,6 +86,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn levels(
         &self,
         organisation: OrganisationId,
@@ -94,6 +100,7 @@ impl Repository for MemoryStore {
         Ok(rows.into_iter().map(|row| row.map(copied)).collect())
     }
 
+    #[inline(never)]
     async fn serial_marks(
         &self,
         organisation: OrganisationId,
@@ -104,6 +111,7 @@ impl Repository for MemoryStore {
         Ok(marks.into_iter().map(copied).collect())
     }
 
+    #[inline(never)]
     async fn levels_page(
         &self,
         organisation: OrganisationId,
@@ -117,6 +125,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn articles(
         &self,
         organisation: OrganisationId,
@@ -130,10 +139,12 @@ impl Repository for MemoryStore {
         })
     }
 
+    #[inline(never)]
     async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
         Ok(self.read_of(organisation, super::state::Organisation::next_change))
     }
 
+    #[inline(never)]
     async fn events_after(
         &self,
         organisation: OrganisationId,
@@ -143,6 +154,7 @@ impl Repository for MemoryStore {
         Ok(events.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
+    #[inline(never)]
     async fn events(
         &self,
         organisation: OrganisationId,
@@ -153,6 +165,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn ledger(
         &self,
         organisation: OrganisationId,
@@ -168,6 +181,7 @@ impl Repository for MemoryStore {
         Ok(events.into_iter().map(entry).collect())
     }
 
+    #[inline(never)]
     async fn ledger_by_key(
         &self,
         organisation: OrganisationId,
@@ -181,6 +195,7 @@ impl Repository for MemoryStore {
         Ok(events.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
+    #[inline(never)]
     async fn unlike(
         &self,
         organisation: OrganisationId,
@@ -215,6 +230,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn stock_take(
         &self,
         organisation: OrganisationId,
@@ -224,6 +240,7 @@ impl Repository for MemoryStore {
         Ok(header.map(copied))
     }
 
+    #[inline(never)]
     async fn stock_takes(
         &self,
         organisation: OrganisationId,
@@ -237,6 +254,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn stock_take_items(
         &self,
         organisation: OrganisationId,
@@ -252,6 +270,7 @@ impl Repository for MemoryStore {
         })
     }
 
+    #[inline(never)]
     async fn stock_take_view(
         &self,
         organisation: OrganisationId,
@@ -268,6 +287,7 @@ impl Repository for MemoryStore {
         })
     }
 
+    #[inline(never)]
     async fn stock_take_totals(
         &self,
         organisation: OrganisationId,
@@ -283,6 +303,7 @@ impl Repository for MemoryStore {
         .totals()
     }
 
+    #[inline(never)]
     async fn stock_take_item_ids(
         &self,
         organisation: OrganisationId,
@@ -295,6 +316,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn counting_view(
         &self,
         organisation: OrganisationId,
@@ -306,6 +328,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn count_entries(
         &self,
         organisation: OrganisationId,
@@ -321,6 +344,7 @@ impl Repository for MemoryStore {
         Ok(entries.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
+    #[inline(never)]
     async fn inventory_count(
         &self,
         organisation: OrganisationId,
@@ -330,6 +354,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn open_count(
         &self,
         organisation: OrganisationId,
@@ -339,6 +364,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_counts(
         &self,
         organisation: OrganisationId,
@@ -352,6 +378,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_count_item(
         &self,
         organisation: OrganisationId,
@@ -362,6 +389,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_count_items(
         &self,
         organisation: OrganisationId,
@@ -375,6 +403,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_count_totals(
         &self,
         organisation: OrganisationId,
@@ -383,6 +412,7 @@ impl Repository for MemoryStore {
         self.read_of(organisation, |it| it.counts.totals(count))
     }
 
+    #[inline(never)]
     async fn inventory_count_entries(
         &self,
         organisation: OrganisationId,
@@ -393,6 +423,7 @@ impl Repository for MemoryStore {
         Ok(entries.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
+    #[inline(never)]
     async fn stock_adjustment(
         &self,
         organisation: OrganisationId,
@@ -402,6 +433,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn stock_adjustments(
         &self,
         organisation: OrganisationId,
@@ -415,6 +447,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_order(
         &self,
         organisation: OrganisationId,
@@ -424,6 +457,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_orders(
         &self,
         organisation: OrganisationId,
@@ -437,6 +471,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_order_item(
         &self,
         organisation: OrganisationId,
@@ -447,6 +482,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn inventory_order_items(
         &self,
         organisation: OrganisationId,
@@ -460,6 +496,7 @@ impl Repository for MemoryStore {
         .map(|page| page.map(copied))
     }
 
+    #[inline(never)]
     async fn stock_import(
         &self,
         organisation: OrganisationId,
@@ -469,6 +506,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn import_chunk(
         &self,
         organisation: OrganisationId,
@@ -481,6 +519,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn export(
         &self,
         organisation: OrganisationId,
@@ -490,6 +529,7 @@ impl Repository for MemoryStore {
         Ok(row.map(copied))
     }
 
+    #[inline(never)]
     async fn export_chunk(
         &self,
         organisation: OrganisationId,
@@ -502,6 +542,7 @@ impl Repository for MemoryStore {
         Ok(row.map(|row| copied(row).value))
     }
 
+    #[inline(never)]
     async fn command(
         &self,
         organisation: OrganisationId,
@@ -513,10 +554,12 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
         self.write(|state| commit(state, changes))
     }
 
+    #[inline(never)]
     async fn settle(
         &self,
         organisation: OrganisationId,
@@ -529,6 +572,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn purge(
         &self,
         organisation: OrganisationId,
@@ -542,6 +586,7 @@ impl Repository for MemoryStore {
         }))
     }
 
+    #[inline(never)]
     async fn organisations(
         &self,
         after: Option<OrganisationId>,

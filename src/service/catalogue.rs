@@ -8,7 +8,7 @@ use crate::store::{Digest, Outcome};
 use super::access::{Operation, sees_supplier_email};
 use super::call::Step;
 use super::error::dated;
-use super::{CHUNK, Caller, Error, Stocktake};
+use super::{CHUNK, Caller, Error, Pending, Stocktake};
 
 /// Sites, products and suppliers: the host keeps its own tables and pushes here what stock needs.
 #[derive(Clone, Copy, Debug)]
@@ -28,37 +28,40 @@ impl<'a> Catalogue<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Taken`] for an external id of another site,
     /// [`Error::Invalid`] for another currency; failures of the store.
-    pub async fn put_site(&self, caller: &Caller, site: Site) -> Result<(), Error> {
-        let library = self.stocktake;
-        let digest = Digest::of("put_site").field(format_args!("{site:?}"));
-        let mut call = library.begin(caller, "put_site", digest)?;
-        if site.organisation != call.organisation() || !call.stamp.actor.sees(site.id) {
-            return Err(Error::not_found("site"));
-        }
-        call.require(Operation::EditCatalogue)?;
-        dated("closed_until", site.policy.closed_until)?;
-        loop {
-            let read = library
-                .repository
-                .site(call.organisation(), site.id)
-                .await?;
-            if read
-                .as_ref()
-                .is_some_and(|read| read.value.currency != site.currency)
-            {
-                return Err(Error::invalid(
-                    "currency",
-                    "currency_changed",
-                    "a site keeps its currency",
-                ));
+    #[inline(never)]
+    pub fn put_site<'c>(&'c self, caller: &'c Caller, site: Site) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            let digest = Digest::of("put_site").field(format_args!("{site:?}"));
+            let mut call = library.begin(caller, "put_site", digest)?;
+            if site.organisation != call.organisation() || !call.stamp.actor.sees(site.id) {
+                return Err(Error::not_found("site"));
             }
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.put(read.as_ref(), site.clone());
-            });
-            if let Step::Done(_) = step.await? {
-                return Ok(());
+            call.require(Operation::EditCatalogue)?;
+            dated("closed_until", site.policy.closed_until)?;
+            loop {
+                let read = library
+                    .repository
+                    .site(call.organisation(), site.id)
+                    .await?;
+                if read
+                    .as_ref()
+                    .is_some_and(|read| read.value.currency != site.currency)
+                {
+                    return Err(Error::invalid(
+                        "currency",
+                        "currency_changed",
+                        "a site keeps its currency",
+                    ));
+                }
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.put(read.as_ref(), site.clone());
+                });
+                if let Step::Done(_) = step.await? {
+                    return Ok(());
+                }
             }
-        }
+        })
     }
 
     /// Reads a site.
@@ -66,12 +69,15 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn site(&self, caller: &Caller, id: SiteId) -> Result<Site, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake
-            .visible_site(&stamp, id)
-            .await
-            .map(|read| read.value)
+    #[inline(never)]
+    pub fn site<'c>(&'c self, caller: &'c Caller, id: SiteId) -> Pending<'c, Site> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake
+                .visible_site(&stamp, id)
+                .await
+                .map(|read| read.value)
+        })
     }
 
     /// The site with an external id.
@@ -79,20 +85,23 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn site_by_external_id(
-        &self,
-        caller: &Caller,
-        external_id: &Code,
-    ) -> Result<Site, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        let site = self
-            .stocktake
-            .repository
-            .site_by_external_id(stamp.actor.organisation, external_id)
-            .await?;
-        site.map(|site| site.value)
-            .filter(|site| stamp.actor.sees(site.id))
-            .ok_or(Error::not_found("site"))
+    #[inline(never)]
+    pub fn site_by_external_id<'c>(
+        &'c self,
+        caller: &'c Caller,
+        external_id: &'c Code,
+    ) -> Pending<'c, Site> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let site = self
+                .stocktake
+                .repository
+                .site_by_external_id(stamp.actor.organisation, external_id)
+                .await?;
+            site.map(|site| site.value)
+                .filter(|site| stamp.actor.sees(site.id))
+                .ok_or(Error::not_found("site"))
+        })
     }
 
     /// Creates or replaces products, in commits of a thousand: with an idempotency key nothing is written
@@ -102,44 +111,51 @@ impl<'a> Catalogue<'a> {
     ///
     /// [`Error::NotFound`] for a product of another organisation, [`Error::Forbidden`], [`Error::Invalid`]
     /// (`nothing_asked`) without a product, [`Error::Taken`] for an article id of another product; failures of the store.
-    pub async fn put_products(&self, caller: &Caller, products: Vec<Product>) -> Result<(), Error> {
-        let library = self.stocktake;
-        let stamp = library.stamp(caller)?;
-        if products
-            .iter()
-            .any(|product| product.organisation != stamp.actor.organisation)
-        {
-            return Err(Error::not_found("product"));
-        }
-        super::call::require(&stamp, Operation::EditCatalogue)?;
-        if products.is_empty() {
-            return Err(Error::nothing_asked("products"));
-        }
-        let chunk_size = usize::try_from(CHUNK).unwrap_or(1);
-        for (number, chunk) in products.chunks(chunk_size).enumerate() {
-            let digest = chunk.iter().fold(
-                Digest::of("put_products").field(number),
-                |digest, product| digest.field(format_args!("{product:?}")),
-            );
-            let operation = format!("put_products/{number}");
-            let mut call = library.begin(caller, &operation, digest)?;
-            let ids: Vec<ProductId> = chunk.iter().map(|product| product.id).collect();
-            loop {
-                let read = library
-                    .repository
-                    .products(call.organisation(), &ids)
-                    .await?;
-                let step = library.commit(&mut call, Outcome::Done, |changes| {
-                    for (product, read) in chunk.iter().zip(&read) {
-                        changes.put(read.as_ref(), Arc::new(product.clone()));
+    #[inline(never)]
+    pub fn put_products<'c>(
+        &'c self,
+        caller: &'c Caller,
+        products: Vec<Product>,
+    ) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            let stamp = library.stamp(caller)?;
+            if products
+                .iter()
+                .any(|product| product.organisation != stamp.actor.organisation)
+            {
+                return Err(Error::not_found("product"));
+            }
+            super::call::require(&stamp, Operation::EditCatalogue)?;
+            if products.is_empty() {
+                return Err(Error::nothing_asked("products"));
+            }
+            let chunk_size = usize::try_from(CHUNK).unwrap_or(1);
+            for (number, chunk) in products.chunks(chunk_size).enumerate() {
+                let digest = chunk.iter().fold(
+                    Digest::of("put_products").field(number),
+                    |digest, product| digest.field(format_args!("{product:?}")),
+                );
+                let operation = format!("put_products/{number}");
+                let mut call = library.begin(caller, &operation, digest)?;
+                let ids: Vec<ProductId> = chunk.iter().map(|product| product.id).collect();
+                loop {
+                    let read = library
+                        .repository
+                        .products(call.organisation(), &ids)
+                        .await?;
+                    let step = library.commit(&mut call, Outcome::Done, |changes| {
+                        for (product, read) in chunk.iter().zip(&read) {
+                            changes.put(read.as_ref(), Arc::new(product.clone()));
+                        }
+                    });
+                    if let Step::Done(_) = step.await? {
+                        break;
                     }
-                });
-                if let Step::Done(_) = step.await? {
-                    break;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Reads a product.
@@ -147,19 +163,22 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn product(&self, caller: &Caller, id: ProductId) -> Result<Arc<Product>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        let found = self
-            .stocktake
-            .repository
-            .products(stamp.actor.organisation, &[id])
-            .await?;
-        found
-            .into_iter()
-            .flatten()
-            .next()
-            .map(|read| read.value)
-            .ok_or(Error::not_found("product"))
+    #[inline(never)]
+    pub fn product<'c>(&'c self, caller: &'c Caller, id: ProductId) -> Pending<'c, Arc<Product>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let found = self
+                .stocktake
+                .repository
+                .products(stamp.actor.organisation, &[id])
+                .await?;
+            found
+                .into_iter()
+                .flatten()
+                .next()
+                .map(|read| read.value)
+                .ok_or(Error::not_found("product"))
+        })
     }
 
     /// The product with an article id.
@@ -167,24 +186,27 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn product_by_article(
-        &self,
-        caller: &Caller,
-        article: &Code,
-    ) -> Result<Arc<Product>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        let articles = std::slice::from_ref(article);
-        let found = self
-            .stocktake
-            .repository
-            .products_by_article(stamp.actor.organisation, articles)
-            .await?;
-        found
-            .into_iter()
-            .flatten()
-            .next()
-            .map(|read| read.value)
-            .ok_or(Error::not_found("product"))
+    #[inline(never)]
+    pub fn product_by_article<'c>(
+        &'c self,
+        caller: &'c Caller,
+        article: &'c Code,
+    ) -> Pending<'c, Arc<Product>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let articles = std::slice::from_ref(article);
+            let found = self
+                .stocktake
+                .repository
+                .products_by_article(stamp.actor.organisation, articles)
+                .await?;
+            found
+                .into_iter()
+                .flatten()
+                .next()
+                .map(|read| read.value)
+                .ok_or(Error::not_found("product"))
+        })
     }
 
     /// Creates or replaces a supplier of a site.
@@ -193,33 +215,36 @@ impl<'a> Catalogue<'a> {
     ///
     /// [`Error::NotFound`] for another organisation or an unknown site, [`Error::Forbidden`]; failures of the
     /// store.
-    pub async fn put_supplier(&self, caller: &Caller, supplier: Supplier) -> Result<(), Error> {
-        let library = self.stocktake;
-        let digest = Digest::of("put_supplier").field(format_args!("{supplier:?}"));
-        let mut call = library.begin(caller, "put_supplier", digest)?;
-        if supplier.organisation != call.organisation() {
-            return Err(Error::not_found("supplier"));
-        }
-        library.visible_site(&call.stamp, supplier.site).await?;
-        call.require(Operation::EditCatalogue)?;
-        loop {
-            let read = library
-                .repository
-                .supplier(call.organisation(), supplier.id)
-                .await?;
-            if read
-                .as_ref()
-                .is_some_and(|read| !call.stamp.actor.sees(read.value.site))
-            {
+    #[inline(never)]
+    pub fn put_supplier<'c>(&'c self, caller: &'c Caller, supplier: Supplier) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            let digest = Digest::of("put_supplier").field(format_args!("{supplier:?}"));
+            let mut call = library.begin(caller, "put_supplier", digest)?;
+            if supplier.organisation != call.organisation() {
                 return Err(Error::not_found("supplier"));
             }
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.put(read.as_ref(), supplier.clone());
-            });
-            if let Step::Done(_) = step.await? {
-                return Ok(());
+            library.visible_site(&call.stamp, supplier.site).await?;
+            call.require(Operation::EditCatalogue)?;
+            loop {
+                let read = library
+                    .repository
+                    .supplier(call.organisation(), supplier.id)
+                    .await?;
+                if read
+                    .as_ref()
+                    .is_some_and(|read| !call.stamp.actor.sees(read.value.site))
+                {
+                    return Err(Error::not_found("supplier"));
+                }
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.put(read.as_ref(), supplier.clone());
+                });
+                if let Step::Done(_) = step.await? {
+                    return Ok(());
+                }
             }
-        }
+        })
     }
 
     /// Reads a supplier of a site that the actor can see; without its e-mail address, if the site shows viewers none.
@@ -227,24 +252,27 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn supplier(&self, caller: &Caller, id: SupplierId) -> Result<Supplier, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        let supplier = self
-            .stocktake
-            .repository
-            .supplier(stamp.actor.organisation, id)
-            .await?;
-        let mut supplier = supplier
-            .map(|read| read.value)
-            .filter(|supplier| stamp.actor.sees(supplier.site))
-            .ok_or(Error::not_found("supplier"))?;
-        let site = self
-            .stocktake
-            .site(supplier.organisation, supplier.site)
-            .await?;
-        if !sees_supplier_email(stamp.actor.role, &site.policy) {
-            supplier.email = None;
-        }
-        Ok(supplier)
+    #[inline(never)]
+    pub fn supplier<'c>(&'c self, caller: &'c Caller, id: SupplierId) -> Pending<'c, Supplier> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let supplier = self
+                .stocktake
+                .repository
+                .supplier(stamp.actor.organisation, id)
+                .await?;
+            let mut supplier = supplier
+                .map(|read| read.value)
+                .filter(|supplier| stamp.actor.sees(supplier.site))
+                .ok_or(Error::not_found("supplier"))?;
+            let site = self
+                .stocktake
+                .site(supplier.organisation, supplier.site)
+                .await?;
+            if !sees_supplier_email(stamp.actor.role, &site.policy) {
+                supplier.email = None;
+            }
+            Ok(supplier)
+        })
     }
 }

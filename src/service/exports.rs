@@ -15,7 +15,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Call, Step};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// How often an export is tried before its job ends dead.
 const EXPORT_ATTEMPTS: u32 = 10;
@@ -137,44 +137,48 @@ impl<'a> Exports<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`], [`Error::TooLarge`] and [`Error::TooMany`] beyond the
     /// [limits](ExportLimits); failures of the store.
-    pub async fn stock_take(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn stock_take<'c>(
+        &'c self,
+        caller: &'c Caller,
         take: StockTakeId,
         filter: StockTakeItemFilter,
-    ) -> Result<JobId, Error> {
-        let library = self.library;
-        let digest = Digest::of("export_stock_take").field(list_digest(take, &filter).as_uuid());
-        let call = library.begin(caller, "export_stock_take", digest)?;
-        let read = library.stock_takes().visible(&call.stamp, take).await?;
-        call.require(Operation::Export)?;
-        filter.check()?;
-        let header = &read.value;
-        let all = StockTakeItemFilter::default();
-        let totals = library
-            .repository
-            .stock_take_totals(call.organisation(), take, &all)
-            .await?;
-        let version = Digest::of("stock take")
-            .field(header.state())
-            .field(header.last_line())
-            .field(totals.items)
-            .field(totals.versions);
-        let most = library.export_limits.lines;
-        if totals.items > most {
-            // A filter may leave few enough.
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest =
+                Digest::of("export_stock_take").field(list_digest(take, &filter).as_uuid());
+            let call = library.begin(caller, "export_stock_take", digest)?;
+            let read = library.stock_takes().visible(&call.stamp, take).await?;
+            call.require(Operation::Export)?;
+            filter.check()?;
+            let header = &read.value;
+            let all = StockTakeItemFilter::default();
             let totals = library
                 .repository
-                .stock_take_totals(call.organisation(), take, &filter)
+                .stock_take_totals(call.organisation(), take, &all)
                 .await?;
+            let version = Digest::of("stock take")
+                .field(header.state())
+                .field(header.last_line())
+                .field(totals.items)
+                .field(totals.versions);
+            let most = library.export_limits.lines;
             if totals.items > most {
-                let limit = usize::try_from(most).unwrap_or(usize::MAX);
-                return Err(Error::TooLarge { limit });
+                // A filter may leave few enough.
+                let totals = library
+                    .repository
+                    .stock_take_totals(call.organisation(), take, &filter)
+                    .await?;
+                if totals.items > most {
+                    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+                    return Err(Error::TooLarge { limit });
+                }
             }
-        }
-        let subject = ExportSubject::StockTake { take, filter };
-        self.queue(caller, call, header.site(), subject, version)
-            .await
+            let subject = ExportSubject::StockTake { take, filter };
+            self.queue(caller, call, header.site(), subject, version)
+                .await
+        })
     }
 
     /// Asks for the lines of an order as a file (S3.7): the job that makes it. Asking again for the same order
@@ -184,26 +188,29 @@ impl<'a> Exports<'a> {
     /// # Errors
     ///
     /// As [`stock_take`](Self::stock_take).
-    pub async fn inventory_order(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn inventory_order<'c>(
+        &'c self,
+        caller: &'c Caller,
         order: InventoryOrderId,
         filter: InventoryOrderItemFilter,
-    ) -> Result<JobId, Error> {
-        let library = self.library;
-        let digest =
-            Digest::of("export_inventory_order").field(list_digest(order, &filter).as_uuid());
-        let call = library.begin(caller, "export_inventory_order", digest)?;
-        let read = library
-            .inventory_orders()
-            .visible(&call.stamp, order)
-            .await?;
-        call.require(Operation::Export)?;
-        filter.check()?;
-        let version = Digest::of("inventory order").field(read.version);
-        let subject = ExportSubject::InventoryOrder { order, filter };
-        self.queue(caller, call, read.value.site(), subject, version)
-            .await
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest =
+                Digest::of("export_inventory_order").field(list_digest(order, &filter).as_uuid());
+            let call = library.begin(caller, "export_inventory_order", digest)?;
+            let read = library
+                .inventory_orders()
+                .visible(&call.stamp, order)
+                .await?;
+            call.require(Operation::Export)?;
+            filter.check()?;
+            let version = Digest::of("inventory order").field(read.version);
+            let subject = ExportSubject::InventoryOrder { order, filter };
+            self.queue(caller, call, read.value.site(), subject, version)
+                .await
+        })
     }
 
     /// The export that is there already and can still be fetched, and the id of the one that is made otherwise. The ids
@@ -310,17 +317,20 @@ impl<'a> Exports<'a> {
     ///
     /// [`Error::NotFound`] also for a job of another kind, of a take or an order that was removed since, or of a site that
     /// the actor can't see (any more); failures of the store.
-    pub async fn status(&self, caller: &Caller, job: JobId) -> Result<ExportStatus, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let export = self.visible(&stamp, job).await?;
-        let job = self
-            .library
-            .queue
-            .job(stamp.actor.organisation, job)
-            .await?;
-        Ok(ExportStatus {
-            job: job.ok_or(Error::not_found("export"))?,
-            export,
+    #[inline(never)]
+    pub fn status<'c>(&'c self, caller: &'c Caller, job: JobId) -> Pending<'c, ExportStatus> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let export = self.visible(&stamp, job).await?;
+            let job = self
+                .library
+                .queue
+                .job(stamp.actor.organisation, job)
+                .await?;
+            Ok(ExportStatus {
+                job: job.ok_or(Error::not_found("export"))?,
+                export,
+            })
         })
     }
 
@@ -329,21 +339,24 @@ impl<'a> Exports<'a> {
     /// # Errors
     ///
     /// As [`status`](Self::status), and [`Error::Expired`]: ask for it again.
-    pub async fn file(&self, caller: &Caller, job: JobId) -> Result<ExportFile, Error> {
-        let status = self.status(caller, job).await?;
-        self.not_expired(&status.export)?;
-        let text = if status.export.complete {
-            let mut text = String::new();
-            for number in 0..status.export.chunks {
-                text.push_str(&self.chunk(status.job.organisation, job, number).await?);
-            }
-            Some(text)
-        } else {
-            None
-        };
-        Ok(ExportFile {
-            job: status.job,
-            text,
+    #[inline(never)]
+    pub fn file<'c>(&'c self, caller: &'c Caller, job: JobId) -> Pending<'c, ExportFile> {
+        Box::pin(async move {
+            let status = self.status(caller, job).await?;
+            self.not_expired(&status.export)?;
+            let text = if status.export.complete {
+                let mut text = String::new();
+                for number in 0..status.export.chunks {
+                    text.push_str(&self.chunk(status.job.organisation, job, number).await?);
+                }
+                Some(text)
+            } else {
+                None
+            };
+            Ok(ExportFile {
+                job: status.job,
+                text,
+            })
         })
     }
 
@@ -353,20 +366,23 @@ impl<'a> Exports<'a> {
     /// # Errors
     ///
     /// As [`file`](Self::file).
-    pub async fn file_chunk(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn file_chunk<'c>(
+        &'c self,
+        caller: &'c Caller,
         job: JobId,
         number: u32,
-    ) -> Result<Option<Arc<str>>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let export = self.visible(&stamp, job).await?;
-        self.not_expired(&export)?;
-        if !export.complete || number >= export.chunks {
-            return Ok(None);
-        }
-        let organisation = stamp.actor.organisation;
-        self.chunk(organisation, job, number).await.map(Some)
+    ) -> Pending<'c, Option<Arc<str>>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let export = self.visible(&stamp, job).await?;
+            self.not_expired(&export)?;
+            if !export.complete || number >= export.chunks {
+                return Ok(None);
+            }
+            let organisation = stamp.actor.organisation;
+            self.chunk(organisation, job, number).await.map(Some)
+        })
     }
 
     async fn chunk(

@@ -7,7 +7,7 @@ use crate::store::{EndedJobs, Purge, StoreError};
 
 use super::access::Operation;
 use super::call::require;
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// How many rows are thrown away in one step: each is a short write of the store.
 const STEP: u32 = 1_000;
@@ -95,19 +95,22 @@ impl Stocktake {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn housekeeping(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn housekeeping<'c>(
+        &'c self,
+        caller: &'c Caller,
         retention: Retention,
-    ) -> Result<ThrownAway, Error> {
-        let stamp = self.stamp(caller)?;
-        let operation = Operation::ManageJobs;
-        require(&stamp, operation)?;
-        if stamp.actor.sites != SiteAccess::All {
-            return Err(Error::Forbidden { operation });
-        }
-        let organisation = stamp.actor.organisation;
-        Ok(self.keep_house(organisation, &retention, stamp.at).await?)
+    ) -> Pending<'c, ThrownAway> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            let operation = Operation::ManageJobs;
+            require(&stamp, operation)?;
+            if stamp.actor.sites != SiteAccess::All {
+                return Err(Error::Forbidden { operation });
+            }
+            let organisation = stamp.actor.organisation;
+            Ok(self.keep_house(organisation, &retention, stamp.at).await?)
+        })
     }
 
     /// Throws away what has been kept long enough.

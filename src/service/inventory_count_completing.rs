@@ -26,7 +26,7 @@ use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 use super::stock_takes::{JOB_ATTEMPTS, step_in_delay};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 impl InventoryCounts<'_> {
     /// Completes a count (S2.5): done when it returns. Applied, the levels match what was counted, whatever was sold
@@ -38,29 +38,32 @@ impl InventoryCounts<'_> {
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`],
     /// [`Error::CountRefused`] with the lines that can't be posted: it is in progress again then, and nothing was
     /// posted; failures of the store.
-    pub async fn complete(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn complete<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
         options: CompletionOptions,
         notes: Option<Note>,
-    ) -> Result<InventoryCountSummary, Error> {
-        let operation = "complete_inventory_count";
-        let (_, stamp) = self
-            .begin_completing(caller, operation, id, options, notes, step_in_delay())
-            .await?;
-        let mut pace = Pace::default();
-        while (self.library)
-            .step_inventory_count(&stamp, id, &mut pace)
-            .await?
-        {}
-        let count = self.visible(&stamp, id).await?.value;
-        match (count.state(), count.refusal()) {
-            (InventoryCountState::InProgress, Some(refusal)) => {
-                Err(Error::CountRefused(Box::new(refusal.clone())))
+    ) -> Pending<'c, InventoryCountSummary> {
+        Box::pin(async move {
+            let operation = "complete_inventory_count";
+            let (_, stamp) = self
+                .begin_completing(caller, operation, id, options, notes, step_in_delay())
+                .await?;
+            let mut pace = Pace::default();
+            while (self.library)
+                .step_inventory_count(&stamp, id, &mut pace)
+                .await?
+            {}
+            let count = self.visible(&stamp, id).await?.value;
+            match (count.state(), count.refusal()) {
+                (InventoryCountState::InProgress, Some(refusal)) => {
+                    Err(Error::CountRefused(Box::new(refusal.clone())))
+                }
+                (_, _) => self.summary_of(count).await,
             }
-            (_, _) => self.summary_of(count).await,
-        }
+        })
     }
 
     /// Completes a count in the background: locks it at once, and gives the job that does the rest. Read the count
@@ -70,17 +73,20 @@ impl InventoryCounts<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`]; failures of the
     /// store.
-    pub async fn queue_completion(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn queue_completion<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
         options: CompletionOptions,
         notes: Option<Note>,
-    ) -> Result<JobId, Error> {
-        let operation = "queue_inventory_count_completion";
-        self.begin_completing(caller, operation, id, options, notes, 0)
-            .await
-            .map(|(job, _)| job)
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let operation = "queue_inventory_count_completion";
+            self.begin_completing(caller, operation, id, options, notes, 0)
+                .await
+                .map(|(job, _)| job)
+        })
     }
 
     /// Gives up a completion that can't go on, because its job is dead or for any other reason. One that has posted nothing
@@ -90,51 +96,54 @@ impl InventoryCounts<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when none is under way; failures of the store.
-    pub async fn give_up(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn give_up<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
-    ) -> Result<InventoryCountSummary, Error> {
-        let library = self.library;
-        let operation = "give_up_inventory_count";
-        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
-        let job = JobId::new(library.ids.next());
-        loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::RunCount)?;
-            if library.replay(&call).await?.is_some() {
-                break;
-            }
-            let next = read.value.give_up(job, &call.stamp)?;
-            let queued = next.completion().map(|_| NewJob {
-                id: job,
-                site: next.site(),
-                task: JobTask::CompleteInventoryCount { count: id },
-                requested_by: call.stamp.actor.clone(),
-                run_at: call.stamp.at.later_by(step_in_delay()),
-                max_attempts: JOB_ATTEMPTS,
-            });
-            let given_up = read.value.completion().map(|completion| completion.job);
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-                if let Some(given_up) = given_up {
-                    changes.ack(JobAck::Refused(given_up));
+    ) -> Pending<'c, InventoryCountSummary> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "give_up_inventory_count";
+            let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+            let job = JobId::new(library.ids.next());
+            loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::RunCount)?;
+                if library.replay(&call).await?.is_some() {
+                    break;
                 }
-                if let Some(queued) = queued {
-                    changes.job(queued);
+                let next = read.value.give_up(job, &call.stamp)?;
+                let queued = next.completion().map(|_| NewJob {
+                    id: job,
+                    site: next.site(),
+                    task: JobTask::CompleteInventoryCount { count: id },
+                    requested_by: call.stamp.actor.clone(),
+                    run_at: call.stamp.at.later_by(step_in_delay()),
+                    max_attempts: JOB_ATTEMPTS,
+                });
+                let given_up = read.value.completion().map(|completion| completion.job);
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.update(read.version, next);
+                    if let Some(given_up) = given_up {
+                        changes.ack(JobAck::Refused(given_up));
+                    }
+                    if let Some(queued) = queued {
+                        changes.job(queued);
+                    }
+                });
+                if let Step::Done(_) = step.await? {
+                    break;
                 }
-            });
-            if let Step::Done(_) = step.await? {
-                break;
             }
-        }
-        let mut pace = Pace::default();
-        while library
-            .step_inventory_count(&call.stamp, id, &mut pace)
-            .await?
-        {}
-        let count = self.visible(&call.stamp, id).await?.value;
-        self.summary_of(count).await
+            let mut pace = Pace::default();
+            while library
+                .step_inventory_count(&call.stamp, id, &mut pace)
+                .await?
+            {}
+            let count = self.visible(&call.stamp, id).await?.value;
+            self.summary_of(count).await
+        })
     }
 
     async fn begin_completing(

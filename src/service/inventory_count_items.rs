@@ -13,7 +13,7 @@ use crate::store::{
 use super::access::Operation;
 use super::call::{Once, Step};
 use super::inventory_counts::InventoryCounts;
-use super::{Caller, Error, StockChoice};
+use super::{Caller, Error, Pending, StockChoice};
 
 /// What somebody counted (S2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,45 +72,48 @@ impl InventoryCounts<'_> {
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] for an unknown product or one that is kept at
     /// several places, [`Error::Key`], [`Error::Count`], [`Error::Transition`] unless it is in progress,
     /// [`Error::KeyReused`]; failures of the store.
-    pub async fn count(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn count<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
         new: NewCountItem,
-    ) -> Result<InventoryCountItem, Error> {
-        let library = self.library;
-        let digest = Digest::of("count_inventory")
-            .field(id)
-            .field(format_args!("{:?}", new.stock))
-            .field(new.quantity)
-            .optional(new.reason.as_ref())
-            .optional(new.notes.as_ref())
-            .optional(new.device.as_ref())
-            .optional(new.counted_at);
-        let mut call = library.begin(caller, "count_inventory", digest)?;
-        let entry_id = CountEntryId::new(library.ids.next());
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let count = match library.once(&call, Operation::CountInventory, seen).await? {
-                Once::First(read) => read.value,
-                Once::Again(outcome) => return item_of(outcome),
-            };
-            let (read, item) = self.counted(&count, &new, &call.stamp).await?;
-            count.allows(InventoryCountCommand::Count)?;
-            let entry = item.entry(entry_id, new.device.clone(), &call.stamp);
-            let outcome = Outcome::InventoryCountItem(Arc::new(item.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::CountEpoch {
-                    count: id,
-                    epoch: count.epoch(),
+    ) -> Pending<'c, InventoryCountItem> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("count_inventory")
+                .field(id)
+                .field(format_args!("{:?}", new.stock))
+                .field(new.quantity)
+                .optional(new.reason.as_ref())
+                .optional(new.notes.as_ref())
+                .optional(new.device.as_ref())
+                .optional(new.counted_at);
+            let mut call = library.begin(caller, "count_inventory", digest)?;
+            let entry_id = CountEntryId::new(library.ids.next());
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let count = match library.once(&call, Operation::CountInventory, seen).await? {
+                    Once::First(read) => read.value,
+                    Once::Again(outcome) => return item_of(outcome),
+                };
+                let (read, item) = self.counted(&count, &new, &call.stamp).await?;
+                count.allows(InventoryCountCommand::Count)?;
+                let entry = item.entry(entry_id, new.device.clone(), &call.stamp);
+                let outcome = Outcome::InventoryCountItem(Arc::new(item.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::CountEpoch {
+                        count: id,
+                        epoch: count.epoch(),
+                    });
+                    changes.put(read.as_ref(), item);
+                    changes.entry(entry);
                 });
-                changes.put(read.as_ref(), item);
-                changes.entry(entry);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return item_of(outcome);
+                if let Step::Done(outcome) = step.await? {
+                    return item_of(outcome);
+                }
             }
-        }
+        })
     }
 
     /// The line as it was read, if it is there, and as it becomes.
@@ -169,21 +172,24 @@ impl InventoryCounts<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store, an invalid cursor among them.
-    pub async fn items(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn items<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
-        filter: &InventoryCountItemFilter,
-        page: &PageRequest,
-    ) -> Result<Page<InventoryCountItem>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        let items = self
-            .library
-            .repository
-            .inventory_count_items(stamp.actor.organisation, id, filter, page)
-            .await?;
-        Ok(items.map(|item| item.value))
+        filter: &'c InventoryCountItemFilter,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<InventoryCountItem>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            let items = self
+                .library
+                .repository
+                .inventory_count_items(stamp.actor.organisation, id, filter, page)
+                .await?;
+            Ok(items.map(|item| item.value))
+        })
     }
 
     /// One line by its id.
@@ -191,21 +197,24 @@ impl InventoryCounts<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`] also for a line of another count; failures of the store.
-    pub async fn item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
         item: InventoryCountItemId,
-    ) -> Result<InventoryCountItem, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        let item = self
-            .library
-            .repository
-            .inventory_count_item(stamp.actor.organisation, id, item)
-            .await?;
-        item.map(|item| item.value)
-            .ok_or(Error::not_found("inventory count item"))
+    ) -> Pending<'c, InventoryCountItem> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            let item = self
+                .library
+                .repository
+                .inventory_count_item(stamp.actor.organisation, id, item)
+                .await?;
+            item.map(|item| item.value)
+                .ok_or(Error::not_found("inventory count item"))
+        })
     }
 
     /// Every act of counting a line, the oldest first, with who and when.
@@ -213,19 +222,22 @@ impl InventoryCounts<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn entries(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn entries<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
         item: InventoryCountItemId,
-    ) -> Result<Vec<InventoryCountEntry>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        Ok(self
-            .library
-            .repository
-            .inventory_count_entries(stamp.actor.organisation, id, item)
-            .await?)
+    ) -> Pending<'c, Vec<InventoryCountEntry>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            Ok(self
+                .library
+                .repository
+                .inventory_count_entries(stamp.actor.organisation, id, item)
+                .await?)
+        })
     }
 }
 

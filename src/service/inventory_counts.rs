@@ -14,7 +14,7 @@ use crate::store::{
 use super::access::Operation;
 use super::call::Step;
 use super::error::dated;
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// Inventory counts (S2.1 to S2.7): a site has one in progress, whoever counts adds what is there, and completing it
 /// makes the book match, if that is asked for.
@@ -85,45 +85,48 @@ impl<'a> InventoryCounts<'a> {
     ///
     /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Transition`] `count_in_progress`,
     /// [`Error::KeyReused`]; failures of the store.
-    pub async fn start(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn start<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
         details: InventoryCountDetails,
-    ) -> Result<InventoryCount, Error> {
-        let library = self.library;
-        let digest = Digest::of("start_inventory_count")
-            .field(site)
-            .field(format_args!("{details:?}"));
-        let mut call = library.begin(caller, "start_inventory_count", digest)?;
-        let site = library.visible_site(&call.stamp, site).await?;
-        call.require(Operation::RunCount)?;
-        if let Some(outcome) = library.replay(&call).await? {
-            return count_of(outcome);
-        }
-        let id = InventoryCountId::new(library.ids.next());
-        let count = InventoryCount::start(id, &site, details, &call.stamp);
-        let open = OpenCount {
-            site: site.id,
-            count: id,
-        };
-        loop {
-            let outcome = Outcome::InventoryCount(Arc::new(count.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.insert(count.clone());
-                changes.insert(open);
-            });
-            match step.await? {
-                Step::Done(outcome) => return count_of(outcome),
-                Step::Again(conflicts) if conflicts.iter().any(is_open_already) => {
-                    return Err(Error::Transition(TransitionError::Rule {
-                        code: "count_in_progress",
-                        message: "the site has a count in progress",
-                    }));
-                }
-                Step::Again(_) => {}
+    ) -> Pending<'c, InventoryCount> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("start_inventory_count")
+                .field(site)
+                .field(format_args!("{details:?}"));
+            let mut call = library.begin(caller, "start_inventory_count", digest)?;
+            let site = library.visible_site(&call.stamp, site).await?;
+            call.require(Operation::RunCount)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return count_of(outcome);
             }
-        }
+            let id = InventoryCountId::new(library.ids.next());
+            let count = InventoryCount::start(id, &site, details, &call.stamp);
+            let open = OpenCount {
+                site: site.id,
+                count: id,
+            };
+            loop {
+                let outcome = Outcome::InventoryCount(Arc::new(count.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.insert(count.clone());
+                    changes.insert(open);
+                });
+                match step.await? {
+                    Step::Done(outcome) => return count_of(outcome),
+                    Step::Again(conflicts) if conflicts.iter().any(is_open_already) => {
+                        return Err(Error::Transition(TransitionError::Rule {
+                            code: "count_in_progress",
+                            message: "the site has a count in progress",
+                        }));
+                    }
+                    Step::Again(_) => {}
+                }
+            }
+        })
     }
 
     /// Gives a count up (S2.6): nothing is posted, and the site may start another.
@@ -132,34 +135,37 @@ impl<'a> InventoryCounts<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] unless it is in progress,
     /// [`Error::KeyReused`]; failures of the store.
-    pub async fn cancel(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn cancel<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
-    ) -> Result<InventoryCountSummary, Error> {
-        let library = self.library;
-        let operation = "cancel_inventory_count";
-        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
-        let cancelled = loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::RunCount)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                break count_of(outcome)?;
-            }
-            let next = read.value.cancel(&call.stamp)?;
-            let open = library.open_mark(&next).await?;
-            let outcome = Outcome::InventoryCount(Arc::new(next.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                if let Some(open) = open {
-                    changes.delete(open.version, DeletableKey::OpenCount(next.site()));
+    ) -> Pending<'c, InventoryCountSummary> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "cancel_inventory_count";
+            let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+            let cancelled = loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::RunCount)?;
+                if let Some(outcome) = library.replay(&call).await? {
+                    break count_of(outcome)?;
                 }
-                changes.update(read.version, next);
-            });
-            if let Step::Done(outcome) = step.await? {
-                break count_of(outcome)?;
-            }
-        };
-        self.summary_of(cancelled).await
+                let next = read.value.cancel(&call.stamp)?;
+                let open = library.open_mark(&next).await?;
+                let outcome = Outcome::InventoryCount(Arc::new(next.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    if let Some(open) = open {
+                        changes.delete(open.version, DeletableKey::OpenCount(next.site()));
+                    }
+                    changes.update(read.version, next);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    break count_of(outcome)?;
+                }
+            };
+            self.summary_of(cancelled).await
+        })
     }
 
     /// Reads a count (S2.1).
@@ -167,14 +173,17 @@ impl<'a> InventoryCounts<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn get(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn get<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryCountId,
-    ) -> Result<InventoryCountSummary, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let count = self.visible(&stamp, id).await?.value;
-        self.summary_of(count).await
+    ) -> Pending<'c, InventoryCountSummary> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let count = self.visible(&stamp, id).await?.value;
+            self.summary_of(count).await
+        })
     }
 
     /// A site's counts, the oldest first (S2.1).
@@ -182,30 +191,33 @@ impl<'a> InventoryCounts<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site; failures of the store.
-    pub async fn list(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn list<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        filter: &InventoryCountFilter,
-        page: &PageRequest,
-    ) -> Result<Page<InventoryCountSummary>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
-        dated("from", filter.from)?;
-        dated("to", filter.to)?;
-        let found = self
-            .library
-            .repository
-            .inventory_counts(stamp.actor.organisation, site, filter, page)
-            .await?;
-        let mut items = Vec::with_capacity(found.items.len());
-        for count in found.items {
-            items.push(self.summary_of(count.value).await?);
-        }
-        Ok(Page {
-            items,
-            total: found.total,
-            next: found.next,
+        filter: &'c InventoryCountFilter,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<InventoryCountSummary>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.library.visible_site(&stamp, site).await?;
+            dated("from", filter.from)?;
+            dated("to", filter.to)?;
+            let found = self
+                .library
+                .repository
+                .inventory_counts(stamp.actor.organisation, site, filter, page)
+                .await?;
+            let mut items = Vec::with_capacity(found.items.len());
+            for count in found.items {
+                items.push(self.summary_of(count.value).await?);
+            }
+            Ok(Page {
+                items,
+                total: found.total,
+                next: found.next,
+            })
         })
     }
 
@@ -214,39 +226,42 @@ impl<'a> InventoryCounts<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site; failures of the store.
-    pub async fn summary(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn summary<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
-    ) -> Result<CountingSummary, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
-        dated("from", from)?;
-        dated("to", to)?;
-        let filter = InventoryCountFilter {
-            states: [InventoryCountState::Completed].into(),
-            from,
-            to,
-        };
-        let mut summary = CountingSummary::default();
-        let mut page = PageRequest::first(MAX_PAGE);
-        loop {
-            let counts = self
-                .library
-                .repository
-                .inventory_counts(stamp.actor.organisation, site, &filter, &page)
-                .await?;
-            for result in counts.items.iter().filter_map(|read| read.value.result()) {
-                summary.counts = summary.counts.saturating_add(1);
-                summary.totals = summary.totals.and(result.totals);
+    ) -> Pending<'c, CountingSummary> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.library.visible_site(&stamp, site).await?;
+            dated("from", from)?;
+            dated("to", to)?;
+            let filter = InventoryCountFilter {
+                states: [InventoryCountState::Completed].into(),
+                from,
+                to,
+            };
+            let mut summary = CountingSummary::default();
+            let mut page = PageRequest::first(MAX_PAGE);
+            loop {
+                let counts = self
+                    .library
+                    .repository
+                    .inventory_counts(stamp.actor.organisation, site, &filter, &page)
+                    .await?;
+                for result in counts.items.iter().filter_map(|read| read.value.result()) {
+                    summary.counts = summary.counts.saturating_add(1);
+                    summary.totals = summary.totals.and(result.totals);
+                }
+                match counts.next {
+                    Some(next) => page = PageRequest::after(next, MAX_PAGE),
+                    None => return Ok(summary),
+                }
             }
-            match counts.next {
-                Some(next) => page = PageRequest::after(next, MAX_PAGE),
-                None => return Ok(summary),
-            }
-        }
+        })
     }
 
     pub(super) async fn summary_of(

@@ -14,7 +14,7 @@ use crate::store::{
 use super::access::Operation;
 use super::call::{Call, Once, Step};
 use super::inventory_orders::InventoryOrders;
-use super::{CHUNK, Caller, Error};
+use super::{CHUNK, Caller, Error, Pending};
 
 /// A line to be added (S3.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,22 +50,25 @@ impl InventoryOrders<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store, an invalid cursor among them.
-    pub async fn items(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn items<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
-        filter: &InventoryOrderItemFilter,
-        page: &PageRequest,
-    ) -> Result<Page<InventoryOrderItem>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        filter.check()?;
-        let found = self
-            .library
-            .repository
-            .inventory_order_items(stamp.actor.organisation, id, filter, page)
-            .await?;
-        Ok(found.map(|read| read.value))
+        filter: &'c InventoryOrderItemFilter,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<InventoryOrderItem>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            filter.check()?;
+            let found = self
+                .library
+                .repository
+                .inventory_order_items(stamp.actor.organisation, id, filter, page)
+                .await?;
+            Ok(found.map(|read| read.value))
+        })
     }
 
     /// One line by its id.
@@ -73,15 +76,18 @@ impl InventoryOrders<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`] also for a line of another order; failures of the store.
-    pub async fn item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         item: InventoryOrderItemId,
-    ) -> Result<InventoryOrderItem, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        self.line(&stamp, id, item).await.map(|read| read.value)
+    ) -> Pending<'c, InventoryOrderItem> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            self.line(&stamp, id, item).await.map(|read| read.value)
+        })
     }
 
     /// Adds a line (S3.4). An order that was submitted can be submitted again then.
@@ -92,49 +98,58 @@ impl InventoryOrders<'_> {
     /// not sell (`not_of_supplier`, whether it exists or not) or that is not kept on stock, for a quantity that is
     /// not a whole number of one or more, and for a price below zero or out of range; [`Error::Transition`] once
     /// the order is received, and beyond 5,000 lines; failures of the store.
-    pub async fn add_item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn add_item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         new: NewOrderItem,
-    ) -> Result<InventoryOrderItem, Error> {
-        let library = self.library;
-        let digest = Digest::of("add_order_item")
-            .field(id)
-            .field(new.product)
-            .optional(new.variant.as_ref())
-            .field(new.ordered.quantity)
-            .field(new.ordered.unit_price_minor);
-        let mut call = library.begin(caller, "add_order_item", digest)?;
-        let item_id = InventoryOrderItemId::new(library.ids.next());
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let read = match library.once(&call, Operation::EditOrder, seen).await? {
-                Once::First(read) => read,
-                Once::Again(outcome) => return item_of(outcome),
-            };
-            let product = self.product(&call.stamp, new.product).await?;
-            let (variant, at) = (new.variant.clone(), call.stamp.at);
-            let item =
-                InventoryOrderItem::new(item_id, &read.value, product, variant, new.ordered, at)
-                    .map_err(refused)?;
-            if !item.product().is_stock {
-                return Err(Error::invalid(
-                    "product",
-                    "not_stocked",
-                    "the product is not kept on stock",
-                ));
+    ) -> Pending<'c, InventoryOrderItem> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("add_order_item")
+                .field(id)
+                .field(new.product)
+                .optional(new.variant.as_ref())
+                .field(new.ordered.quantity)
+                .field(new.ordered.unit_price_minor);
+            let mut call = library.begin(caller, "add_order_item", digest)?;
+            let item_id = InventoryOrderItemId::new(library.ids.next());
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let read = match library.once(&call, Operation::EditOrder, seen).await? {
+                    Once::First(read) => read,
+                    Once::Again(outcome) => return item_of(outcome),
+                };
+                let product = self.product(&call.stamp, new.product).await?;
+                let (variant, at) = (new.variant.clone(), call.stamp.at);
+                let item = InventoryOrderItem::new(
+                    item_id,
+                    &read.value,
+                    product,
+                    variant,
+                    new.ordered,
+                    at,
+                )
+                .map_err(refused)?;
+                if !item.product().is_stock {
+                    return Err(Error::invalid(
+                        "product",
+                        "not_stocked",
+                        "the product is not kept on stock",
+                    ));
+                }
+                let order = read.value.add_item(&item, &call.stamp).map_err(subtotal)?;
+                let outcome = Outcome::InventoryOrderItem(Arc::new(item.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.update(read.version, order);
+                    changes.insert(item);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return item_of(outcome);
+                }
             }
-            let order = read.value.add_item(&item, &call.stamp).map_err(subtotal)?;
-            let outcome = Outcome::InventoryOrderItem(Arc::new(item.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.update(read.version, order);
-                changes.insert(item);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return item_of(outcome);
-            }
-        }
+        })
     }
 
     /// Changes how many are ordered, or at what price (S3.4). The same again, and an empty change, change
@@ -145,34 +160,39 @@ impl InventoryOrders<'_> {
     /// [`Error::NotFound`] also for a line of another order, [`Error::Forbidden`], [`Error::Invalid`] as when
     /// adding, and for fewer than have come (`below_received`); [`Error::Transition`] once the order is received;
     /// failures of the store.
-    pub async fn update_item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn update_item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         item: InventoryOrderItemId,
         update: OrderItemUpdate,
-    ) -> Result<InventoryOrderItem, Error> {
-        let digest = Digest::of("update_order_item")
-            .field(id)
-            .field(item)
-            .optional(update.quantity)
-            .optional(update.unit_price_minor);
-        let call = self.library.begin(caller, "update_order_item", digest)?;
-        let outcome = self
-            .edit_item(call, (id, item), |order, before, stamp| {
-                let earlier = before.ordered();
-                let ordered = Ordered {
-                    quantity: update.quantity.unwrap_or(earlier.quantity),
-                    unit_price_minor: update.unit_price_minor.unwrap_or(earlier.unit_price_minor),
-                };
-                let after = before.update(ordered, stamp.at).map_err(refused)?;
-                Ok(Edited {
-                    order: order.update_item(before, &after, stamp).map_err(subtotal)?,
-                    item: Some(after),
+    ) -> Pending<'c, InventoryOrderItem> {
+        Box::pin(async move {
+            let digest = Digest::of("update_order_item")
+                .field(id)
+                .field(item)
+                .optional(update.quantity)
+                .optional(update.unit_price_minor);
+            let call = self.library.begin(caller, "update_order_item", digest)?;
+            let outcome = self
+                .edit_item(call, (id, item), |order, before, stamp| {
+                    let earlier = before.ordered();
+                    let ordered = Ordered {
+                        quantity: update.quantity.unwrap_or(earlier.quantity),
+                        unit_price_minor: update
+                            .unit_price_minor
+                            .unwrap_or(earlier.unit_price_minor),
+                    };
+                    let after = before.update(ordered, stamp.at).map_err(refused)?;
+                    Ok(Edited {
+                        order: order.update_item(before, &after, stamp).map_err(subtotal)?,
+                        item: Some(after),
+                    })
                 })
-            })
-            .await?;
-        item_of(outcome)
+                .await?;
+            item_of(outcome)
+        })
     }
 
     /// Deletes a line (S3.4).
@@ -182,22 +202,25 @@ impl InventoryOrders<'_> {
     /// [`Error::NotFound`] also for a line of another order, [`Error::Forbidden`], [`Error::Transition`] once the
     /// order is received, when something of the line has come, and for the last line of an order that was
     /// submitted; failures of the store.
-    pub async fn delete_item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn delete_item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         item: InventoryOrderItemId,
-    ) -> Result<(), Error> {
-        let digest = Digest::of("delete_order_item").field(id).field(item);
-        let call = self.library.begin(caller, "delete_order_item", digest)?;
-        self.edit_item(call, (id, item), |order, before, stamp| {
-            Ok(Edited {
-                order: order.delete_item(before, stamp)?,
-                item: None,
+    ) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let digest = Digest::of("delete_order_item").field(id).field(item);
+            let call = self.library.begin(caller, "delete_order_item", digest)?;
+            self.edit_item(call, (id, item), |order, before, stamp| {
+                Ok(Edited {
+                    order: order.delete_item(before, stamp)?,
+                    item: None,
+                })
             })
+            .await
+            .map(drop)
         })
-        .await
-        .map(drop)
     }
 
     /// Changes one line and the header with it.

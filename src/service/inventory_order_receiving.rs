@@ -21,7 +21,7 @@ use super::inventory_orders::{InventoryOrders, order_of};
 use super::movement::{Movement, NewMovement};
 use super::movement_batch::Batch;
 use super::stock_key_lookup::{Unclear, checked};
-use super::{Caller, Error, FieldError, StockName};
+use super::{Caller, Error, FieldError, Pending, StockName};
 
 /// The most lines in one receipt: a line may be named once for each batch or serial number that came.
 const MAX_RECEIPT_LINES: usize = 10_000;
@@ -123,46 +123,49 @@ impl InventoryOrders<'_> {
     /// (`ambiguous_stock`), [`Error::Key`] for a missing batch or serial number, [`Error::Stock`],
     /// [`Error::SerialElsewhere`], [`Error::Transition`] for a draft or when nothing is outstanding,
     /// [`Error::TooLarge`], [`Error::Conflict`]; failures of the store.
-    pub async fn receive(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn receive<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         request: ReceiveRequest,
-    ) -> Result<InventoryOrder, Error> {
-        let library = self.library;
-        let digest = Digest::of("receive_inventory_order")
-            .field(id)
-            .field(format_args!("{request:?}"));
-        let mut call = library.begin(caller, "receive_inventory_order", digest)?;
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let read = match library.once(&call, Operation::ReceiveOrder, seen).await? {
-                Once::First(read) => read,
-                Once::Again(outcome) => return order_of(outcome),
-            };
-            check_request(&request)?;
-            dated("occurred_at", request.occurred_at)?;
-            let stamp = call.stamp.clone();
-            let site = library.site(call.organisation(), read.value.site()).await?;
-            let (decided, batch) = match self.decide(&read, &request, &site, &stamp).await {
-                Ok(decided) => decided,
-                Err(refusal) if self.is_current(&read).await? => return Err(refusal),
-                // Header and lines were not read at one moment: decide anew.
-                Err(_) => continue,
-            };
-            let outcome = Outcome::InventoryOrder(Arc::new(decided.order.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::site(&site));
-                changes.update(read.version, decided.order);
-                for (version, item) in decided.lines {
-                    changes.update(version, item);
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("receive_inventory_order")
+                .field(id)
+                .field(format_args!("{request:?}"));
+            let mut call = library.begin(caller, "receive_inventory_order", digest)?;
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let read = match library.once(&call, Operation::ReceiveOrder, seen).await? {
+                    Once::First(read) => read,
+                    Once::Again(outcome) => return order_of(outcome),
+                };
+                check_request(&request)?;
+                dated("occurred_at", request.occurred_at)?;
+                let stamp = call.stamp.clone();
+                let site = library.site(call.organisation(), read.value.site()).await?;
+                let (decided, batch) = match self.decide(&read, &request, &site, &stamp).await {
+                    Ok(decided) => decided,
+                    Err(refusal) if self.is_current(&read).await? => return Err(refusal),
+                    // Header and lines were not read at one moment: decide anew.
+                    Err(_) => continue,
+                };
+                let outcome = Outcome::InventoryOrder(Arc::new(decided.order.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::site(&site));
+                    changes.update(read.version, decided.order);
+                    for (version, item) in decided.lines {
+                        changes.update(version, item);
+                    }
+                    batch.write(changes);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return order_of(outcome);
                 }
-                batch.write(changes);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return order_of(outcome);
             }
-        }
+        })
     }
 
     /// What a receipt comes to, as things are.

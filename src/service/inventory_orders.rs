@@ -16,7 +16,7 @@ use crate::store::{
 
 use super::access::{Operation, sees_supplier_email};
 use super::call::{Call, Once, Step};
-use super::{Caller, Edit, Error, Stocktake};
+use super::{Caller, Edit, Error, Pending, Stocktake};
 
 /// How often sending an order is tried before its job ends dead.
 const SEND_ATTEMPTS: u32 = 10;
@@ -112,37 +112,40 @@ impl<'a> InventoryOrders<'a> {
     /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::Invalid`] for a supplier that is not one
     /// of the site (`unknown_supplier`, whether it exists elsewhere or not) or an e-mail address that is none
     /// (`invalid_email`), [`Error::KeyReused`]; failures of the store.
-    pub async fn create(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn create<'c>(
+        &'c self,
+        caller: &'c Caller,
         new: NewInventoryOrder,
-    ) -> Result<InventoryOrder, Error> {
-        let library = self.library;
-        let digest = Digest::of("create_inventory_order")
-            .field(new.site)
-            .field(new.supplier)
-            .field(format_args!("{:?}", new.details));
-        let mut call = library.begin(caller, "create_inventory_order", digest)?;
-        let site = library.visible_site(&call.stamp, new.site).await?;
-        call.require(Operation::EditOrder)?;
-        if let Some(outcome) = library.replay(&call).await? {
-            return order_of(outcome);
-        }
-        check_email(new.details.supplier_email.as_ref())?;
-        let supplier = self
-            .supplier_of(call.organisation(), site.id, new.supplier)
-            .await?;
-        let id = InventoryOrderId::new(library.ids.next());
-        let order = InventoryOrder::create(id, &site, &supplier, new.details, &call.stamp)?;
-        let outcome = Outcome::InventoryOrder(Arc::new(order.clone()));
-        loop {
-            let step = library.commit(&mut call, outcome.clone(), |changes| {
-                changes.insert(order.clone());
-            });
-            if let Step::Done(outcome) = step.await? {
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("create_inventory_order")
+                .field(new.site)
+                .field(new.supplier)
+                .field(format_args!("{:?}", new.details));
+            let mut call = library.begin(caller, "create_inventory_order", digest)?;
+            let site = library.visible_site(&call.stamp, new.site).await?;
+            call.require(Operation::EditOrder)?;
+            if let Some(outcome) = library.replay(&call).await? {
                 return order_of(outcome);
             }
-        }
+            check_email(new.details.supplier_email.as_ref())?;
+            let supplier = self
+                .supplier_of(call.organisation(), site.id, new.supplier)
+                .await?;
+            let id = InventoryOrderId::new(library.ids.next());
+            let order = InventoryOrder::create(id, &site, &supplier, new.details, &call.stamp)?;
+            let outcome = Outcome::InventoryOrder(Arc::new(order.clone()));
+            loop {
+                let step = library.commit(&mut call, outcome.clone(), |changes| {
+                    changes.insert(order.clone());
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return order_of(outcome);
+                }
+            }
+        })
     }
 
     /// Reads an order (S3.3).
@@ -150,18 +153,21 @@ impl<'a> InventoryOrders<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn get(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn get<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
-    ) -> Result<InventoryOrder, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let order = self.visible(&stamp, id).await?.value;
-        let site = self
-            .library
-            .site(order.organisation(), order.site())
-            .await?;
-        Ok(shown(order, &stamp, &site))
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let order = self.visible(&stamp, id).await?.value;
+            let site = self
+                .library
+                .site(order.organisation(), order.site())
+                .await?;
+            Ok(shown(order, &stamp, &site))
+        })
     }
 
     /// A site's orders, the oldest first (S3.1): in some states, when any are named, and with a text in the
@@ -170,31 +176,34 @@ impl<'a> InventoryOrders<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site; failures of the store, an invalid cursor among them.
-    pub async fn list(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn list<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        filter: &InventoryOrderFilter,
-        page: &PageRequest,
-    ) -> Result<Page<InventoryOrder>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let read = self.library.visible_site(&stamp, site).await?;
-        let mut listed = filter.clone();
-        let only_removed =
-            listed.states.remove(&InventoryOrderState::Removed) && listed.states.is_empty();
-        if only_removed {
-            return Ok(Page {
-                items: Vec::new(),
-                total: page.with_total.then_some(0),
-                next: None,
-            });
-        }
-        let found = self
-            .library
-            .repository
-            .inventory_orders(stamp.actor.organisation, site, &listed, page)
-            .await?;
-        Ok(found.map(|order| shown(order.value, &stamp, &read)))
+        filter: &'c InventoryOrderFilter,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<InventoryOrder>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let read = self.library.visible_site(&stamp, site).await?;
+            let mut listed = filter.clone();
+            let only_removed =
+                listed.states.remove(&InventoryOrderState::Removed) && listed.states.is_empty();
+            if only_removed {
+                return Ok(Page {
+                    items: Vec::new(),
+                    total: page.with_total.then_some(0),
+                    next: None,
+                });
+            }
+            let found = self
+                .library
+                .repository
+                .inventory_orders(stamp.actor.organisation, site, &listed, page)
+                .await?;
+            Ok(found.map(|order| shown(order.value, &stamp, &read)))
+        })
     }
 
     /// Changes the words on an order, or its supplier (S3.3). One that was submitted can be submitted again
@@ -204,19 +213,22 @@ impl<'a> InventoryOrders<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] as when creating, [`Error::Transition`] once
     /// it is received, and for another supplier when lines are there; failures of the store.
-    pub async fn update(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn update<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         update: InventoryOrderUpdate,
-    ) -> Result<InventoryOrder, Error> {
-        let digest = Digest::of("update_inventory_order")
-            .field(id)
-            .field(format_args!("{update:?}"));
-        let call = self
-            .library
-            .begin(caller, "update_inventory_order", digest)?;
-        self.rewrite(call, id, |_| update.clone()).await
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let digest = Digest::of("update_inventory_order")
+                .field(id)
+                .field(format_args!("{update:?}"));
+            let call = self
+                .library
+                .begin(caller, "update_inventory_order", digest)?;
+            self.rewrite(call, id, |_| update.clone()).await
+        })
     }
 
     /// Changes some of the words on an order and leaves the others, or its supplier (S3.3).
@@ -224,32 +236,37 @@ impl<'a> InventoryOrders<'a> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn amend(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn amend<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         amendment: InventoryOrderAmendment,
-    ) -> Result<InventoryOrder, Error> {
-        let digest = Digest::of("amend_inventory_order")
-            .field(id)
-            .field(format_args!("{amendment:?}"));
-        let call = self
-            .library
-            .begin(caller, "amend_inventory_order", digest)?;
-        self.rewrite(call, id, |order| {
-            let asked = amendment.clone();
-            let (number, supplier) = (order.purchase_order_number(), order.supplier());
-            let other = asked.supplier.is_some_and(|other| other != supplier.id);
-            let email = supplier.email.clone().filter(|_| !other);
-            InventoryOrderUpdate {
-                supplier: asked.supplier,
-                details: InventoryOrderDetails {
-                    purchase_order_number: asked.purchase_order_number.applied_to(number.cloned()),
-                    supplier_email: asked.supplier_email.applied_to(email),
-                },
-            }
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let digest = Digest::of("amend_inventory_order")
+                .field(id)
+                .field(format_args!("{amendment:?}"));
+            let call = self
+                .library
+                .begin(caller, "amend_inventory_order", digest)?;
+            self.rewrite(call, id, |order| {
+                let asked = amendment.clone();
+                let (number, supplier) = (order.purchase_order_number(), order.supplier());
+                let other = asked.supplier.is_some_and(|other| other != supplier.id);
+                let email = supplier.email.clone().filter(|_| !other);
+                InventoryOrderUpdate {
+                    supplier: asked.supplier,
+                    details: InventoryOrderDetails {
+                        purchase_order_number: asked
+                            .purchase_order_number
+                            .applied_to(number.cloned()),
+                        supplier_email: asked.supplier_email.applied_to(email),
+                    },
+                }
+            })
+            .await
         })
-        .await
     }
 
     /// Writes the words on an order anew, as they follow from those that are there.
@@ -292,19 +309,22 @@ impl<'a> InventoryOrders<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when anything was received; failures of
     /// the store.
-    pub async fn remove(&self, caller: &Caller, id: InventoryOrderId) -> Result<(), Error> {
-        let digest = Digest::of("remove_inventory_order").field(id);
-        let call = self
-            .library
-            .begin(caller, "remove_inventory_order", digest)?;
-        if self.library.replay(&call).await?.is_some() {
-            return Ok(());
-        }
-        self.change(call, id, Operation::EditOrder, |order, stamp| {
-            Ok((order.remove(stamp)?, None))
+    #[inline(never)]
+    pub fn remove<'c>(&'c self, caller: &'c Caller, id: InventoryOrderId) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let digest = Digest::of("remove_inventory_order").field(id);
+            let call = self
+                .library
+                .begin(caller, "remove_inventory_order", digest)?;
+            if self.library.replay(&call).await?.is_some() {
+                return Ok(());
+            }
+            self.change(call, id, Operation::EditOrder, |order, stamp| {
+                Ok((order.remove(stamp)?, None))
+            })
+            .await
+            .map(drop)
         })
-        .await
-        .map(drop)
     }
 
     /// Submits an order (S3.5), for the first time or again after an edit: `submitted_at` is of the first time,
@@ -314,28 +334,31 @@ impl<'a> InventoryOrders<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line, or when nothing has
     /// changed since it was submitted; failures of the store.
-    pub async fn submit(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn submit<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
-    ) -> Result<InventoryOrder, Error> {
-        let digest = Digest::of("submit_inventory_order").field(id);
-        let call = self
-            .library
-            .begin(caller, "submit_inventory_order", digest)?;
-        self.change(call, id, Operation::SubmitOrder, |order, stamp| {
-            let next = order.submit(stamp)?;
-            let job = Self::sending_job(&next).map(|job| NewJob {
-                id: job,
-                site: next.site(),
-                task: JobTask::SendInventoryOrder { order: id },
-                requested_by: stamp.actor.clone(),
-                run_at: stamp.at,
-                max_attempts: SEND_ATTEMPTS,
-            });
-            Ok((next, job))
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let digest = Digest::of("submit_inventory_order").field(id);
+            let call = self
+                .library
+                .begin(caller, "submit_inventory_order", digest)?;
+            self.change(call, id, Operation::SubmitOrder, |order, stamp| {
+                let next = order.submit(stamp)?;
+                let job = Self::sending_job(&next).map(|job| NewJob {
+                    id: job,
+                    site: next.site(),
+                    task: JobTask::SendInventoryOrder { order: id },
+                    requested_by: stamp.actor.clone(),
+                    run_at: stamp.at,
+                    max_attempts: SEND_ATTEMPTS,
+                });
+                Ok((next, job))
+            })
+            .await
         })
-        .await
     }
 
     /// The job that sends an order as it was last submitted, to be read with [`Stocktake::job`].
@@ -350,22 +373,25 @@ impl<'a> InventoryOrders<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] for a draft, or when nothing is
     /// outstanding; failures of the store.
-    pub async fn close_short(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn close_short<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: InventoryOrderId,
         reason: Option<Note>,
-    ) -> Result<InventoryOrder, Error> {
-        let digest = Digest::of("close_inventory_order")
-            .field(id)
-            .optional(reason.as_ref());
-        let call = self
-            .library
-            .begin(caller, "close_inventory_order", digest)?;
-        self.change(call, id, Operation::SubmitOrder, |order, stamp| {
-            Ok((order.close_short(reason.clone(), stamp)?, None))
+    ) -> Pending<'c, InventoryOrder> {
+        Box::pin(async move {
+            let digest = Digest::of("close_inventory_order")
+                .field(id)
+                .optional(reason.as_ref());
+            let call = self
+                .library
+                .begin(caller, "close_inventory_order", digest)?;
+            self.change(call, id, Operation::SubmitOrder, |order, stamp| {
+                Ok((order.close_short(reason.clone(), stamp)?, None))
+            })
+            .await
         })
-        .await
     }
 
     /// One transition of the header, and the job that goes with it.

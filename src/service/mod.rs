@@ -51,6 +51,8 @@ mod stock_takes;
 mod verification;
 mod verification_documents;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::domain::{OrganisationId, Site, SiteId, Stamp};
@@ -203,3 +205,8 @@ impl Stocktake {
         site.ok_or(Error::not_found("site"))
     }
 }
+
+/// A call of the library's that is under way: what it comes to, when it is awaited. Nothing happens before that.
+///
+/// It is made here, in the library, and boxed: a program that awaits it does not compile the work behind it once more.
+pub type Pending<'c, T, E = Error> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;

@@ -5,7 +5,7 @@ use crate::store::{Job, JobTask, Page, PageRequest};
 
 use super::access::{Operation, allows};
 use super::call::require;
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 impl Stocktake {
     /// Reads a job: where it stands, and how far it is.
@@ -13,14 +13,17 @@ impl Stocktake {
     /// # Errors
     ///
     /// [`Error::NotFound`] also for a job of a site that the actor can't see; failures of the store.
-    pub async fn job(&self, caller: &Caller, id: JobId) -> Result<Job, Error> {
-        let stamp = self.stamp(caller)?;
-        let job = self.queue.job(stamp.actor.organisation, id).await?;
-        let job = job.ok_or(Error::not_found("job"))?;
-        if !self.is_shown(&stamp, &job).await? {
-            return Err(Error::not_found("job"));
-        }
-        Ok(told(job, &stamp))
+    #[inline(never)]
+    pub fn job<'c>(&'c self, caller: &'c Caller, id: JobId) -> Pending<'c, Job> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            let job = self.queue.job(stamp.actor.organisation, id).await?;
+            let job = job.ok_or(Error::not_found("job"))?;
+            if !self.is_shown(&stamp, &job).await? {
+                return Err(Error::not_found("job"));
+            }
+            Ok(told(job, &stamp))
+        })
     }
 
     /// Whether an actor may see a job: that of its site, and an import's that of all sites that its values are of.
@@ -44,18 +47,25 @@ impl Stocktake {
     /// # Errors
     ///
     /// [`Error::Forbidden`]; failures of the store.
-    pub async fn dead_jobs(&self, caller: &Caller, page: &PageRequest) -> Result<Page<Job>, Error> {
-        let stamp = self.stamp(caller)?;
-        require(&stamp, Operation::ManageJobs)?;
-        let mut jobs = self.queue.dead_jobs(stamp.actor.organisation, page).await?;
-        let mut shown = Vec::with_capacity(jobs.items.len());
-        for job in jobs.items {
-            if self.is_shown(&stamp, &job).await? {
-                shown.push(job);
+    #[inline(never)]
+    pub fn dead_jobs<'c>(
+        &'c self,
+        caller: &'c Caller,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<Job>> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            require(&stamp, Operation::ManageJobs)?;
+            let mut jobs = self.queue.dead_jobs(stamp.actor.organisation, page).await?;
+            let mut shown = Vec::with_capacity(jobs.items.len());
+            for job in jobs.items {
+                if self.is_shown(&stamp, &job).await? {
+                    shown.push(job);
+                }
             }
-        }
-        jobs.items = shown;
-        Ok(jobs)
+            jobs.items = shown;
+            Ok(jobs)
+        })
     }
 
     /// Queues a dead job again, its attempts forgotten. Tells whether it was dead.
@@ -63,14 +73,17 @@ impl Stocktake {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`]; failures of the store.
-    pub async fn requeue_job(&self, caller: &Caller, id: JobId) -> Result<bool, Error> {
-        let stamp = self.stamp(caller)?;
-        self.job(caller, id).await?;
-        require(&stamp, Operation::ManageJobs)?;
-        Ok(self
-            .queue
-            .requeue(stamp.actor.organisation, id, stamp.at)
-            .await?)
+    #[inline(never)]
+    pub fn requeue_job<'c>(&'c self, caller: &'c Caller, id: JobId) -> Pending<'c, bool> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            self.job(caller, id).await?;
+            require(&stamp, Operation::ManageJobs)?;
+            Ok(self
+                .queue
+                .requeue(stamp.actor.organisation, id, stamp.at)
+                .await?)
+        })
     }
 }
 

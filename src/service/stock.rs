@@ -8,7 +8,7 @@ use crate::store::{Digest, Guard, LevelFilter, Outcome, Page, PageRequest, Versi
 use super::access::Operation;
 use super::call::{Step, require};
 use super::movement::{NewMovement, batch_digest};
-use super::{Caller, Error, Stocktake, Verification};
+use super::{Caller, Error, Pending, Stocktake, Verification};
 
 /// Levels, movements and the ledger of sites.
 #[derive(Clone, Copy, Debug)]
@@ -32,50 +32,53 @@ impl<'a> Stock<'a> {
     /// (`nothing_asked` without a movement),
     /// [`Error::Key`], [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::Expectation`], [`Error::Transition`]
     /// for a reversal that is not possible, [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Conflict`]; failures of the store.
-    pub async fn record(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn record<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        movements: &[NewMovement],
-    ) -> Result<Vec<StockEvent>, Error> {
-        let library = self.stocktake;
-        // Without a key nobody can send it again, so nothing needs to be compared.
-        let request = match caller.key() {
-            Some(_) => batch_digest(&site, movements),
-            None => Digest::of("record"),
-        };
-        let mut call = library.begin(caller, "record", request)?;
-        let site = library.visible_site(&call.stamp, site).await?;
-        call.require(Operation::MoveStock)?;
-        if movements.len() > MAX_BATCH {
-            return Err(Error::TooLarge { limit: MAX_BATCH });
-        }
-        if let Some(outcome) = library.replay(&call).await? {
-            return Ok(events_of(outcome));
-        }
-        if movements.is_empty() {
-            return Err(Error::nothing_asked("movements"));
-        }
-        let id = site.value.id;
-        loop {
-            // Closing a period holds for what is recorded after it.
-            let site = library.visible_site(&call.stamp, id).await?;
-            let stamp = call.stamp.clone();
-            let mut batch = library.read_batch(&site, &stamp, movements).await?;
-            for movement in movements {
-                batch.apply(movement, StockEventId::new(library.ids.next()))?;
+        movements: &'c [NewMovement],
+    ) -> Pending<'c, Vec<StockEvent>> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            // Without a key nobody can send it again, so nothing needs to be compared.
+            let request = match caller.key() {
+                Some(_) => batch_digest(&site, movements),
+                None => Digest::of("record"),
+            };
+            let mut call = library.begin(caller, "record", request)?;
+            let site = library.visible_site(&call.stamp, site).await?;
+            call.require(Operation::MoveStock)?;
+            if movements.len() > MAX_BATCH {
+                return Err(Error::TooLarge { limit: MAX_BATCH });
             }
-            let outcome = Outcome::Events(batch.events().into());
-            if let Step::Done(outcome) = library
-                .commit(&mut call, outcome, |changes| {
-                    changes.guard(Guard::site(&site));
-                    batch.write(changes);
-                })
-                .await?
-            {
+            if let Some(outcome) = library.replay(&call).await? {
                 return Ok(events_of(outcome));
             }
-        }
+            if movements.is_empty() {
+                return Err(Error::nothing_asked("movements"));
+            }
+            let id = site.value.id;
+            loop {
+                // Closing a period holds for what is recorded after it.
+                let site = library.visible_site(&call.stamp, id).await?;
+                let stamp = call.stamp.clone();
+                let mut batch = library.read_batch(&site, &stamp, movements).await?;
+                for movement in movements {
+                    batch.apply(movement, StockEventId::new(library.ids.next()))?;
+                }
+                let outcome = Outcome::Events(batch.events().into());
+                if let Step::Done(outcome) = library
+                    .commit(&mut call, outcome, |changes| {
+                        changes.guard(Guard::site(&site));
+                        batch.write(changes);
+                    })
+                    .await?
+                {
+                    return Ok(events_of(outcome));
+                }
+            }
+        })
     }
 
     /// Sets how much of a key is reserved; zero or more, also more than is on hand.
@@ -84,37 +87,40 @@ impl<'a> Stock<'a> {
     ///
     /// [`Error::NotFound`] for a key that is not stocked, [`Error::Forbidden`], [`Error::Invalid`]; failures of
     /// the store.
-    pub async fn set_reserved(
-        &self,
-        caller: &Caller,
-        key: &StockKey,
+    #[inline(never)]
+    pub fn set_reserved<'c>(
+        &'c self,
+        caller: &'c Caller,
+        key: &'c StockKey,
         reserved: Quantity,
-    ) -> Result<(), Error> {
-        let library = self.stocktake;
-        let digest = Digest::of("set_reserved").field(key).field(reserved);
-        let mut call = library.begin(caller, "set_reserved", digest)?;
-        library.visible_site(&call.stamp, key.site).await?;
-        call.require(Operation::MoveStock)?;
-        if reserved.is_negative() {
-            return Err(Error::invalid(
-                "reserved",
-                "negative_quantity",
-                "reserved is zero or more",
-            ));
-        }
-        loop {
-            if library.replay(&call).await?.is_some() {
-                return Ok(());
+    ) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            let digest = Digest::of("set_reserved").field(key).field(reserved);
+            let mut call = library.begin(caller, "set_reserved", digest)?;
+            library.visible_site(&call.stamp, key.site).await?;
+            call.require(Operation::MoveStock)?;
+            if reserved.is_negative() {
+                return Err(Error::invalid(
+                    "reserved",
+                    "negative_quantity",
+                    "reserved is zero or more",
+                ));
             }
-            let read = self.read_level(&call.stamp, key).await?;
-            let next = read.value.clone().with_reserved(reserved, call.stamp.at);
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-            });
-            if let Step::Done(_) = step.await? {
-                return Ok(());
+            loop {
+                if library.replay(&call).await?.is_some() {
+                    return Ok(());
+                }
+                let read = self.read_level(&call.stamp, key).await?;
+                let next = read.value.clone().with_reserved(reserved, call.stamp.at);
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.update(read.version, next);
+                });
+                if let Step::Done(_) = step.await? {
+                    return Ok(());
+                }
             }
-        }
+        })
     }
 
     async fn read_level(
@@ -140,10 +146,13 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn level(&self, caller: &Caller, key: &StockKey) -> Result<StockLevel, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake.visible_site(&stamp, key.site).await?;
-        self.read_level(&stamp, key).await.map(|level| level.value)
+    #[inline(never)]
+    pub fn level<'c>(&'c self, caller: &'c Caller, key: &'c StockKey) -> Pending<'c, StockLevel> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake.visible_site(&stamp, key.site).await?;
+            self.read_level(&stamp, key).await.map(|level| level.value)
+        })
     }
 
     /// The levels of a site in the order of their keys; of all products or one, of all stock places or one.
@@ -151,27 +160,30 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn levels(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn levels<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
         product: Option<ProductId>,
         place: Option<Code>,
-        page: &PageRequest,
-    ) -> Result<Page<StockLevel>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake.visible_site(&stamp, site).await?;
-        let filter = LevelFilter {
-            place,
-            products: product.into_iter().collect(),
-            with_delisted: false,
-        };
-        let levels = self
-            .stocktake
-            .repository
-            .levels_page(stamp.actor.organisation, site, &filter, page)
-            .await?;
-        Ok(levels.map(|level| level.value))
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockLevel>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake.visible_site(&stamp, site).await?;
+            let filter = LevelFilter {
+                place,
+                products: product.into_iter().collect(),
+                with_delisted: false,
+            };
+            let levels = self
+                .stocktake
+                .repository
+                .levels_page(stamp.actor.organisation, site, &filter, page)
+                .await?;
+            Ok(levels.map(|level| level.value))
+        })
     }
 
     /// The events of one key after a sequence, in order; 0 gives all of them.
@@ -179,20 +191,23 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn key_events(
-        &self,
-        caller: &Caller,
-        key: &StockKey,
+    #[inline(never)]
+    pub fn key_events<'c>(
+        &'c self,
+        caller: &'c Caller,
+        key: &'c StockKey,
         after: u64,
-    ) -> Result<Vec<StockEvent>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake.visible_site(&stamp, key.site).await?;
-        let keys = [(key.clone(), after)];
-        Ok(self
-            .stocktake
-            .repository
-            .events_after(stamp.actor.organisation, &keys)
-            .await?)
+    ) -> Pending<'c, Vec<StockEvent>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake.visible_site(&stamp, key.site).await?;
+            let keys = [(key.clone(), after)];
+            Ok(self
+                .stocktake
+                .repository
+                .events_after(stamp.actor.organisation, &keys)
+                .await?)
+        })
     }
 
     /// Events by their ids, as a cost layer or a line of a posted take names them, in their order. Events that do
@@ -201,19 +216,22 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::TooLarge`] beyond 10,000; failures of the store.
-    pub async fn events(
-        &self,
-        caller: &Caller,
-        ids: &[StockEventId],
-    ) -> Result<Vec<LedgerEntry>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        if ids.len() > MAX_BATCH {
-            return Err(Error::TooLarge { limit: MAX_BATCH });
-        }
-        let organisation = stamp.actor.organisation;
-        let found = self.stocktake.repository.events(organisation, ids).await?;
-        let visible = |entry: &LedgerEntry| stamp.actor.sees(entry.event.key.site);
-        Ok(found.into_iter().flatten().filter(visible).collect())
+    #[inline(never)]
+    pub fn events<'c>(
+        &'c self,
+        caller: &'c Caller,
+        ids: &'c [StockEventId],
+    ) -> Pending<'c, Vec<LedgerEntry>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            if ids.len() > MAX_BATCH {
+                return Err(Error::TooLarge { limit: MAX_BATCH });
+            }
+            let organisation = stamp.actor.organisation;
+            let found = self.stocktake.repository.events(organisation, ids).await?;
+            let visible = |entry: &LedgerEntry| stamp.actor.sees(entry.event.key.site);
+            Ok(found.into_iter().flatten().filter(visible).collect())
+        })
     }
 
     /// The change feed (S6.11): the ledger of a site after a position, in its one gap-free order. Who keeps
@@ -223,20 +241,23 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn ledger(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn ledger<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<LedgerEntry>, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        self.stocktake.visible_site(&stamp, site).await?;
-        Ok(self
-            .stocktake
-            .repository
-            .ledger(stamp.actor.organisation, site, after, limit)
-            .await?)
+    ) -> Pending<'c, Vec<LedgerEntry>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake.visible_site(&stamp, site).await?;
+            Ok(self
+                .stocktake
+                .repository
+                .ledger(stamp.actor.organisation, site, after, limit)
+                .await?)
+        })
     }
 
     /// Recomputes every level of a site, its value and its cost layers, from the ledger, looks at what the store keeps
@@ -247,11 +268,14 @@ impl<'a> Stock<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`]; failures of the store.
-    pub async fn verify(&self, caller: &Caller, site: SiteId) -> Result<Verification, Error> {
-        let stamp = self.stocktake.stamp(caller)?;
-        let site = self.stocktake.visible_site(&stamp, site).await?;
-        require(&stamp, Operation::VerifyLedger)?;
-        self.stocktake.verify_site(&site).await
+    #[inline(never)]
+    pub fn verify<'c>(&'c self, caller: &'c Caller, site: SiteId) -> Pending<'c, Verification> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let site = self.stocktake.visible_site(&stamp, site).await?;
+            require(&stamp, Operation::VerifyLedger)?;
+            self.stocktake.verify_site(&site).await
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use super::call::{Once, Step};
 use super::error::dated;
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
-use super::{Caller, Error, StockChoice, Stocktake};
+use super::{Caller, Error, Pending, StockChoice, Stocktake};
 
 /// Stock adjustments (S2.8 to S2.10): a change by hand, with a reason and, when it is large, a second pair of eyes.
 ///
@@ -108,65 +108,68 @@ impl<'a> StockAdjustments<'a> {
     /// a find that is down, an unknown
     /// product or one that is kept at several places, [`Error::Key`], [`Error::Stock`],
     /// [`Error::SerialElsewhere`], [`Error::KeyReused`]; failures of the store.
-    pub async fn create(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn create<'c>(
+        &'c self,
+        caller: &'c Caller,
         at: SiteId,
         new: NewStockAdjustment,
-    ) -> Result<StockAdjustment, Error> {
-        let library = self.library;
-        let operation = "create_stock_adjustment";
-        let digest = Digest::of(operation)
-            .field(at)
-            .field(format_args!("{:?}", new.stock))
-            .field(new.kind)
-            .field(new.change)
-            .field(&new.reason)
-            .optional(new.notes.as_ref())
-            .optional(new.reference.as_ref())
-            .optional(new.unit_cost);
-        let mut call = library.begin(caller, operation, digest)?;
-        let fresh = StockAdjustmentId::new(library.ids.next());
-        loop {
-            let site = library.visible_site(&call.stamp, at).await?;
-            call.require(Operation::CreateAdjustment)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                return adjustment_of(outcome);
+    ) -> Pending<'c, StockAdjustment> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "create_stock_adjustment";
+            let digest = Digest::of(operation)
+                .field(at)
+                .field(format_args!("{:?}", new.stock))
+                .field(new.kind)
+                .field(new.change)
+                .field(&new.reason)
+                .optional(new.notes.as_ref())
+                .optional(new.reference.as_ref())
+                .optional(new.unit_cost);
+            let mut call = library.begin(caller, operation, digest)?;
+            let fresh = StockAdjustmentId::new(library.ids.next());
+            loop {
+                let site = library.visible_site(&call.stamp, at).await?;
+                call.require(Operation::CreateAdjustment)?;
+                if let Some(outcome) = library.replay(&call).await? {
+                    return adjustment_of(outcome);
+                }
+                if new.change.is_zero() {
+                    return Err(Error::invalid(
+                        "change",
+                        "zero_quantity",
+                        "the change must not be zero",
+                    ));
+                }
+                let (key, product) = library
+                    .chosen_stock(site.organisation, site.id, &new.stock)
+                    .await?;
+                let (id, unapproved) = if site.policy.approval.daily.is_set() {
+                    let today = library.adjusted_today(&call.stamp, site.id, product.id);
+                    today.await?
+                } else {
+                    (fresh, Unapproved::default())
+                };
+                let stock = library.adjusted_stock(&site, key, product).await?;
+                let (asked, moved) = stock.asked(id, &new, unapproved, &call.stamp)?;
+                let (next, moved) = if asked.requires_approval() {
+                    (asked, None)
+                } else {
+                    let moved = moved?;
+                    (asked.apply(&moved.event)?, Some(moved))
+                };
+                let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::site(&site));
+                    changes.insert(next);
+                    stock.write(changes, moved);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return adjustment_of(outcome);
+                }
             }
-            if new.change.is_zero() {
-                return Err(Error::invalid(
-                    "change",
-                    "zero_quantity",
-                    "the change must not be zero",
-                ));
-            }
-            let (key, product) = library
-                .chosen_stock(site.organisation, site.id, &new.stock)
-                .await?;
-            let (id, unapproved) = if site.policy.approval.daily.is_set() {
-                let today = library.adjusted_today(&call.stamp, site.id, product.id);
-                today.await?
-            } else {
-                (fresh, Unapproved::default())
-            };
-            let stock = library.adjusted_stock(&site, key, product).await?;
-            let (asked, moved) = stock.asked(id, &new, unapproved, &call.stamp)?;
-            let (next, moved) = if asked.requires_approval() {
-                (asked, None)
-            } else {
-                let moved = moved?;
-                (asked.apply(&moved.event)?, Some(moved))
-            };
-            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::site(&site));
-                changes.insert(next);
-                stock.write(changes, moved);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return adjustment_of(outcome);
-            }
-        }
+        })
     }
 
     /// Approves an adjustment (S2.10): it is applied at this moment, and what was on hand before and after is taken
@@ -176,44 +179,47 @@ impl<'a> StockAdjustments<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::SelfApproval`], [`Error::Transition`] when it is decided
     /// already, [`Error::Stock`], [`Error::SerialElsewhere`], [`Error::KeyReused`]; failures of the store.
-    pub async fn approve(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn approve<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockAdjustmentId,
         notes: Option<Note>,
-    ) -> Result<StockAdjustment, Error> {
-        let library = self.library;
-        let operation = "approve_stock_adjustment";
-        let digest = Digest::of(operation).field(id).optional(notes.as_ref());
-        let mut call = library.begin(caller, operation, digest)?;
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let read = match library
-                .once(&call, Operation::DecideAdjustment, seen)
-                .await?
-            {
-                Once::First(read) => read,
-                Once::Again(outcome) => return adjustment_of(outcome),
-            };
-            let asked = &read.value;
-            asked.may_approve(&call.stamp).map_err(four_eyes)?;
-            let site = library.site(asked.organisation(), asked.site()).await?;
-            let (key, product) = library
-                .chosen_stock(site.organisation, site.id, &asked.key().clone().into())
-                .await?;
-            let stock = library.adjusted_stock(&site, key, product).await?;
-            let moved = stock.moved_by(asked, &call.stamp)?;
-            let next = asked.approve(&moved.event, notes.clone(), &call.stamp)?;
-            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::site(&site));
-                changes.update(read.version, next);
-                stock.write(changes, Some(moved));
-            });
-            if let Step::Done(outcome) = step.await? {
-                return adjustment_of(outcome);
+    ) -> Pending<'c, StockAdjustment> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "approve_stock_adjustment";
+            let digest = Digest::of(operation).field(id).optional(notes.as_ref());
+            let mut call = library.begin(caller, operation, digest)?;
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let read = match library
+                    .once(&call, Operation::DecideAdjustment, seen)
+                    .await?
+                {
+                    Once::First(read) => read,
+                    Once::Again(outcome) => return adjustment_of(outcome),
+                };
+                let asked = &read.value;
+                asked.may_approve(&call.stamp).map_err(four_eyes)?;
+                let site = library.site(asked.organisation(), asked.site()).await?;
+                let (key, product) = library
+                    .chosen_stock(site.organisation, site.id, &asked.key().clone().into())
+                    .await?;
+                let stock = library.adjusted_stock(&site, key, product).await?;
+                let moved = stock.moved_by(asked, &call.stamp)?;
+                let next = asked.approve(&moved.event, notes.clone(), &call.stamp)?;
+                let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::site(&site));
+                    changes.update(read.version, next);
+                    stock.write(changes, Some(moved));
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return adjustment_of(outcome);
+                }
             }
-        }
+        })
     }
 
     /// Turns an adjustment down, with a reason (S2.10). Who asked for it may, too.
@@ -222,34 +228,37 @@ impl<'a> StockAdjustments<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when it is decided already,
     /// [`Error::KeyReused`]; failures of the store.
-    pub async fn reject(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn reject<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockAdjustmentId,
         reason: Note,
-    ) -> Result<StockAdjustment, Error> {
-        let library = self.library;
-        let operation = "reject_stock_adjustment";
-        let digest = Digest::of(operation).field(id).field(&reason);
-        let mut call = library.begin(caller, operation, digest)?;
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let read = match library
-                .once(&call, Operation::DecideAdjustment, seen)
-                .await?
-            {
-                Once::First(read) => read,
-                Once::Again(outcome) => return adjustment_of(outcome),
-            };
-            let next = read.value.reject(reason.clone(), &call.stamp)?;
-            let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.update(read.version, next);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return adjustment_of(outcome);
+    ) -> Pending<'c, StockAdjustment> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "reject_stock_adjustment";
+            let digest = Digest::of(operation).field(id).field(&reason);
+            let mut call = library.begin(caller, operation, digest)?;
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let read = match library
+                    .once(&call, Operation::DecideAdjustment, seen)
+                    .await?
+                {
+                    Once::First(read) => read,
+                    Once::Again(outcome) => return adjustment_of(outcome),
+                };
+                let next = read.value.reject(reason.clone(), &call.stamp)?;
+                let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.update(read.version, next);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return adjustment_of(outcome);
+                }
             }
-        }
+        })
     }
 
     /// Reads an adjustment.
@@ -257,13 +266,16 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn get(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn get<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockAdjustmentId,
-    ) -> Result<StockAdjustment, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await.map(|read| read.value)
+    ) -> Pending<'c, StockAdjustment> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await.map(|read| read.value)
+        })
     }
 
     /// A site's adjustments, the oldest first (S2.8), those that counts made among them.
@@ -271,23 +283,26 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site; failures of the store, an invalid cursor among them.
-    pub async fn list(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn list<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        filter: &StockAdjustmentFilter,
-        page: &PageRequest,
-    ) -> Result<Page<StockAdjustment>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
-        dated("from", filter.from)?;
-        dated("to", filter.to)?;
-        let found = self
-            .library
-            .repository
-            .stock_adjustments(stamp.actor.organisation, site, filter, page)
-            .await?;
-        Ok(found.map(|read| read.value))
+        filter: &'c StockAdjustmentFilter,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockAdjustment>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.library.visible_site(&stamp, site).await?;
+            dated("from", filter.from)?;
+            dated("to", filter.to)?;
+            let found = self
+                .library
+                .repository
+                .stock_adjustments(stamp.actor.organisation, site, filter, page)
+                .await?;
+            Ok(found.map(|read| read.value))
+        })
     }
 
     /// A site's adjustments that wait for a manager, the oldest first (S2.8).
@@ -295,17 +310,20 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// As [`list`](Self::list).
-    pub async fn pending(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn pending<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        page: &PageRequest,
-    ) -> Result<Page<StockAdjustment>, Error> {
-        let filter = StockAdjustmentFilter {
-            states: [StockAdjustmentState::Pending].into(),
-            ..StockAdjustmentFilter::default()
-        };
-        self.list(caller, site, &filter, page).await
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockAdjustment>> {
+        Box::pin(async move {
+            let filter = StockAdjustmentFilter {
+                states: [StockAdjustmentState::Pending].into(),
+                ..StockAdjustmentFilter::default()
+            };
+            self.list(caller, site, &filter, page).await
+        })
     }
 
     /// The adjustments of one product at a site, the oldest first (S2.8).
@@ -313,28 +331,31 @@ impl<'a> StockAdjustments<'a> {
     /// # Errors
     ///
     /// As [`list`](Self::list), and [`Error::NotFound`] for an unknown product.
-    pub async fn of_product(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn of_product<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
         product: ProductId,
-        page: &PageRequest,
-    ) -> Result<Page<StockAdjustment>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
-        let known = self
-            .library
-            .repository
-            .products(stamp.actor.organisation, &[product])
-            .await?;
-        if known.iter().flatten().next().is_none() {
-            return Err(Error::not_found("product"));
-        }
-        let filter = StockAdjustmentFilter {
-            product: Some(product),
-            ..StockAdjustmentFilter::default()
-        };
-        self.list(caller, site, &filter, page).await
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockAdjustment>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.library.visible_site(&stamp, site).await?;
+            let known = self
+                .library
+                .repository
+                .products(stamp.actor.organisation, &[product])
+                .await?;
+            if known.iter().flatten().next().is_none() {
+                return Err(Error::not_found("product"));
+            }
+            let filter = StockAdjustmentFilter {
+                product: Some(product),
+                ..StockAdjustmentFilter::default()
+            };
+            self.list(caller, site, &filter, page).await
+        })
     }
 
     /// An adjustment that the actor can see.

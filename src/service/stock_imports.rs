@@ -12,7 +12,7 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::{Call, Step};
-use super::{CHUNK, Caller, Error, FieldError, Stocktake};
+use super::{CHUNK, Caller, Error, FieldError, Pending, Stocktake};
 
 /// How often the job is tried.
 const JOB_ATTEMPTS: u32 = 10;
@@ -79,82 +79,85 @@ impl<'a> StockImports<'a> {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn begin(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn begin<'c>(
+        &'c self,
+        caller: &'c Caller,
         mode: ImportMode,
-        body: &[u8],
+        body: &'c [u8],
         skip_bad: bool,
-    ) -> Result<ImportStarted, Error> {
-        let stamp = self.library.stamp(caller)?;
-        super::call::require(&stamp, Operation::ImportStock)?;
-        let numbers = match mode {
-            ImportMode::Absolute => ImportNumbers::Quantities,
-            ImportMode::Adjustment => ImportNumbers::Changes,
-            ImportMode::Remove => ImportNumbers::Ignored,
-        };
-        let body = read_import(body, ImportLimits::default(), numbers).map_err(|mistakes| {
-            let told = |it: crate::documents::ImportBodyError| FieldError {
-                field: it.path.into(),
-                code: it.code,
-                message: it.message,
+    ) -> Pending<'c, ImportStarted> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            super::call::require(&stamp, Operation::ImportStock)?;
+            let numbers = match mode {
+                ImportMode::Absolute => ImportNumbers::Quantities,
+                ImportMode::Adjustment => ImportNumbers::Changes,
+                ImportMode::Remove => ImportNumbers::Ignored,
             };
-            Error::Invalid(mistakes.into_iter().map(told).collect())
-        })?;
-        let mut call = self
-            .library
-            .begin(caller, "import_stock", digest(mode, skip_bad, &body))?;
-        if let Some(outcome) = self.library.replay(&call).await? {
-            return started(outcome);
-        }
-        let sites = self.sites(&call, &body).await?;
-        if body.values.is_empty() {
-            return Err(Error::nothing_asked(""));
-        }
-        let id = StockImportId::new(self.library.ids.next());
-        let values = u64::try_from(body.values.len()).unwrap_or(u64::MAX);
-        let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp)
-            .of_sites(sites.values().copied().collect());
-        let import = if skip_bad {
-            import.skipping_bad()
-        } else {
-            import
-        };
-        let rows: Vec<ImportRow> = body
-            .values
-            .into_iter()
-            .filter_map(|value| {
-                let site = *sites.get(&value.location)?;
-                Some(ImportRow {
-                    site,
-                    article: value.product,
-                    variant: value.variant,
-                    value: value.value,
-                })
-            })
-            .collect();
-        // An import may be of several sites; its job is kept with the first.
-        let first = sites.values().next().copied();
-        let site = first.ok_or(Error::nothing_asked(""))?;
-        loop {
-            let outcome = Outcome::StockImport(import.clone().into());
-            let job = job_of(&import, site, &call.stamp);
-            let step = self.library.commit(&mut call, outcome, |changes| {
-                changes.insert(import.clone());
-                for (number, rows) in rows.chunks(CHUNK as usize).enumerate() {
-                    let number = u32::try_from(number).unwrap_or(u32::MAX);
-                    changes.insert(ImportChunk {
-                        import: id,
-                        number,
-                        rows: rows.to_vec(),
-                    });
-                }
-                changes.job(job);
-            });
-            if let Step::Done(outcome) = step.await? {
+            let body = read_import(body, ImportLimits::default(), numbers).map_err(|mistakes| {
+                let told = |it: crate::documents::ImportBodyError| FieldError {
+                    field: it.path.into(),
+                    code: it.code,
+                    message: it.message,
+                };
+                Error::Invalid(mistakes.into_iter().map(told).collect())
+            })?;
+            let mut call =
+                self.library
+                    .begin(caller, "import_stock", digest(mode, skip_bad, &body))?;
+            if let Some(outcome) = self.library.replay(&call).await? {
                 return started(outcome);
             }
-        }
+            let sites = self.sites(&call, &body).await?;
+            if body.values.is_empty() {
+                return Err(Error::nothing_asked(""));
+            }
+            let id = StockImportId::new(self.library.ids.next());
+            let values = u64::try_from(body.values.len()).unwrap_or(u64::MAX);
+            let import = StockImport::create(id, call.organisation(), mode, values, &call.stamp)
+                .of_sites(sites.values().copied().collect());
+            let import = if skip_bad {
+                import.skipping_bad()
+            } else {
+                import
+            };
+            let rows: Vec<ImportRow> = body
+                .values
+                .into_iter()
+                .filter_map(|value| {
+                    let site = *sites.get(&value.location)?;
+                    Some(ImportRow {
+                        site,
+                        article: value.product,
+                        variant: value.variant,
+                        value: value.value,
+                    })
+                })
+                .collect();
+            // An import may be of several sites; its job is kept with the first.
+            let first = sites.values().next().copied();
+            let site = first.ok_or(Error::nothing_asked(""))?;
+            loop {
+                let outcome = Outcome::StockImport(import.clone().into());
+                let job = job_of(&import, site, &call.stamp);
+                let step = self.library.commit(&mut call, outcome, |changes| {
+                    changes.insert(import.clone());
+                    for (number, rows) in rows.chunks(CHUNK as usize).enumerate() {
+                        let number = u32::try_from(number).unwrap_or(u32::MAX);
+                        changes.insert(ImportChunk {
+                            import: id,
+                            number,
+                            rows: rows.to_vec(),
+                        });
+                    }
+                    changes.job(job);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return started(outcome);
+                }
+            }
+        })
     }
 
     /// The sites that the locations name; every location that names none is told.
@@ -191,9 +194,12 @@ impl<'a> StockImports<'a> {
     ///
     /// [`Error::NotFound`] also for one that has values of a site that the actor can't see: its report would tell of the
     /// stock there; failures of the store.
-    pub async fn get(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await.map(|read| read.value)
+    #[inline(never)]
+    pub fn get<'c>(&'c self, caller: &'c Caller, id: StockImportId) -> Pending<'c, StockImport> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await.map(|read| read.value)
+        })
     }
 
     /// Ends an import that is not to go on, or can't. As long as nothing has been applied, nothing is; otherwise the values
@@ -202,40 +208,43 @@ impl<'a> StockImports<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when it is over; failures of the store.
-    pub async fn cancel(&self, caller: &Caller, id: StockImportId) -> Result<StockImport, Error> {
-        let library = self.library;
-        let operation = "cancel_stock_import";
-        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
-        loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::ImportStock)?;
-            if let Some(outcome) = library.replay(&call).await? {
-                let import = outcome.stock_import().ok_or(Error::KeyReused)?;
-                return Ok(std::sync::Arc::unwrap_or_clone(import));
-            }
-            let (import, user) = (&read.value, &call.stamp.actor.user);
-            let who = format!("{} {}", user.first_name, user.last_name);
-            let (applied, values) = (import.report().applied, import.values());
-            let message = if applied == 0 {
-                format!("cancelled by {who}; nothing was applied")
-            } else {
-                format!("stopped by {who}; {applied} of {values} values were applied")
-            };
-            let next = import.reject(Note::new(message)?, call.stamp.at)?;
-            let left = library.chunks_left(import).await?;
-            let outcome = Outcome::StockImport(next.clone().into());
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.update(read.version, next);
-                changes.ack(JobAck::Refused(job_id(id)));
-                for (number, version) in left {
-                    changes.delete(version, DeletableKey::ImportChunk(id, number));
+    #[inline(never)]
+    pub fn cancel<'c>(&'c self, caller: &'c Caller, id: StockImportId) -> Pending<'c, StockImport> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "cancel_stock_import";
+            let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+            loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::ImportStock)?;
+                if let Some(outcome) = library.replay(&call).await? {
+                    let import = outcome.stock_import().ok_or(Error::KeyReused)?;
+                    return Ok(std::sync::Arc::unwrap_or_clone(import));
                 }
-            });
-            if let Step::Done(outcome) = step.await? {
-                let import = outcome.stock_import().ok_or(Error::KeyReused)?;
-                return Ok(std::sync::Arc::unwrap_or_clone(import));
+                let (import, user) = (&read.value, &call.stamp.actor.user);
+                let who = format!("{} {}", user.first_name, user.last_name);
+                let (applied, values) = (import.report().applied, import.values());
+                let message = if applied == 0 {
+                    format!("cancelled by {who}; nothing was applied")
+                } else {
+                    format!("stopped by {who}; {applied} of {values} values were applied")
+                };
+                let next = import.reject(Note::new(message)?, call.stamp.at)?;
+                let left = library.chunks_left(import).await?;
+                let outcome = Outcome::StockImport(next.clone().into());
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.update(read.version, next);
+                    changes.ack(JobAck::Refused(job_id(id)));
+                    for (number, version) in left {
+                        changes.delete(version, DeletableKey::ImportChunk(id, number));
+                    }
+                });
+                if let Step::Done(outcome) = step.await? {
+                    let import = outcome.stock_import().ok_or(Error::KeyReused)?;
+                    return Ok(std::sync::Arc::unwrap_or_clone(import));
+                }
             }
-        }
+        })
     }
 
     /// An import that the actor can see.

@@ -9,7 +9,7 @@ use crate::store::{
 };
 
 use super::stock_takes::{StockTakes, is_visible};
-use super::{Caller, Error};
+use super::{Caller, Error, Pending};
 
 /// A stocked article, and whether a take has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,16 +36,19 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store, an invalid cursor among them.
-    pub async fn items(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn items<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        filter: &StockTakeItemFilter,
+        filter: &'c StockTakeItemFilter,
         sort: ArticleSort,
-        page: &PageRequest,
-    ) -> Result<Page<StockTakeItemView>, Error> {
-        let view = self.view(caller, id, filter, sort, None, page).await?;
-        Ok(view.items)
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockTakeItemView>> {
+        Box::pin(async move {
+            let view = self.view(caller, id, filter, sort, None, page).await?;
+            Ok(view.items)
+        })
     }
 
     /// A take and a page of its lines, with the totals of all that are listed (S1.9) when the page is to be counted: all of
@@ -88,34 +91,37 @@ impl StockTakes<'_> {
     ///     }
     /// }
     /// ```
-    pub async fn view(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn view<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        filter: &StockTakeItemFilter,
+        filter: &'c StockTakeItemFilter,
         sort: ArticleSort,
         since: Option<ChangeToken>,
-        page: &PageRequest,
-    ) -> Result<StockTakeView, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let checked = filter.check();
-        if checked.is_err() {
-            // Whoever can't see the take does not learn from a bad filter that it is there.
-            self.visible(&stamp, id).await?;
-        }
-        checked?;
-        let repository = &self.library.repository;
-        let organisation = stamp.actor.organisation;
-        let view = repository
-            .stock_take_view(organisation, id, filter, sort, since, page)
-            .await;
-        if view.is_err() {
-            // Nor from a bad cursor.
-            self.visible(&stamp, id).await?;
-        }
-        view?
-            .filter(|view| is_visible(&stamp, &view.take))
-            .ok_or(Error::not_found("stock take"))
+        page: &'c PageRequest,
+    ) -> Pending<'c, StockTakeView> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let checked = filter.check();
+            if checked.is_err() {
+                // Whoever can't see the take does not learn from a bad filter that it is there.
+                self.visible(&stamp, id).await?;
+            }
+            checked?;
+            let repository = &self.library.repository;
+            let organisation = stamp.actor.organisation;
+            let view = repository
+                .stock_take_view(organisation, id, filter, sort, since, page)
+                .await;
+            if view.is_err() {
+                // Nor from a bad cursor.
+                self.visible(&stamp, id).await?;
+            }
+            view?
+                .filter(|view| is_visible(&stamp, &view.take))
+                .ok_or(Error::not_found("stock take"))
+        })
     }
 
     /// The totals of the filtered lines (S1.9).
@@ -123,20 +129,23 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn totals(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn totals<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        filter: &StockTakeItemFilter,
-    ) -> Result<StockTakeTotals, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        filter.check()?;
-        Ok(self
-            .library
-            .repository
-            .stock_take_totals(stamp.actor.organisation, id, filter)
-            .await?)
+        filter: &'c StockTakeItemFilter,
+    ) -> Pending<'c, StockTakeTotals> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            filter.check()?;
+            Ok(self
+                .library
+                .repository
+                .stock_take_totals(stamp.actor.organisation, id, filter)
+                .await?)
+        })
     }
 
     /// One line by its id.
@@ -144,27 +153,30 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`] also for a line of another take; failures of the store.
-    pub async fn item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         item: StockTakeItemId,
-    ) -> Result<StockTakeItemView, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let view = self
-            .library
-            .repository
-            .counting_view(stamp.actor.organisation, id, &[item])
-            .await?;
-        let (_, line) = view
-            .and_then(CountingView::into_line)
-            .filter(|(take, _)| is_visible(&stamp, take))
-            .ok_or(Error::not_found("stock take item"))?;
-        let level = line.level.filter(|level| level.value.is_stocked());
-        Ok(StockTakeItemView {
-            item: line.item,
-            on_hand: level.as_ref().map(|level| level.value.quantity()),
-            reserved: level.as_ref().map(|level| level.value.reserved()),
+    ) -> Pending<'c, StockTakeItemView> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let view = self
+                .library
+                .repository
+                .counting_view(stamp.actor.organisation, id, &[item])
+                .await?;
+            let (_, line) = view
+                .and_then(CountingView::into_line)
+                .filter(|(take, _)| is_visible(&stamp, take))
+                .ok_or(Error::not_found("stock take item"))?;
+            let level = line.level.filter(|level| level.value.is_stocked());
+            Ok(StockTakeItemView {
+                item: line.item,
+                on_hand: level.as_ref().map(|level| level.value.quantity()),
+                reserved: level.as_ref().map(|level| level.value.reserved()),
+            })
         })
     }
 
@@ -174,28 +186,31 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`] also when the take does not have it; failures of the store.
-    pub async fn article(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn article<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         article: Code,
         batch: Option<Code>,
         serial: Option<Code>,
-    ) -> Result<Vec<StockTakeItemView>, Error> {
-        let filter = StockTakeItemFilter {
-            article: Some(article),
-            batch,
-            serial,
-            ..StockTakeItemFilter::default()
-        };
-        let page = PageRequest::first(crate::store::MAX_PAGE);
-        let lines = self
-            .items(caller, id, &filter, ArticleSort::default(), &page)
-            .await?;
-        if lines.items.is_empty() {
-            return Err(Error::not_found("stock take item"));
-        }
-        Ok(lines.items)
+    ) -> Pending<'c, Vec<StockTakeItemView>> {
+        Box::pin(async move {
+            let filter = StockTakeItemFilter {
+                article: Some(article),
+                batch,
+                serial,
+                ..StockTakeItemFilter::default()
+            };
+            let page = PageRequest::first(crate::store::MAX_PAGE);
+            let lines = self
+                .items(caller, id, &filter, ArticleSort::default(), &page)
+                .await?;
+            if lines.items.is_empty() {
+                return Err(Error::not_found("stock take item"));
+            }
+            Ok(lines.items)
+        })
     }
 
     /// The stocked articles of the take's site, each with a flag: is it in this take? (S4.11) What changes afterwards, on hand
@@ -205,39 +220,42 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn search_articles(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn search_articles<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        filter: &ArticleFilter,
+        filter: &'c ArticleFilter,
         sort: ArticleSort,
-        page: &PageRequest,
-    ) -> Result<FoundArticles, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let take = self.visible(&stamp, id).await?.value;
-        let (organisation, site): (_, SiteId) = (stamp.actor.organisation, take.site());
-        // Before the articles: what is committed in between may be told twice, and is not missed.
-        let next = self.library.repository.change_token(organisation).await?;
-        let found = self
-            .library
-            .repository
-            .articles(organisation, site, filter, sort, page)
-            .await?;
-        let lines: Vec<StockTakeItemId> = found
-            .items
-            .iter()
-            .map(|article| StockTakeItemId::for_key(id, article.level.value.key()))
-            .collect();
-        let there = self
-            .library
-            .repository
-            .stock_take_item_ids(organisation, id, &lines)
-            .await?;
-        let there: BTreeSet<StockTakeItemId> = there.into_iter().collect();
-        let page = found.map(|article| FoundArticle {
-            included: there.contains(&StockTakeItemId::for_key(id, article.level.value.key())),
-            article,
-        });
-        Ok(FoundArticles { page, next })
+        page: &'c PageRequest,
+    ) -> Pending<'c, FoundArticles> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let take = self.visible(&stamp, id).await?.value;
+            let (organisation, site): (_, SiteId) = (stamp.actor.organisation, take.site());
+            // Before the articles: what is committed in between may be told twice, and is not missed.
+            let next = self.library.repository.change_token(organisation).await?;
+            let found = self
+                .library
+                .repository
+                .articles(organisation, site, filter, sort, page)
+                .await?;
+            let lines: Vec<StockTakeItemId> = found
+                .items
+                .iter()
+                .map(|article| StockTakeItemId::for_key(id, article.level.value.key()))
+                .collect();
+            let there = self
+                .library
+                .repository
+                .stock_take_item_ids(organisation, id, &lines)
+                .await?;
+            let there: BTreeSet<StockTakeItemId> = there.into_iter().collect();
+            let page = found.map(|article| FoundArticle {
+                included: there.contains(&StockTakeItemId::for_key(id, article.level.value.key())),
+                article,
+            });
+            Ok(FoundArticles { page, next })
+        })
     }
 }

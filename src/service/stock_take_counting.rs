@@ -16,7 +16,7 @@ use super::call::{Once, Step, require};
 use super::key_history::ToldLate;
 use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// A count of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,22 +103,25 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Count`], [`Error::Transition`] before the start and
     /// once posting has begun, [`Error::Conflict`] with `if_version`; failures of the store.
-    pub async fn count(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn count<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         item: StockTakeItemId,
         request: CountRequest,
-    ) -> Result<StockTakeItem, Error> {
-        let counted = self.count_lines(caller, id, &[(item, request)]).await;
-        let counted = counted.map_err(|error| {
-            if let Error::Line { problem, .. } = error {
-                *problem
-            } else {
-                error
-            }
-        })?;
-        counted.into_iter().next().ok_or(Error::KeyReused)
+    ) -> Pending<'c, StockTakeItem> {
+        Box::pin(async move {
+            let counted = self.count_lines(caller, id, &[(item, request)]).await;
+            let counted = counted.map_err(|error| {
+                if let Error::Line { problem, .. } = error {
+                    *problem
+                } else {
+                    error
+                }
+            })?;
+            counted.into_iter().next().ok_or(Error::KeyReused)
+        })
     }
 
     /// Counts lines (S1.10), as what a scanner has gathered: up to 1,000 counts that land whole, under one
@@ -134,54 +137,57 @@ impl StockTakes<'_> {
     /// [`Error::TooLarge`], [`Error::KeyReused`], [`Error::Transition`] before the start and once posting has begun; [`Error::Line`] with the first line that is refused, by
     /// [`Error::NotFound`], [`Error::Count`], or [`Error::Conflict`] with `if_version`: then nothing is counted;
     /// [`Error::Conflict`] when others kept being faster; failures of the store.
-    pub async fn count_lines(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn count_lines<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        counts: &[(StockTakeItemId, CountRequest)],
-    ) -> Result<Vec<StockTakeItem>, Error> {
-        let library = self.library;
-        let mut call = library.begin(caller, "count", digest_of(id, counts))?;
-        if counts.len() > MAX_COUNTS {
-            return Err(Error::TooLarge { limit: MAX_COUNTS });
-        }
-        let items: Vec<StockTakeItemId> = counts.iter().map(|(item, _)| *item).collect();
-        let entries: Vec<CountEntryId> = counts
-            .iter()
-            .map(|_| CountEntryId::new(library.ids.next()))
-            .collect();
-        loop {
-            let view = library
-                .repository
-                .counting_view(call.organisation(), id, &items)
-                .await?
-                .filter(|view| is_visible(&call.stamp, &view.take))
-                .ok_or(Error::not_found("stock take"));
-            let view = match library.once(&call, Operation::CountItem, view).await? {
-                Once::First(view) => view,
-                Once::Again(outcome) => return items_of(outcome),
-            };
-            if counts.is_empty() {
-                return Err(Error::nothing_asked("counts"));
+        counts: &'c [(StockTakeItemId, CountRequest)],
+    ) -> Pending<'c, Vec<StockTakeItem>> {
+        Box::pin(async move {
+            let library = self.library;
+            let mut call = library.begin(caller, "count", digest_of(id, counts))?;
+            if counts.len() > MAX_COUNTS {
+                return Err(Error::TooLarge { limit: MAX_COUNTS });
             }
-            let then = library.told_late(&view, counts, &call.stamp).await?;
-            let counted = counted(&view, counts, &then, &call.stamp, &entries)?;
-            let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
-            let outcome = Outcome::StockTakeItems(outcome);
-            let step = library.commit(&mut call, outcome, |changes| {
-                changes.guard(Guard::Epoch {
-                    take: id,
-                    epoch: view.take.epoch(),
-                });
-                for (version, item, entry) in counted {
-                    changes.update(version, item);
-                    changes.entry(entry);
+            let items: Vec<StockTakeItemId> = counts.iter().map(|(item, _)| *item).collect();
+            let entries: Vec<CountEntryId> = counts
+                .iter()
+                .map(|_| CountEntryId::new(library.ids.next()))
+                .collect();
+            loop {
+                let view = library
+                    .repository
+                    .counting_view(call.organisation(), id, &items)
+                    .await?
+                    .filter(|view| is_visible(&call.stamp, &view.take))
+                    .ok_or(Error::not_found("stock take"));
+                let view = match library.once(&call, Operation::CountItem, view).await? {
+                    Once::First(view) => view,
+                    Once::Again(outcome) => return items_of(outcome),
+                };
+                if counts.is_empty() {
+                    return Err(Error::nothing_asked("counts"));
                 }
-            });
-            if let Step::Done(outcome) = step.await? {
-                return items_of(outcome);
+                let then = library.told_late(&view, counts, &call.stamp).await?;
+                let counted = counted(&view, counts, &then, &call.stamp, &entries)?;
+                let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
+                let outcome = Outcome::StockTakeItems(outcome);
+                let step = library.commit(&mut call, outcome, |changes| {
+                    changes.guard(Guard::Epoch {
+                        take: id,
+                        epoch: view.take.epoch(),
+                    });
+                    for (version, item, entry) in counted {
+                        changes.update(version, item);
+                        changes.entry(entry);
+                    }
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return items_of(outcome);
+                }
             }
-        }
+        })
     }
 
     /// Counts an article (S4.7): the one line of the take with this article id, batch, serial number and stock place,
@@ -191,57 +197,60 @@ impl StockTakes<'_> {
     ///
     /// As [`count`](Self::count), and [`Error::Invalid`] naming what tells the lines apart when there are
     /// several.
-    pub async fn inventory(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn inventory<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         request: InventoryRequest,
-    ) -> Result<StockTakeItem, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.visible(&stamp, id).await?;
-        require(&stamp, Operation::CountItem)?;
-        let filter = StockTakeItemFilter {
-            article: Some(request.article),
-            batch: request.batch,
-            serial: request.serial,
-            place: request.place,
-            ..StockTakeItemFilter::default()
-        };
-        let (organisation, sort, page) = (
-            stamp.actor.organisation,
-            ArticleSort::default(),
-            PageRequest::first(10),
-        );
-        let lines = self
-            .library
-            .repository
-            .stock_take_items(organisation, id, &filter, sort, &page)
-            .await?;
-        let item = match lines.items.as_slice() {
-            [] => return Err(Error::not_found("stock take item")),
-            [line] => line.item.value.id,
-            several => {
-                let keys: Vec<String> = several
-                    .iter()
-                    .map(|line| described(&line.item.value.key))
-                    .collect();
-                return Err(Error::invalid(
-                    "article",
-                    "ambiguous_article",
-                    format!("one of: {}", keys.join("; ")),
-                ));
-            }
-        };
-        let entered = if request.add_to_existing {
-            CountRequest::add(request.amount)
-        } else {
-            CountRequest::set(request.amount)
-        };
-        let request = CountRequest {
-            counted_at: request.counted_at,
-            ..entered
-        };
-        self.count(caller, id, item, request).await
+    ) -> Pending<'c, StockTakeItem> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            require(&stamp, Operation::CountItem)?;
+            let filter = StockTakeItemFilter {
+                article: Some(request.article),
+                batch: request.batch,
+                serial: request.serial,
+                place: request.place,
+                ..StockTakeItemFilter::default()
+            };
+            let (organisation, sort, page) = (
+                stamp.actor.organisation,
+                ArticleSort::default(),
+                PageRequest::first(10),
+            );
+            let lines = self
+                .library
+                .repository
+                .stock_take_items(organisation, id, &filter, sort, &page)
+                .await?;
+            let item = match lines.items.as_slice() {
+                [] => return Err(Error::not_found("stock take item")),
+                [line] => line.item.value.id,
+                several => {
+                    let keys: Vec<String> = several
+                        .iter()
+                        .map(|line| described(&line.item.value.key))
+                        .collect();
+                    return Err(Error::invalid(
+                        "article",
+                        "ambiguous_article",
+                        format!("one of: {}", keys.join("; ")),
+                    ));
+                }
+            };
+            let entered = if request.add_to_existing {
+                CountRequest::add(request.amount)
+            } else {
+                CountRequest::set(request.amount)
+            };
+            let request = CountRequest {
+                counted_at: request.counted_at,
+                ..entered
+            };
+            self.count(caller, id, item, request).await
+        })
     }
 
     /// Every act of counting a line, the oldest first, with who and when; also of a line that was deleted, and of a
@@ -250,19 +259,22 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn count_entries(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn count_entries<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         item: StockTakeItemId,
-    ) -> Result<Vec<CountEntry>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.kept(&stamp, id).await?;
-        Ok(self
-            .library
-            .repository
-            .count_entries(stamp.actor.organisation, id, item)
-            .await?)
+    ) -> Pending<'c, Vec<CountEntry>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.kept(&stamp, id).await?;
+            Ok(self
+                .library
+                .repository
+                .count_entries(stamp.actor.organisation, id, item)
+                .await?)
+        })
     }
 }
 

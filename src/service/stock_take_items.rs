@@ -17,7 +17,7 @@ use super::access::Operation;
 use super::call::{Call, Once, Step};
 use super::stock_take_populating::existing_line;
 use super::stock_takes::{StockTakes, job_of, step_in_delay, take_of};
-use super::{CHUNK, Caller, Error};
+use super::{CHUNK, Caller, Error, Pending};
 
 /// The most articles in one call.
 const MAX_ARTICLES: usize = 1_000;
@@ -30,38 +30,41 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] naming articles that are unknown or not
     /// stocked (`nothing_asked` without an article), [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
-    pub async fn add_articles(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn add_articles<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        articles: &[Code],
-    ) -> Result<u64, Error> {
-        let digest = articles
-            .iter()
-            .fold(Digest::of("add_articles").field(id), |digest, code| {
-                digest.field(code)
-            });
-        let mut call = self.library.begin(caller, "add_articles", digest)?;
-        let (seen, edit) = (
-            self.visible(&call.stamp, id).await,
-            Operation::EditStockTakeItems,
-        );
-        let take = match self.library.once(&call, edit, seen).await? {
-            Once::First(take) => take,
-            Once::Again(outcome) => return Ok(number(outcome)),
-        };
-        if articles.len() > MAX_ARTICLES {
-            return Err(Error::TooLarge {
-                limit: MAX_ARTICLES,
-            });
-        }
-        if articles.is_empty() {
-            return Err(Error::nothing_asked("articles"));
-        }
-        take.value.allows(StockTakeCommand::AddItems)?;
-        let keys = self.keys_of_articles(&take.value, articles).await?;
-        self.add_keys(&mut call, id, StockTakeCommand::AddItems, &keys)
-            .await
+        articles: &'c [Code],
+    ) -> Pending<'c, u64> {
+        Box::pin(async move {
+            let digest = articles
+                .iter()
+                .fold(Digest::of("add_articles").field(id), |digest, code| {
+                    digest.field(code)
+                });
+            let mut call = self.library.begin(caller, "add_articles", digest)?;
+            let (seen, edit) = (
+                self.visible(&call.stamp, id).await,
+                Operation::EditStockTakeItems,
+            );
+            let take = match self.library.once(&call, edit, seen).await? {
+                Once::First(take) => take,
+                Once::Again(outcome) => return Ok(number(outcome)),
+            };
+            if articles.len() > MAX_ARTICLES {
+                return Err(Error::TooLarge {
+                    limit: MAX_ARTICLES,
+                });
+            }
+            if articles.is_empty() {
+                return Err(Error::nothing_asked("articles"));
+            }
+            take.value.allows(StockTakeCommand::AddItems)?;
+            let keys = self.keys_of_articles(&take.value, articles).await?;
+            self.add_keys(&mut call, id, StockTakeCommand::AddItems, &keys)
+                .await
+        })
     }
 
     /// The stocked keys of some articles at the take's site.
@@ -204,16 +207,19 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
-    pub async fn add_stock_place(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn add_stock_place<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         place: Code,
-    ) -> Result<StockTake, Error> {
-        let digest = Digest::of("add_stock_place").field(id).field(&place);
-        let call = self.library.begin(caller, "add_stock_place", digest)?;
-        self.add_from(call, id, PopulationSource::StockPlace(place))
-            .await
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let digest = Digest::of("add_stock_place").field(id).field(&place);
+            let call = self.library.begin(caller, "add_stock_place", digest)?;
+            self.add_from(call, id, PopulationSource::StockPlace(place))
+                .await
+        })
     }
 
     /// Adds everything that is stocked at the site to a new list (S4.5).
@@ -221,17 +227,20 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
-    pub async fn add_all_articles(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn add_all_articles<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-    ) -> Result<StockTake, Error> {
-        let call = self.library.begin(
-            caller,
-            "add_all_articles",
-            Digest::of("add_all_articles").field(id),
-        )?;
-        self.add_from(call, id, PopulationSource::Stocked).await
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let call = self.library.begin(
+                caller,
+                "add_all_articles",
+                Digest::of("add_all_articles").field(id),
+            )?;
+            self.add_from(call, id, PopulationSource::Stocked).await
+        })
     }
 
     async fn add_from(
@@ -287,19 +296,22 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`] also when it is not on the list, [`Error::Forbidden`], [`Error::Transition`],
     /// [`Error::TooLarge`] for more lines than one commit takes; failures of the store.
-    pub async fn remove_article(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn remove_article<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         article: Code,
-    ) -> Result<u64, Error> {
-        let digest = Digest::of("remove_article").field(id).field(&article);
-        let call = self.library.begin(caller, "remove_article", digest)?;
-        let filter = StockTakeItemFilter {
-            article: Some(article),
-            ..StockTakeItemFilter::default()
-        };
-        self.remove_lines(call, id, filter, "article").await
+    ) -> Pending<'c, u64> {
+        Box::pin(async move {
+            let digest = Digest::of("remove_article").field(id).field(&article);
+            let call = self.library.begin(caller, "remove_article", digest)?;
+            let filter = StockTakeItemFilter {
+                article: Some(article),
+                ..StockTakeItemFilter::default()
+            };
+            self.remove_lines(call, id, filter, "article").await
+        })
     }
 
     /// Removes everything at a stock place from a new list (S4.5). Returns how many lines were removed.
@@ -307,19 +319,22 @@ impl StockTakes<'_> {
     /// # Errors
     ///
     /// As [`remove_article`](Self::remove_article).
-    pub async fn remove_stock_place(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn remove_stock_place<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         place: Code,
-    ) -> Result<u64, Error> {
-        let digest = Digest::of("remove_stock_place").field(id).field(&place);
-        let call = self.library.begin(caller, "remove_stock_place", digest)?;
-        let filter = StockTakeItemFilter {
-            place: Some(place),
-            ..StockTakeItemFilter::default()
-        };
-        self.remove_lines(call, id, filter, "stock place").await
+    ) -> Pending<'c, u64> {
+        Box::pin(async move {
+            let digest = Digest::of("remove_stock_place").field(id).field(&place);
+            let call = self.library.begin(caller, "remove_stock_place", digest)?;
+            let filter = StockTakeItemFilter {
+                place: Some(place),
+                ..StockTakeItemFilter::default()
+            };
+            self.remove_lines(call, id, filter, "stock place").await
+        })
     }
 
     async fn remove_lines(
@@ -380,35 +395,38 @@ impl StockTakes<'_> {
     /// [`Error::NotFound`] also for an unknown product, [`Error::Forbidden`], [`Error::Key`],
     /// [`Error::Invalid`] for a key of another site, [`Error::Transition`] when it is not being counted;
     /// failures of the store.
-    pub async fn add_found(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn add_found<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-        key: &StockKey,
-    ) -> Result<StockTakeItemId, Error> {
-        let digest = Digest::of("add_found").field(id).field(key);
-        let mut call = self.library.begin(caller, "add_found", digest)?;
-        let (seen, edit) = (
-            self.visible(&call.stamp, id).await,
-            Operation::EditStockTakeItems,
-        );
-        if let Once::First(take) = self.library.once(&call, edit, seen).await? {
-            if key.site != take.value.site() {
-                return Err(Error::invalid(
-                    "key",
-                    "another_site",
-                    "the key is of another site",
-                ));
+        key: &'c StockKey,
+    ) -> Pending<'c, StockTakeItemId> {
+        Box::pin(async move {
+            let digest = Digest::of("add_found").field(id).field(key);
+            let mut call = self.library.begin(caller, "add_found", digest)?;
+            let (seen, edit) = (
+                self.visible(&call.stamp, id).await,
+                Operation::EditStockTakeItems,
+            );
+            if let Once::First(take) = self.library.once(&call, edit, seen).await? {
+                if key.site != take.value.site() {
+                    return Err(Error::invalid(
+                        "key",
+                        "another_site",
+                        "the key is of another site",
+                    ));
+                }
+                self.add_keys(
+                    &mut call,
+                    id,
+                    StockTakeCommand::AddFound,
+                    std::slice::from_ref(key),
+                )
+                .await?;
             }
-            self.add_keys(
-                &mut call,
-                id,
-                StockTakeCommand::AddFound,
-                std::slice::from_ref(key),
-            )
-            .await?;
-        }
-        Ok(StockTakeItemId::for_key(id, key))
+            Ok(StockTakeItemId::for_key(id, key))
+        })
     }
 
     /// Deletes a line while the take is counted (S1.11).
@@ -417,16 +435,19 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] once posting has begun; failures of
     /// the store.
-    pub async fn delete_item(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn delete_item<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         item: StockTakeItemId,
-    ) -> Result<(), Error> {
-        let digest = Digest::of("delete_item").field(id).field(item);
-        let call = self.library.begin(caller, "delete_item", digest)?;
-        let deleted = self.delete_line(call.clone(), id, item).await;
-        self.library.done_if_gone(&call, deleted).await
+    ) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let digest = Digest::of("delete_item").field(id).field(item);
+            let call = self.library.begin(caller, "delete_item", digest)?;
+            let deleted = self.delete_line(call.clone(), id, item).await;
+            self.library.done_if_gone(&call, deleted).await
+        })
     }
 
     async fn delete_line(

@@ -25,7 +25,7 @@ use super::stock_take_chunks::{Chunk, Line};
 use super::stock_take_lines::{decide, has_posted, tally};
 use super::stock_take_populating::is_populating;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
-use super::{CHUNK, Caller, Error, Stocktake};
+use super::{CHUNK, Caller, Error, Pending, Stocktake};
 
 impl StockTakes<'_> {
     /// Posts a take in the background (S1.6): locks it at once, and gives the job that does it. Read the take for
@@ -35,15 +35,18 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::KeyReused`]; failures of
     /// the store.
-    pub async fn post(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn post<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         options: PostingOptions,
-    ) -> Result<JobId, Error> {
-        self.begin_posting(caller, "post_stock_take", id, options, 0)
-            .await
-            .map(|(job, _)| job)
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            self.begin_posting(caller, "post_stock_take", id, options, 0)
+                .await
+                .map(|(job, _)| job)
+        })
     }
 
     /// Posts a take (S1.7, S4.8): done when it returns. A take with nothing counted posts nothing and is
@@ -53,20 +56,25 @@ impl StockTakes<'_> {
     ///
     /// As [`post`](Self::post), and [`Error::Refused`] with the lines that can't be posted; the take is
     /// ongoing again then, and nothing was posted.
-    pub async fn submit(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn submit<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         options: PostingOptions,
-    ) -> Result<StockTake, Error> {
-        let (job, stamp) = self
-            .begin_posting(caller, "submit_stock_take", id, options, step_in_delay())
-            .await?;
-        let take = self.library.run_stock_take(&stamp, id).await?;
-        match (take.state(), take.refusal()) {
-            (StockTakeState::Ongoing, Some(refusal)) if refusal.job == job => Err(refused(refusal)),
-            (_, _) => Ok(take),
-        }
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let (job, stamp) = self
+                .begin_posting(caller, "submit_stock_take", id, options, step_in_delay())
+                .await?;
+            let take = self.library.run_stock_take(&stamp, id).await?;
+            match (take.state(), take.refusal()) {
+                (StockTakeState::Ongoing, Some(refusal)) if refusal.job == job => {
+                    Err(refused(refusal))
+                }
+                (_, _) => Ok(take),
+            }
+        })
     }
 
     async fn begin_posting(
@@ -120,36 +128,39 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when there are none; failures of the
     /// store.
-    pub async fn post_left_over(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn post_left_over<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
-    ) -> Result<StockTake, Error> {
-        let library = self.library;
-        let mut call = library.begin(
-            caller,
-            "post_left_over",
-            Digest::of("post_left_over").field(id),
-        )?;
-        let job = JobId::new(library.ids.next());
-        loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::PostStockTake)?;
-            if library.replay(&call).await?.is_some() {
-                break;
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let library = self.library;
+            let mut call = library.begin(
+                caller,
+                "post_left_over",
+                Digest::of("post_left_over").field(id),
+            )?;
+            let job = JobId::new(library.ids.next());
+            loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::PostStockTake)?;
+                if library.replay(&call).await?.is_some() {
+                    break;
+                }
+                let next = read.value.begin_left_over(job, &call.stamp)?;
+                let task = JobTask::PostStockTake { take: id };
+                let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.update(read.version, next);
+                    changes.job(queued);
+                });
+                if let Step::Done(_) = step.await? {
+                    break;
+                }
             }
-            let next = read.value.begin_left_over(job, &call.stamp)?;
-            let task = JobTask::PostStockTake { take: id };
-            let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-                changes.job(queued);
-            });
-            if let Step::Done(_) = step.await? {
-                break;
-            }
-        }
-        library.run_stock_take(&call.stamp, id).await
+            library.run_stock_take(&call.stamp, id).await
+        })
     }
 
     /// Gives up what is under way on a take and can't go on, because its job is dead or for any other reason: lines that are
@@ -161,50 +172,54 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when nothing is under way; failures of the
     /// store.
-    pub async fn give_up(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
-        let library = self.library;
-        let operation = "give_up_stock_take";
-        let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
-        let job = JobId::new(library.ids.next());
-        loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::PostStockTake)?;
-            if library.replay(&call).await?.is_some() {
-                break;
+    #[inline(never)]
+    pub fn give_up<'c>(&'c self, caller: &'c Caller, id: StockTakeId) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let library = self.library;
+            let operation = "give_up_stock_take";
+            let mut call = library.begin(caller, operation, Digest::of(operation).field(id))?;
+            let job = JobId::new(library.ids.next());
+            loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::PostStockTake)?;
+                if library.replay(&call).await?.is_some() {
+                    break;
+                }
+                let next = read.value.give_up(job, &call.stamp)?;
+                let task = match next.run().map(|run| run.stage) {
+                    Some(RunStage::ReverseCheck | RunStage::Reverse) => {
+                        Some(JobTask::ReopenStockTake { take: id })
+                    }
+                    Some(RunStage::Check | RunStage::Apply | RunStage::LeftOver) => {
+                        Some(JobTask::PostStockTake { take: id })
+                    }
+                    None => None,
+                };
+                let queued =
+                    task.map(|task| job_of(&next, job, task, &call.stamp, step_in_delay()));
+                let given_up = match (read.value.run(), read.value.population()) {
+                    (Some(run), _) => Some(run.job),
+                    (None, population) => population.map(|population| population.job),
+                };
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.update(read.version, next);
+                    if let Some(given_up) = given_up {
+                        changes.ack(JobAck::Refused(given_up));
+                    }
+                    if let Some(queued) = queued {
+                        changes.job(queued);
+                    }
+                });
+                if let Step::Done(_) = step.await? {
+                    break;
+                }
             }
-            let next = read.value.give_up(job, &call.stamp)?;
-            let task = match next.run().map(|run| run.stage) {
-                Some(RunStage::ReverseCheck | RunStage::Reverse) => {
-                    Some(JobTask::ReopenStockTake { take: id })
-                }
-                Some(RunStage::Check | RunStage::Apply | RunStage::LeftOver) => {
-                    Some(JobTask::PostStockTake { take: id })
-                }
-                None => None,
-            };
-            let queued = task.map(|task| job_of(&next, job, task, &call.stamp, step_in_delay()));
-            let given_up = match (read.value.run(), read.value.population()) {
-                (Some(run), _) => Some(run.job),
-                (None, population) => population.map(|population| population.job),
-            };
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-                if let Some(given_up) = given_up {
-                    changes.ack(JobAck::Refused(given_up));
-                }
-                if let Some(queued) = queued {
-                    changes.job(queued);
-                }
-            });
-            if let Step::Done(_) = step.await? {
-                break;
+            let take = self.visible(&call.stamp, id).await?.value;
+            if take.run().is_some() {
+                return library.run_stock_take(&call.stamp, id).await;
             }
-        }
-        let take = self.visible(&call.stamp, id).await?.value;
-        if take.run().is_some() {
-            return library.run_stock_take(&call.stamp, id).await;
-        }
-        Ok(take)
+            Ok(take)
+        })
     }
 
     /// Gives up a line that could not be posted: it adjusts nothing.
@@ -213,56 +228,59 @@ impl StockTakes<'_> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] when the line is not one of those;
     /// failures of the store.
-    pub async fn dismiss(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn dismiss<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         item: StockTakeItemId,
-    ) -> Result<(), Error> {
-        let library = self.library;
-        let mut call = library.begin(
-            caller,
-            "dismiss",
-            Digest::of("dismiss").field(id).field(item),
-        )?;
-        loop {
-            let read = self.visible(&call.stamp, id).await?;
-            let view = library
-                .repository
-                .counting_view(call.organisation(), id, &[item])
-                .await?;
-            let (_, line) = view
-                .and_then(CountingView::into_line)
-                .ok_or(Error::not_found("stock take item"))?;
-            let line = line.item;
-            call.require(Operation::PostStockTake)?;
-            if library.replay(&call).await?.is_some() {
-                return Ok(());
+    ) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let library = self.library;
+            let mut call = library.begin(
+                caller,
+                "dismiss",
+                Digest::of("dismiss").field(id).field(item),
+            )?;
+            loop {
+                let read = self.visible(&call.stamp, id).await?;
+                let view = library
+                    .repository
+                    .counting_view(call.organisation(), id, &[item])
+                    .await?;
+                let (_, line) = view
+                    .and_then(CountingView::into_line)
+                    .ok_or(Error::not_found("stock take item"))?;
+                let line = line.item;
+                call.require(Operation::PostStockTake)?;
+                if library.replay(&call).await?.is_some() {
+                    return Ok(());
+                }
+                let next = read.value.dismiss_left_over(&call.stamp)?;
+                let posting = line
+                    .value
+                    .posting
+                    .as_ref()
+                    .filter(|posting| posting.is_left_over());
+                let posting = posting.ok_or(Error::not_found("left over line"))?;
+                let dismissed = LinePosting {
+                    outcome: LineOutcome::Dismissed,
+                    ..posting.clone()
+                };
+                let item = StockTakeItem {
+                    posting: Some(dismissed),
+                    updated_at: call.stamp.at,
+                    ..(*line.value).clone()
+                };
+                let step = library.commit(&mut call, Outcome::Done, |changes| {
+                    changes.update(read.version, next);
+                    changes.update(line.version, item);
+                });
+                if let Step::Done(_) = step.await? {
+                    return Ok(());
+                }
             }
-            let next = read.value.dismiss_left_over(&call.stamp)?;
-            let posting = line
-                .value
-                .posting
-                .as_ref()
-                .filter(|posting| posting.is_left_over());
-            let posting = posting.ok_or(Error::not_found("left over line"))?;
-            let dismissed = LinePosting {
-                outcome: LineOutcome::Dismissed,
-                ..posting.clone()
-            };
-            let item = StockTakeItem {
-                posting: Some(dismissed),
-                updated_at: call.stamp.at,
-                ..(*line.value).clone()
-            };
-            let step = library.commit(&mut call, Outcome::Done, |changes| {
-                changes.update(read.version, next);
-                changes.update(line.version, item);
-            });
-            if let Step::Done(_) = step.await? {
-                return Ok(());
-            }
-        }
+        })
     }
 }
 

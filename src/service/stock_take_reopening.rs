@@ -12,7 +12,7 @@ use super::serial_marks::{Elsewhere, SerialMarks};
 use super::stock_take_chunks::{Chunk, Line};
 use super::stock_take_posting::refused;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
-use super::{Caller, Error, Stocktake};
+use super::{Caller, Error, Pending, Stocktake};
 
 impl StockTakes<'_> {
     /// Reopens a finished take (S4.9): its posting is reversed by new events, each dated where the reversed
@@ -23,44 +23,47 @@ impl StockTakes<'_> {
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`], [`Error::Refused`] with the lines that
     /// can't be taken back (what was found has been sold): the take stays finished then, and nothing is
     /// reversed; failures of the store.
-    pub async fn reopen(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn reopen<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         reason: Option<Note>,
-    ) -> Result<StockTake, Error> {
-        let library = self.library;
-        let digest = Digest::of("reopen_stock_take")
-            .field(id)
-            .optional(reason.as_ref());
-        let mut call = library.begin(caller, "reopen_stock_take", digest)?;
-        let job = JobId::new(library.ids.next());
-        let job = loop {
-            let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::ReopenStockTake)?;
-            if let Some(job) = library.replay_job(&mut call, "reopen_stock_take").await? {
-                break job;
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let library = self.library;
+            let digest = Digest::of("reopen_stock_take")
+                .field(id)
+                .optional(reason.as_ref());
+            let mut call = library.begin(caller, "reopen_stock_take", digest)?;
+            let job = JobId::new(library.ids.next());
+            let job = loop {
+                let read = self.visible(&call.stamp, id).await?;
+                call.require(Operation::ReopenStockTake)?;
+                if let Some(job) = library.replay_job(&mut call, "reopen_stock_take").await? {
+                    break job;
+                }
+                let next = read
+                    .value
+                    .begin_reopening(job, reason.clone(), &call.stamp)?;
+                let task = JobTask::ReopenStockTake { take: id };
+                let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
+                let step = library.commit(&mut call, Outcome::Job(job), |changes| {
+                    changes.update(read.version, next);
+                    changes.job(queued);
+                });
+                if let Step::Done(Outcome::Job(job)) = step.await? {
+                    break job;
+                }
+            };
+            let take = library.run_stock_take(&call.stamp, id).await?;
+            match (take.state(), take.refusal()) {
+                (StockTakeState::Finished, Some(refusal)) if refusal.job == job => {
+                    Err(refused(refusal))
+                }
+                (_, _) => Ok(take),
             }
-            let next = read
-                .value
-                .begin_reopening(job, reason.clone(), &call.stamp)?;
-            let task = JobTask::ReopenStockTake { take: id };
-            let queued = job_of(&next, job, task, &call.stamp, step_in_delay());
-            let step = library.commit(&mut call, Outcome::Job(job), |changes| {
-                changes.update(read.version, next);
-                changes.job(queued);
-            });
-            if let Step::Done(Outcome::Job(job)) = step.await? {
-                break job;
-            }
-        };
-        let take = library.run_stock_take(&call.stamp, id).await?;
-        match (take.state(), take.refusal()) {
-            (StockTakeState::Finished, Some(refusal)) if refusal.job == job => {
-                Err(refused(refusal))
-            }
-            (_, _) => Ok(take),
-        }
+        })
     }
 }
 

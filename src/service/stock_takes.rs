@@ -16,7 +16,7 @@ use crate::store::{
 use super::access::Operation;
 use super::call::{Call, Once, Step};
 use super::error::dated;
-use super::{Caller, Edit, Error, Stocktake};
+use super::{Caller, Edit, Error, Pending, Stocktake};
 
 /// How often a job is tried before it ends dead.
 pub(super) const JOB_ATTEMPTS: u32 = 10;
@@ -90,22 +90,25 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site, [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
-    pub async fn create(&self, caller: &Caller, new: NewStockTake) -> Result<StockTake, Error> {
-        let digest = Digest::of("create_stock_take")
-            .field(new.site)
-            .field(&new.description)
-            .field(format_args!("{:?}", new.movement_policy));
-        let details = StockTakeDetails {
-            name: None,
-            description: new.description,
-            due_at: None,
-            annual: false,
-            movement_policy: new.movement_policy,
-        };
-        let mut call = self.library.begin(caller, "create_stock_take", digest)?;
-        let source = Some(PopulationSource::Stocked);
-        self.create_with(&mut call, new.site, details, InitialState::Ongoing, source)
-            .await
+    #[inline(never)]
+    pub fn create<'c>(&'c self, caller: &'c Caller, new: NewStockTake) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let digest = Digest::of("create_stock_take")
+                .field(new.site)
+                .field(&new.description)
+                .field(format_args!("{:?}", new.movement_policy));
+            let details = StockTakeDetails {
+                name: None,
+                description: new.description,
+                due_at: None,
+                annual: false,
+                movement_policy: new.movement_policy,
+            };
+            let mut call = self.library.begin(caller, "create_stock_take", digest)?;
+            let source = Some(PopulationSource::Stocked);
+            self.create_with(&mut call, new.site, details, InitialState::Ongoing, source)
+                .await
+        })
     }
 
     /// Creates a list to be put together; an annual one gets every stocked article (S4.2).
@@ -113,34 +116,37 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// As [`create`](Self::create).
-    pub async fn create_list(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn create_list<'c>(
+        &'c self,
+        caller: &'c Caller,
         new: NewStockTakeList,
-    ) -> Result<StockTake, Error> {
-        dated("due_at", new.due_at)?;
-        let digest = Digest::of("create_stock_take_list")
-            .field(new.site)
-            .field(&new.name)
-            .optional(new.description.as_ref())
-            .optional(new.due_at)
-            .field(new.annual)
-            .field(format_args!("{:?}", new.movement_policy));
-        let source = new.annual.then_some(PopulationSource::Stocked);
-        let details = StockTakeDetails {
-            description: new.description.unwrap_or_else(|| new.name.clone()),
-            name: Some(new.name),
-            due_at: new.due_at,
-            annual: new.annual,
-            movement_policy: new.movement_policy,
-        };
-        let mut call = self
-            .library
-            .begin(caller, "create_stock_take_list", digest)?;
-        let take = self
-            .create_with(&mut call, new.site, details, InitialState::New, source)
-            .await?;
-        self.populated(&call.stamp, take).await
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            dated("due_at", new.due_at)?;
+            let digest = Digest::of("create_stock_take_list")
+                .field(new.site)
+                .field(&new.name)
+                .optional(new.description.as_ref())
+                .optional(new.due_at)
+                .field(new.annual)
+                .field(format_args!("{:?}", new.movement_policy));
+            let source = new.annual.then_some(PopulationSource::Stocked);
+            let details = StockTakeDetails {
+                description: new.description.unwrap_or_else(|| new.name.clone()),
+                name: Some(new.name),
+                due_at: new.due_at,
+                annual: new.annual,
+                movement_policy: new.movement_policy,
+            };
+            let mut call = self
+                .library
+                .begin(caller, "create_stock_take_list", digest)?;
+            let take = self
+                .create_with(&mut call, new.site, details, InitialState::New, source)
+                .await?;
+            self.populated(&call.stamp, take).await
+        })
     }
 
     /// Copies a take, finished or not: the same words and scope, NEW, no counts (S4.3).
@@ -148,26 +154,31 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::KeyReused`]; failures of the store.
-    pub async fn copy(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
-        let mut call = self.library.begin(
-            caller,
-            "copy_stock_take",
-            Digest::of("copy_stock_take").field(id),
-        )?;
-        let (seen, copy) = (
-            self.visible(&call.stamp, id).await,
-            Operation::CopyStockTake,
-        );
-        let source = match self.library.once(&call, copy, seen).await? {
-            Once::First(source) => source.value,
-            Once::Again(outcome) => return self.populated(&call.stamp, take_of(outcome)?).await,
-        };
-        let details = source.details().clone();
-        let lines = Some(PopulationSource::CopyOf(id));
-        let take = self
-            .create_in(&mut call, &source, details, InitialState::New, lines)
-            .await?;
-        self.populated(&call.stamp, take).await
+    #[inline(never)]
+    pub fn copy<'c>(&'c self, caller: &'c Caller, id: StockTakeId) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let mut call = self.library.begin(
+                caller,
+                "copy_stock_take",
+                Digest::of("copy_stock_take").field(id),
+            )?;
+            let (seen, copy) = (
+                self.visible(&call.stamp, id).await,
+                Operation::CopyStockTake,
+            );
+            let source = match self.library.once(&call, copy, seen).await? {
+                Once::First(source) => source.value,
+                Once::Again(outcome) => {
+                    return self.populated(&call.stamp, take_of(outcome)?).await;
+                }
+            };
+            let details = source.details().clone();
+            let lines = Some(PopulationSource::CopyOf(id));
+            let take = self
+                .create_in(&mut call, &source, details, InitialState::New, lines)
+                .await?;
+            self.populated(&call.stamp, take).await
+        })
     }
 
     async fn create_with(
@@ -264,10 +275,13 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`]; failures of the store.
-    pub async fn get(&self, caller: &Caller, id: StockTakeId) -> Result<StockTakeSummary, Error> {
-        let stamp = self.library.stamp(caller)?;
-        let take = self.visible(&stamp, id).await?.value;
-        self.summary(take).await
+    #[inline(never)]
+    pub fn get<'c>(&'c self, caller: &'c Caller, id: StockTakeId) -> Pending<'c, StockTakeSummary> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let take = self.visible(&stamp, id).await?.value;
+            self.summary(take).await
+        })
     }
 
     /// A site's takes, the oldest first (S1.1); only those in some states (S4.1), when any are named.
@@ -275,42 +289,45 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`] for the site; failures of the store.
-    pub async fn list(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn list<'c>(
+        &'c self,
+        caller: &'c Caller,
         site: SiteId,
-        asked: &[StockTakeState],
-        page: &PageRequest,
-    ) -> Result<Page<StockTakeSummary>, Error> {
-        let stamp = self.library.stamp(caller)?;
-        self.library.visible_site(&stamp, site).await?;
-        let states: BTreeSet<_> = asked
-            .iter()
-            .copied()
-            .filter(|s| *s != StockTakeState::Removed)
-            .collect();
-        if states.is_empty() && !asked.is_empty() {
-            // Removed takes are on no list.
-            return Ok(Page {
-                items: Vec::new(),
-                total: page.with_total.then_some(0),
-                next: None,
-            });
-        }
-        let filter = StockTakeFilter { states };
-        let found = self
-            .library
-            .repository
-            .stock_takes(stamp.actor.organisation, site, &filter, page)
-            .await?;
-        let mut items = Vec::with_capacity(found.items.len());
-        for take in found.items {
-            items.push(self.summary(take.value).await?);
-        }
-        Ok(Page {
-            items,
-            total: found.total,
-            next: found.next,
+        asked: &'c [StockTakeState],
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<StockTakeSummary>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            self.library.visible_site(&stamp, site).await?;
+            let states: BTreeSet<_> = asked
+                .iter()
+                .copied()
+                .filter(|s| *s != StockTakeState::Removed)
+                .collect();
+            if states.is_empty() && !asked.is_empty() {
+                // Removed takes are on no list.
+                return Ok(Page {
+                    items: Vec::new(),
+                    total: page.with_total.then_some(0),
+                    next: None,
+                });
+            }
+            let filter = StockTakeFilter { states };
+            let found = self
+                .library
+                .repository
+                .stock_takes(stamp.actor.organisation, site, &filter, page)
+                .await?;
+            let mut items = Vec::with_capacity(found.items.len());
+            for take in found.items {
+                items.push(self.summary(take.value).await?);
+            }
+            Ok(Page {
+                items,
+                total: found.total,
+                next: found.next,
+            })
         })
     }
 
@@ -329,20 +346,23 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
-    pub async fn update(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn update<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         details: StockTakeDetails,
-    ) -> Result<StockTake, Error> {
-        let digest = Digest::of("update_stock_take")
-            .field(id)
-            .field(format_args!("{details:?}"));
-        let call = self.library.begin(caller, "update_stock_take", digest)?;
-        self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
-            Ok(take.update(details.clone(), stamp)?)
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let digest = Digest::of("update_stock_take")
+                .field(id)
+                .field(format_args!("{details:?}"));
+            let call = self.library.begin(caller, "update_stock_take", digest)?;
+            self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
+                Ok(take.update(details.clone(), stamp)?)
+            })
+            .await
         })
-        .await
     }
 
     /// Changes some of the words on a take and leaves the others (S1.4, S4.4), before posting begins.
@@ -350,32 +370,35 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn amend(
-        &self,
-        caller: &Caller,
+    #[inline(never)]
+    pub fn amend<'c>(
+        &'c self,
+        caller: &'c Caller,
         id: StockTakeId,
         amendment: StockTakeAmendment,
-    ) -> Result<StockTake, Error> {
-        if let Edit::Set(due_at) = amendment.due_at {
-            dated("due_at", [due_at])?;
-        }
-        let digest = Digest::of("amend_stock_take")
-            .field(id)
-            .field(format_args!("{amendment:?}"));
-        let call = self.library.begin(caller, "amend_stock_take", digest)?;
-        self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
-            let asked = amendment.clone();
-            let details = take.details().clone();
-            let details = StockTakeDetails {
-                name: asked.name.or(details.name),
-                description: asked.description.unwrap_or(details.description),
-                due_at: asked.due_at.applied_to(details.due_at),
-                annual: asked.annual.unwrap_or(details.annual),
-                movement_policy: details.movement_policy,
-            };
-            Ok(take.update(details, stamp)?)
+    ) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            if let Edit::Set(due_at) = amendment.due_at {
+                dated("due_at", [due_at])?;
+            }
+            let digest = Digest::of("amend_stock_take")
+                .field(id)
+                .field(format_args!("{amendment:?}"));
+            let call = self.library.begin(caller, "amend_stock_take", digest)?;
+            self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
+                let asked = amendment.clone();
+                let details = take.details().clone();
+                let details = StockTakeDetails {
+                    name: asked.name.or(details.name),
+                    description: asked.description.unwrap_or(details.description),
+                    due_at: asked.due_at.applied_to(details.due_at),
+                    annual: asked.annual.unwrap_or(details.annual),
+                    movement_policy: details.movement_policy,
+                };
+                Ok(take.update(details, stamp)?)
+            })
+            .await
         })
-        .await
     }
 
     /// Begins to count a list (S4.6).
@@ -383,30 +406,33 @@ impl<'a> StockTakes<'a> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line; failures of the store.
-    pub async fn start(&self, caller: &Caller, id: StockTakeId) -> Result<StockTake, Error> {
-        let digest = Digest::of("start_stock_take").field(id);
-        let mut call = self.library.begin(caller, "start_stock_take", digest)?;
-        loop {
-            let seen = self.visible(&call.stamp, id).await;
-            let read = match self
-                .library
-                .once(&call, Operation::StartStockTake, seen)
-                .await?
-            {
-                Once::First(read) => read,
-                Once::Again(outcome) => return take_of(outcome),
-            };
-            // The lines after the header: whoever removes one writes it.
-            let lines = self.summary(read.value.clone()).await?.totals.items;
-            let next = read.value.start(lines, &call.stamp)?;
-            let outcome = Outcome::StockTake(Arc::new(next.clone()));
-            let step = self.library.commit(&mut call, outcome, |changes| {
-                changes.update(read.version, next);
-            });
-            if let Step::Done(outcome) = step.await? {
-                return take_of(outcome);
+    #[inline(never)]
+    pub fn start<'c>(&'c self, caller: &'c Caller, id: StockTakeId) -> Pending<'c, StockTake> {
+        Box::pin(async move {
+            let digest = Digest::of("start_stock_take").field(id);
+            let mut call = self.library.begin(caller, "start_stock_take", digest)?;
+            loop {
+                let seen = self.visible(&call.stamp, id).await;
+                let read = match self
+                    .library
+                    .once(&call, Operation::StartStockTake, seen)
+                    .await?
+                {
+                    Once::First(read) => read,
+                    Once::Again(outcome) => return take_of(outcome),
+                };
+                // The lines after the header: whoever removes one writes it.
+                let lines = self.summary(read.value.clone()).await?.totals.items;
+                let next = read.value.start(lines, &call.stamp)?;
+                let outcome = Outcome::StockTake(Arc::new(next.clone()));
+                let step = self.library.commit(&mut call, outcome, |changes| {
+                    changes.update(read.version, next);
+                });
+                if let Step::Done(outcome) = step.await? {
+                    return take_of(outcome);
+                }
             }
-        }
+        })
     }
 
     /// Removes a take, posted or not (S1.5, S4.4): it is on no list any more. Its entries and events stay.
@@ -415,22 +441,25 @@ impl<'a> StockTakes<'a> {
     ///
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] while it is posting; failures of the
     /// store.
-    pub async fn remove(&self, caller: &Caller, id: StockTakeId) -> Result<(), Error> {
-        let call = self.library.begin(
-            caller,
-            "remove_stock_take",
-            Digest::of("remove_stock_take").field(id),
-        )?;
-        let removed = self
-            .change(
-                call.clone(),
-                id,
-                Operation::RemoveStockTake,
-                |take, stamp| Ok(take.remove(stamp)?),
-            )
-            .await
-            .map(drop);
-        self.library.done_if_gone(&call, removed).await
+    #[inline(never)]
+    pub fn remove<'c>(&'c self, caller: &'c Caller, id: StockTakeId) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let call = self.library.begin(
+                caller,
+                "remove_stock_take",
+                Digest::of("remove_stock_take").field(id),
+            )?;
+            let removed = self
+                .change(
+                    call.clone(),
+                    id,
+                    Operation::RemoveStockTake,
+                    |take, stamp| Ok(take.remove(stamp)?),
+                )
+                .await
+                .map(drop);
+            self.library.done_if_gone(&call, removed).await
+        })
     }
 
     /// One transition of the header.

@@ -13,7 +13,7 @@ use crate::store::{ChangeToken, StoreError};
 pub(super) const CHANGED: &str = "changed";
 
 /// The token of a snapshot.
-pub(super) async fn next<S: Snapshot>(
+pub(crate) async fn next<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
 ) -> Result<ChangeToken, StoreError> {
@@ -33,7 +33,7 @@ pub(super) async fn next<S: Snapshot>(
 }
 
 /// Counts a commit, where commits are counted.
-pub(super) async fn begin<T: Transaction>(
+pub(crate) async fn begin<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
 ) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ pub(super) async fn begin<T: Transaction>(
 }
 
 /// Writes the number of this transaction, as a value of a row.
-pub(super) fn number(dialect: Dialect, organisation: OrganisationId, query: &mut Query) {
+pub(crate) fn number(dialect: Dialect, organisation: OrganisationId, query: &mut Query) {
     match dialect {
         Dialect::Sqlite => {
             query.push("(SELECT last FROM stk_change WHERE organisation = ");

@@ -13,7 +13,7 @@ use crate::store::{
 };
 
 /// A site's stock takes.
-pub(super) async fn stock_takes<S: Snapshot>(
+pub(crate) async fn stock_takes<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     site: SiteId,
@@ -37,7 +37,7 @@ pub(super) async fn stock_takes<S: Snapshot>(
 }
 
 /// A site's inventory counts.
-pub(super) async fn inventory_counts<S: Snapshot>(
+pub(crate) async fn inventory_counts<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     site: SiteId,
@@ -66,7 +66,7 @@ pub(super) async fn inventory_counts<S: Snapshot>(
 }
 
 /// A site's stock adjustments.
-pub(super) async fn stock_adjustments<S: Snapshot>(
+pub(crate) async fn stock_adjustments<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     site: SiteId,
@@ -96,7 +96,7 @@ pub(super) async fn stock_adjustments<S: Snapshot>(
 }
 
 /// A site's inventory orders.
-pub(super) async fn inventory_orders<S: Snapshot>(
+pub(crate) async fn inventory_orders<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     site: SiteId,

@@ -65,7 +65,7 @@ fn optional_timestamp(row: &mut Row) -> Result<Option<Timestamp>, Unreadable> {
 }
 
 /// Jobs are born in a commit; one that is there already surprises it.
-pub(super) async fn born<T: Transaction>(
+pub(crate) async fn born<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
     jobs: &[NewJob],
@@ -156,7 +156,7 @@ fn about<T: Snapshot>(
 }
 
 /// Notes how far jobs are. What is told late changes nothing (Q9).
-pub(super) async fn progressed<T: Transaction>(
+pub(crate) async fn progressed<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
     steps: &[JobProgress],
@@ -174,7 +174,7 @@ pub(super) async fn progressed<T: Transaction>(
 }
 
 /// Ends jobs, unless they have ended.
-pub(super) async fn ended<T: Transaction>(
+pub(crate) async fn ended<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
     acks: &[JobAck],

@@ -11,21 +11,22 @@
 //! again with everything looked up, so that it can name every conflict.
 
 mod cell;
-mod changes;
-mod commit;
-mod documents;
+pub(crate) mod changes;
+pub(crate) mod commit;
+pub(crate) mod documents;
 mod encoding;
-mod jobs;
+pub(crate) mod jobs;
 mod known;
 mod lists;
-mod purging;
+pub(crate) mod names;
+pub(crate) mod purging;
 mod query;
-mod reads;
+pub(crate) mod reads;
 mod repository;
-mod table;
-mod take_lines;
-mod totals;
-mod unlike;
+pub(crate) mod table;
+pub(crate) mod take_lines;
+pub(crate) mod totals;
+pub(crate) mod unlike;
 
 #[cfg(feature = "postgres")]
 pub(crate) use cell::Kind;
@@ -35,4 +36,4 @@ pub(crate) use known::Care;
 #[cfg(feature = "postgres")]
 pub(crate) use query::Lookup;
 pub(crate) use query::{Dialect, Held, Parameter, Query, Snapshot, Transaction};
-pub(crate) use repository::{Engine, Work};
+pub(crate) use repository::{Engine, Work, keep_contract};

@@ -5,7 +5,7 @@ use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{MAX_PAGE, Purge, StoreError};
 
 /// Forgets at most so many rows whose time was before a moment.
-pub(super) async fn purge<T: Transaction>(
+pub(crate) async fn purge<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
     what: Purge,

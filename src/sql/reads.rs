@@ -306,7 +306,7 @@ pub(crate) async fn articles<S: Snapshot>(
 }
 
 /// Documents that stand on lists by age: what their list asks for.
-pub(super) struct Documents<'a, T> {
+pub(crate) struct Documents<'a, T> {
     pub(crate) table: &'static Table,
     pub(crate) list: List,
     pub(crate) organisation: OrganisationId,

@@ -1,34 +1,11 @@
 //! The contract's traits, over an engine's way to read and to write.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
-use async_trait::async_trait;
-
-use super::commit::settle;
-use super::purging::purge;
 use super::query::{Snapshot, Transaction};
-use super::table::tables;
-use super::{changes, documents, jobs, reads, take_lines, totals, unlike};
-use crate::domain::{
-    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
-    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
-    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
-    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
-};
-use crate::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
-    CommitError, CommitOutcome, CountingView, EndedJobs, Export, ExportChunk, ImportChunk,
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    Job, JobKind, JobQueue, Lease, LeaseError, LeaseToken, LevelFilter, NewJob, OpenCount, Outcome,
-    Page, PageRequest, Purge, RecordKey, Repository, SerialMark, StockAdjustmentFilter,
-    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView,
-    StoreError, Unlike, Versioned,
-};
+use crate::store::{ChangeSet, CommitError, CommitOutcome, StoreError};
 
 /// A future of an engine's.
 pub(crate) type Work<'a, T, F> = Pin<Box<dyn Future<Output = Result<T, F>> + Send + 'a>>;
@@ -59,741 +36,862 @@ pub(crate) trait Engine: Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<CommitOutcome, CommitError>> + Send;
 }
 
-#[async_trait]
-impl<E: Engine> Repository for E {
-    async fn site(
-        &self,
-        organisation: OrganisationId,
-        id: SiteId,
-    ) -> Result<Option<Versioned<Site>>, StoreError> {
-        self.read("site", move |s| {
-            Box::pin(async move { reads::record(s, organisation, &RecordKey::Site(id)).await })
-        })
-        .await
-    }
+/// Implements the contract's traits for a store whose engine is one. For each store by itself, not for every engine at
+/// once: what is generic over the store would be compiled again in each program that opens one.
+macro_rules! keep_contract {
+    ($store:ty) => {
+        const _: () = {
+            use $crate::sql::names::*;
 
-    async fn site_by_external_id(
-        &self,
-        organisation: OrganisationId,
-        external_id: &Code,
-    ) -> Result<Option<Versioned<Site>>, StoreError> {
-        let external_id = external_id.to_owned();
-        self.read("site_by_external_id", move |s| {
-            Box::pin(async move { reads::site_by_external_id(s, organisation, external_id).await })
-        })
-        .await
-    }
+            #[$crate::sql::names::async_trait]
+            impl Repository for $store {
+                #[inline(never)]
+                async fn site(
+                    &self,
+                    organisation: OrganisationId,
+                    id: SiteId,
+                ) -> Result<Option<Versioned<Site>>, StoreError> {
+                    self.read("site", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::Site(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn products(
-        &self,
-        organisation: OrganisationId,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-        let ids = ids.to_owned();
-        self.read("products", move |s| {
-            Box::pin(async move {
-                let ids = ids.into_iter().map(ProductId::as_uuid).collect();
-                reads::records(s, organisation, &tables::PRODUCT, ids).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn site_by_external_id(
+                    &self,
+                    organisation: OrganisationId,
+                    external_id: &Code,
+                ) -> Result<Option<Versioned<Site>>, StoreError> {
+                    let external_id = external_id.to_owned();
+                    self.read("site_by_external_id", move |s| {
+                        Box::pin(async move {
+                            reads::site_by_external_id(s, organisation, external_id).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn products_by_article(
-        &self,
-        organisation: OrganisationId,
-        articles: &[Code],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-        let articles = articles.to_owned();
-        self.read("products_by_article", move |s| {
-            Box::pin(async move {
-                reads::by_name(s, organisation, (&tables::PRODUCT, 1), &articles).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn products(
+                    &self,
+                    organisation: OrganisationId,
+                    ids: &[ProductId],
+                ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+                    let ids = ids.to_owned();
+                    self.read("products", move |s| {
+                        Box::pin(async move {
+                            let ids = ids.into_iter().map(ProductId::as_uuid).collect();
+                            reads::records(s, organisation, &tables::PRODUCT, ids).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn supplier(
-        &self,
-        organisation: OrganisationId,
-        id: SupplierId,
-    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
-        self.read("supplier", move |s| {
-            Box::pin(async move { reads::record(s, organisation, &RecordKey::Supplier(id)).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn products_by_article(
+                    &self,
+                    organisation: OrganisationId,
+                    articles: &[Code],
+                ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
+                    let articles = articles.to_owned();
+                    self.read("products_by_article", move |s| {
+                        Box::pin(async move {
+                            reads::by_name(s, organisation, (&tables::PRODUCT, 1), &articles).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn levels(
-        &self,
-        organisation: OrganisationId,
-        keys: &[StockKey],
-    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-        let keys = keys.to_owned();
-        self.read("levels", move |s| {
-            Box::pin(async move { reads::levels(s, organisation, &keys).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn supplier(
+                    &self,
+                    organisation: OrganisationId,
+                    id: SupplierId,
+                ) -> Result<Option<Versioned<Supplier>>, StoreError> {
+                    self.read("supplier", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::Supplier(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn serial_marks(
-        &self,
-        organisation: OrganisationId,
-        serials: &BTreeSet<Code>,
-        products: &BTreeSet<ProductId>,
-    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
-        let (serials, products) = (serials.clone(), products.clone());
-        self.read("serial_marks", move |s| {
-            Box::pin(async move { reads::serial_marks(s, organisation, &serials, &products).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn levels(
+                    &self,
+                    organisation: OrganisationId,
+                    keys: &[StockKey],
+                ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
+                    let keys = keys.to_owned();
+                    self.read("levels", move |s| {
+                        Box::pin(async move { reads::levels(s, organisation, &keys).await })
+                    })
+                    .await
+                }
 
-    async fn levels_page(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &LevelFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<StockLevel>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("levels_page", move |s| {
-            Box::pin(async move { reads::levels_page(s, organisation, site, &filter, &page).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn serial_marks(
+                    &self,
+                    organisation: OrganisationId,
+                    serials: &BTreeSet<Code>,
+                    products: &BTreeSet<ProductId>,
+                ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+                    let (serials, products) = (serials.clone(), products.clone());
+                    self.read("serial_marks", move |s| {
+                        Box::pin(async move {
+                            reads::serial_marks(s, organisation, &serials, &products).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn articles(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &ArticleFilter,
-        sort: ArticleSort,
-        page: &PageRequest,
-    ) -> Result<Page<ArticleView>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("articles", move |s| {
-            Box::pin(
-                async move { reads::articles(s, organisation, site, (&filter, sort), &page).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn levels_page(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &LevelFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<StockLevel>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("levels_page", move |s| {
+                        Box::pin(async move {
+                            reads::levels_page(s, organisation, site, &filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
-        self.read("change_token", move |s| {
-            Box::pin(async move { changes::next(s, organisation).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn articles(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &ArticleFilter,
+                    sort: ArticleSort,
+                    page: &PageRequest,
+                ) -> Result<Page<ArticleView>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("articles", move |s| {
+                        Box::pin(async move {
+                            reads::articles(s, organisation, site, (&filter, sort), &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn events_after(
-        &self,
-        organisation: OrganisationId,
-        keys: &[(StockKey, u64)],
-    ) -> Result<Vec<StockEvent>, StoreError> {
-        let keys = keys.to_owned();
-        self.read("events_after", move |s| {
-            Box::pin(async move { reads::events_after(s, organisation, &keys).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn change_token(
+                    &self,
+                    organisation: OrganisationId,
+                ) -> Result<ChangeToken, StoreError> {
+                    self.read("change_token", move |s| {
+                        Box::pin(async move { changes::next(s, organisation).await })
+                    })
+                    .await
+                }
 
-    async fn events(
-        &self,
-        organisation: OrganisationId,
-        ids: &[StockEventId],
-    ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
-        let ids = ids.to_owned();
-        self.read("events", move |s| {
-            Box::pin(async move { reads::events(s, organisation, &ids).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn events_after(
+                    &self,
+                    organisation: OrganisationId,
+                    keys: &[(StockKey, u64)],
+                ) -> Result<Vec<StockEvent>, StoreError> {
+                    let keys = keys.to_owned();
+                    self.read("events_after", move |s| {
+                        Box::pin(async move { reads::events_after(s, organisation, &keys).await })
+                    })
+                    .await
+                }
 
-    async fn ledger(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<LedgerEntry>, StoreError> {
-        self.read("ledger", move |s| {
-            Box::pin(async move { reads::ledger(s, organisation, site, (after, limit)).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn events(
+                    &self,
+                    organisation: OrganisationId,
+                    ids: &[StockEventId],
+                ) -> Result<Vec<Option<LedgerEntry>>, StoreError> {
+                    let ids = ids.to_owned();
+                    self.read("events", move |s| {
+                        Box::pin(async move { reads::events(s, organisation, &ids).await })
+                    })
+                    .await
+                }
 
-    async fn ledger_by_key(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        after: Option<(StockKey, u64)>,
-        limit: u32,
-    ) -> Result<Vec<StockEvent>, StoreError> {
-        self.read("ledger_by_key", move |s| {
-            let page = (after, limit);
-            Box::pin(async move { reads::ledger_by_key(s, organisation, site, page).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn ledger(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    after: u64,
+                    limit: u32,
+                ) -> Result<Vec<LedgerEntry>, StoreError> {
+                    self.read("ledger", move |s| {
+                        Box::pin(async move {
+                            reads::ledger(s, organisation, site, (after, limit)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn unlike(
-        &self,
-        organisation: OrganisationId,
-        keys: &[RecordKey],
-    ) -> Result<Vec<Unlike>, StoreError> {
-        let keys = keys.to_owned();
-        self.read("unlike", move |s| {
-            Box::pin(async move { unlike::unlike(s, organisation, &keys).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn ledger_by_key(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    after: Option<(StockKey, u64)>,
+                    limit: u32,
+                ) -> Result<Vec<StockEvent>, StoreError> {
+                    self.read("ledger_by_key", move |s| {
+                        let page = (after, limit);
+                        Box::pin(
+                            async move { reads::ledger_by_key(s, organisation, site, page).await },
+                        )
+                    })
+                    .await
+                }
 
-    async fn stock_take(
-        &self,
-        organisation: OrganisationId,
-        id: StockTakeId,
-    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-        self.read("stock_take", move |s| {
-            Box::pin(async move { reads::record(s, organisation, &RecordKey::StockTake(id)).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn unlike(
+                    &self,
+                    organisation: OrganisationId,
+                    keys: &[RecordKey],
+                ) -> Result<Vec<Unlike>, StoreError> {
+                    let keys = keys.to_owned();
+                    self.read("unlike", move |s| {
+                        Box::pin(async move { unlike::unlike(s, organisation, &keys).await })
+                    })
+                    .await
+                }
 
-    async fn stock_takes(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &StockTakeFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<StockTake>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("stock_takes", move |s| {
-            Box::pin(
-                async move { documents::stock_takes(s, organisation, site, &filter, &page).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_take(
+                    &self,
+                    organisation: OrganisationId,
+                    id: StockTakeId,
+                ) -> Result<Option<Versioned<StockTake>>, StoreError> {
+                    self.read("stock_take", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::StockTake(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_take_items(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        filter: &StockTakeItemFilter,
-        sort: ArticleSort,
-        page: &PageRequest,
-    ) -> Result<Page<StockTakeItemView>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("stock_take_items", move |s| {
-            Box::pin(async move {
-                let asked = ("stock_take_items", &filter, sort);
-                take_lines::page(s, organisation, take, asked, &page).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_takes(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &StockTakeFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<StockTake>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("stock_takes", move |s| {
+                        Box::pin(async move {
+                            documents::stock_takes(s, organisation, site, &filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_take_view(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        filter: &StockTakeItemFilter,
-        sort: ArticleSort,
-        since: Option<ChangeToken>,
-        page: &PageRequest,
-    ) -> Result<Option<StockTakeView>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("stock_take_view", move |s| {
-            Box::pin(async move {
-                let asked = (&filter, sort, since);
-                take_lines::take_view(s, organisation, take, asked, &page).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_take_items(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    filter: &StockTakeItemFilter,
+                    sort: ArticleSort,
+                    page: &PageRequest,
+                ) -> Result<Page<StockTakeItemView>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("stock_take_items", move |s| {
+                        Box::pin(async move {
+                            let asked = ("stock_take_items", &filter, sort);
+                            take_lines::page(s, organisation, take, asked, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_take_totals(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        filter: &StockTakeItemFilter,
-    ) -> Result<StockTakeTotals, StoreError> {
-        let filter = filter.to_owned();
-        self.read("stock_take_totals", move |s| {
-            Box::pin(async move { take_lines::totals(s, organisation, take, &filter).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_take_view(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    filter: &StockTakeItemFilter,
+                    sort: ArticleSort,
+                    since: Option<ChangeToken>,
+                    page: &PageRequest,
+                ) -> Result<Option<StockTakeView>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("stock_take_view", move |s| {
+                        Box::pin(async move {
+                            let asked = (&filter, sort, since);
+                            take_lines::take_view(s, organisation, take, asked, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_take_item_ids(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        ids: &[StockTakeItemId],
-    ) -> Result<Vec<StockTakeItemId>, StoreError> {
-        let ids = ids.to_owned();
-        self.read("stock_take_item_ids", move |s| {
-            Box::pin(async move { take_lines::ids(s, organisation, take, &ids).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_take_totals(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    filter: &StockTakeItemFilter,
+                ) -> Result<StockTakeTotals, StoreError> {
+                    let filter = filter.to_owned();
+                    self.read("stock_take_totals", move |s| {
+                        Box::pin(
+                            async move { take_lines::totals(s, organisation, take, &filter).await },
+                        )
+                    })
+                    .await
+                }
 
-    async fn counting_view(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        items: &[StockTakeItemId],
-    ) -> Result<Option<CountingView>, StoreError> {
-        let items = items.to_owned();
-        self.read("counting_view", move |s| {
-            Box::pin(async move { take_lines::counting_view(s, organisation, take, &items).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_take_item_ids(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    ids: &[StockTakeItemId],
+                ) -> Result<Vec<StockTakeItemId>, StoreError> {
+                    let ids = ids.to_owned();
+                    self.read("stock_take_item_ids", move |s| {
+                        Box::pin(async move { take_lines::ids(s, organisation, take, &ids).await })
+                    })
+                    .await
+                }
 
-    async fn count_entries(
-        &self,
-        organisation: OrganisationId,
-        take: StockTakeId,
-        item: StockTakeItemId,
-    ) -> Result<Vec<CountEntry>, StoreError> {
-        self.read("count_entries", move |s| {
-            Box::pin(async move {
-                let line = (take.as_uuid(), item.as_uuid());
-                reads::entries(s, organisation, "stk_count_entry", line).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn counting_view(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    items: &[StockTakeItemId],
+                ) -> Result<Option<CountingView>, StoreError> {
+                    let items = items.to_owned();
+                    self.read("counting_view", move |s| {
+                        Box::pin(async move {
+                            take_lines::counting_view(s, organisation, take, &items).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_count(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryCountId,
-    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
-        self.read("inventory_count", move |s| {
-            Box::pin(
-                async move { reads::record(s, organisation, &RecordKey::InventoryCount(id)).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn count_entries(
+                    &self,
+                    organisation: OrganisationId,
+                    take: StockTakeId,
+                    item: StockTakeItemId,
+                ) -> Result<Vec<CountEntry>, StoreError> {
+                    self.read("count_entries", move |s| {
+                        Box::pin(async move {
+                            let line = (take.as_uuid(), item.as_uuid());
+                            reads::entries(s, organisation, "stk_count_entry", line).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn open_count(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
-        self.read("open_count", move |s| {
-            Box::pin(
-                async move { reads::record(s, organisation, &RecordKey::OpenCount(site)).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_count(
+                    &self,
+                    organisation: OrganisationId,
+                    id: InventoryCountId,
+                ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
+                    self.read("inventory_count", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::InventoryCount(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_counts(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &InventoryCountFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("inventory_counts", move |s| {
-            Box::pin(async move {
-                documents::inventory_counts(s, organisation, site, &filter, &page).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn open_count(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
+                    self.read("open_count", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::OpenCount(site)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_count_item(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
-        self.read("inventory_count_item", move |s| {
-            Box::pin(async move {
-                reads::record(s, organisation, &RecordKey::InventoryCountItem(count, item)).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_counts(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &InventoryCountFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("inventory_counts", move |s| {
+                        Box::pin(async move {
+                            documents::inventory_counts(s, organisation, site, &filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_count_items(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        filter: &InventoryCountItemFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("inventory_count_items", move |s| {
-            Box::pin(async move { reads::count_items(s, organisation, count, filter, &page).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_count_item(
+                    &self,
+                    organisation: OrganisationId,
+                    count: InventoryCountId,
+                    item: InventoryCountItemId,
+                ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
+                    self.read("inventory_count_item", move |s| {
+                        Box::pin(async move {
+                            reads::record(
+                                s,
+                                organisation,
+                                &RecordKey::InventoryCountItem(count, item),
+                            )
+                            .await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_count_totals(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-    ) -> Result<CountTotals, StoreError> {
-        self.read("inventory_count_totals", move |s| {
-            Box::pin(async move { totals::of_count(s, organisation, count).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_count_items(
+                    &self,
+                    organisation: OrganisationId,
+                    count: InventoryCountId,
+                    filter: &InventoryCountItemFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<InventoryCountItem>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("inventory_count_items", move |s| {
+                        Box::pin(async move {
+                            reads::count_items(s, organisation, count, filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_count_entries(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Vec<InventoryCountEntry>, StoreError> {
-        self.read("inventory_count_entries", move |s| {
-            Box::pin(async move {
-                let line = (count.as_uuid(), item.as_uuid());
-                reads::entries(s, organisation, "stk_inventory_count_entry", line).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_count_totals(
+                    &self,
+                    organisation: OrganisationId,
+                    count: InventoryCountId,
+                ) -> Result<CountTotals, StoreError> {
+                    self.read("inventory_count_totals", move |s| {
+                        Box::pin(async move { totals::of_count(s, organisation, count).await })
+                    })
+                    .await
+                }
 
-    async fn stock_adjustment(
-        &self,
-        organisation: OrganisationId,
-        id: StockAdjustmentId,
-    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
-        self.read("stock_adjustment", move |s| {
-            Box::pin(async move {
-                reads::record(s, organisation, &RecordKey::StockAdjustment(id)).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_count_entries(
+                    &self,
+                    organisation: OrganisationId,
+                    count: InventoryCountId,
+                    item: InventoryCountItemId,
+                ) -> Result<Vec<InventoryCountEntry>, StoreError> {
+                    self.read("inventory_count_entries", move |s| {
+                        Box::pin(async move {
+                            let line = (count.as_uuid(), item.as_uuid());
+                            reads::entries(s, organisation, "stk_inventory_count_entry", line).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_adjustments(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &StockAdjustmentFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("stock_adjustments", move |s| {
-            Box::pin(async move {
-                documents::stock_adjustments(s, organisation, site, &filter, &page).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_adjustment(
+                    &self,
+                    organisation: OrganisationId,
+                    id: StockAdjustmentId,
+                ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
+                    self.read("stock_adjustment", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::StockAdjustment(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_order(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
-        self.read("inventory_order", move |s| {
-            Box::pin(
-                async move { reads::record(s, organisation, &RecordKey::InventoryOrder(id)).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_adjustments(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &StockAdjustmentFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("stock_adjustments", move |s| {
+                        Box::pin(async move {
+                            documents::stock_adjustments(s, organisation, site, &filter, &page)
+                                .await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_orders(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-        filter: &InventoryOrderFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<InventoryOrder>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("inventory_orders", move |s| {
-            Box::pin(async move {
-                documents::inventory_orders(s, organisation, site, &filter, &page).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_order(
+                    &self,
+                    organisation: OrganisationId,
+                    id: InventoryOrderId,
+                ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
+                    self.read("inventory_order", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::InventoryOrder(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_order_item(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        item: InventoryOrderItemId,
-    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
-        self.read("inventory_order_item", move |s| {
-            Box::pin(async move {
-                reads::record(s, organisation, &RecordKey::InventoryOrderItem(order, item)).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_orders(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    filter: &InventoryOrderFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<InventoryOrder>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("inventory_orders", move |s| {
+                        Box::pin(async move {
+                            documents::inventory_orders(s, organisation, site, &filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn inventory_order_items(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        filter: &InventoryOrderItemFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
-        let filter = filter.to_owned();
-        let page = page.to_owned();
-        self.read("inventory_order_items", move |s| {
-            Box::pin(
-                async move { reads::order_items(s, organisation, order, &filter, &page).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_order_item(
+                    &self,
+                    organisation: OrganisationId,
+                    order: InventoryOrderId,
+                    item: InventoryOrderItemId,
+                ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
+                    self.read("inventory_order_item", move |s| {
+                        Box::pin(async move {
+                            reads::record(
+                                s,
+                                organisation,
+                                &RecordKey::InventoryOrderItem(order, item),
+                            )
+                            .await
+                        })
+                    })
+                    .await
+                }
 
-    async fn stock_import(
-        &self,
-        organisation: OrganisationId,
-        id: StockImportId,
-    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
-        self.read("stock_import", move |s| {
-            Box::pin(
-                async move { reads::record(s, organisation, &RecordKey::StockImport(id)).await },
-            )
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn inventory_order_items(
+                    &self,
+                    organisation: OrganisationId,
+                    order: InventoryOrderId,
+                    filter: &InventoryOrderItemFilter,
+                    page: &PageRequest,
+                ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
+                    let filter = filter.to_owned();
+                    let page = page.to_owned();
+                    self.read("inventory_order_items", move |s| {
+                        Box::pin(async move {
+                            reads::order_items(s, organisation, order, &filter, &page).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn import_chunk(
-        &self,
-        organisation: OrganisationId,
-        import: StockImportId,
-        number: u32,
-    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
-        self.read("import_chunk", move |s| {
-            Box::pin(async move {
-                reads::record(s, organisation, &RecordKey::ImportChunk(import, number)).await
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn stock_import(
+                    &self,
+                    organisation: OrganisationId,
+                    id: StockImportId,
+                ) -> Result<Option<Versioned<StockImport>>, StoreError> {
+                    self.read("stock_import", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::StockImport(id)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn export(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-    ) -> Result<Option<Versioned<Export>>, StoreError> {
-        self.read("export", move |s| {
-            Box::pin(async move { reads::record(s, organisation, &RecordKey::Export(job)).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn import_chunk(
+                    &self,
+                    organisation: OrganisationId,
+                    import: StockImportId,
+                    number: u32,
+                ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
+                    self.read("import_chunk", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::ImportChunk(import, number))
+                                .await
+                        })
+                    })
+                    .await
+                }
 
-    async fn export_chunk(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-        number: u32,
-    ) -> Result<Option<ExportChunk>, StoreError> {
-        self.read("export_chunk", move |s| {
-            Box::pin(async move {
-                let chunk =
-                    reads::record(s, organisation, &RecordKey::ExportChunk(job, number)).await?;
-                Ok(chunk.map(|chunk| chunk.value))
-            })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn export(
+                    &self,
+                    organisation: OrganisationId,
+                    job: JobId,
+                ) -> Result<Option<Versioned<Export>>, StoreError> {
+                    self.read("export", move |s| {
+                        Box::pin(async move {
+                            reads::record(s, organisation, &RecordKey::Export(job)).await
+                        })
+                    })
+                    .await
+                }
 
-    async fn command(
-        &self,
-        organisation: OrganisationId,
-        id: &CommandId,
-    ) -> Result<Option<Command>, StoreError> {
-        let id = id.to_owned();
-        self.read("command", move |s| {
-            Box::pin(async move { reads::command(s, organisation, &id).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn export_chunk(
+                    &self,
+                    organisation: OrganisationId,
+                    job: JobId,
+                    number: u32,
+                ) -> Result<Option<ExportChunk>, StoreError> {
+                    self.read("export_chunk", move |s| {
+                        Box::pin(async move {
+                            let chunk = reads::record(
+                                s,
+                                organisation,
+                                &RecordKey::ExportChunk(job, number),
+                            )
+                            .await?;
+                            Ok(chunk.map(|chunk| chunk.value))
+                        })
+                    })
+                    .await
+                }
 
-    async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
-        self.write_changes(changes).await
-    }
+                #[inline(never)]
+                async fn command(
+                    &self,
+                    organisation: OrganisationId,
+                    id: &CommandId,
+                ) -> Result<Option<Command>, StoreError> {
+                    let id = id.to_owned();
+                    self.read("command", move |s| {
+                        Box::pin(async move { reads::command(s, organisation, &id).await })
+                    })
+                    .await
+                }
 
-    async fn settle(
-        &self,
-        organisation: OrganisationId,
-        id: &CommandId,
-        at: Timestamp,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let id = id.clone();
-        self.write("settle", move |t| {
-            let id = id.clone();
-            Box::pin(async move { settle(t, organisation, &id, at).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
+                    self.write_changes(changes).await
+                }
 
-    async fn purge(
-        &self,
-        organisation: OrganisationId,
-        what: Purge,
-        before: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
-        self.write("purge", move |t| {
-            Box::pin(async move { purge(t, organisation, what, before, limit).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn settle(
+                    &self,
+                    organisation: OrganisationId,
+                    id: &CommandId,
+                    at: Timestamp,
+                ) -> Result<Option<Outcome>, StoreError> {
+                    let id = id.clone();
+                    self.write("settle", move |t| {
+                        let id = id.clone();
+                        Box::pin(async move { settle(t, organisation, &id, at).await })
+                    })
+                    .await
+                }
 
-    async fn organisations(
-        &self,
-        after: Option<OrganisationId>,
-        limit: u32,
-    ) -> Result<Vec<OrganisationId>, StoreError> {
-        self.read("organisations", move |s| {
-            Box::pin(async move { reads::organisations(s, after, limit).await })
-        })
-        .await
-    }
+                #[inline(never)]
+                async fn purge(
+                    &self,
+                    organisation: OrganisationId,
+                    what: Purge,
+                    before: Timestamp,
+                    limit: u32,
+                ) -> Result<u64, StoreError> {
+                    self.write("purge", move |t| {
+                        Box::pin(async move { purge(t, organisation, what, before, limit).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn organisations(
+                    &self,
+                    after: Option<OrganisationId>,
+                    limit: u32,
+                ) -> Result<Vec<OrganisationId>, StoreError> {
+                    self.read("organisations", move |s| {
+                        Box::pin(async move { reads::organisations(s, after, limit).await })
+                    })
+                    .await
+                }
+            }
+
+            #[$crate::sql::names::async_trait]
+            impl JobQueue for $store {
+                #[inline(never)]
+                async fn lease(
+                    &self,
+                    worker: &str,
+                    kinds: &[JobKind],
+                    now: Timestamp,
+                    until: Timestamp,
+                ) -> Result<Option<Lease>, StoreError> {
+                    let (worker, kinds) = (worker.to_owned(), kinds.to_vec());
+                    self.write("lease", move |t| {
+                        let (worker, kinds) = (worker.clone(), kinds.clone());
+                        Box::pin(async move { jobs::lease(t, &worker, &kinds, now, until).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn extend(
+                    &self,
+                    token: LeaseToken,
+                    until: Timestamp,
+                ) -> Result<(), LeaseError> {
+                    self.write("extend", move |t| {
+                        Box::pin(async move { jobs::extend(t, token, until).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+                    self.write("ack", move |t| {
+                        Box::pin(async move { jobs::ack(t, token, now).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn fail(
+                    &self,
+                    token: LeaseToken,
+                    error: &str,
+                    now: Timestamp,
+                    retry_at: Option<Timestamp>,
+                ) -> Result<(), LeaseError> {
+                    let error = error.to_owned();
+                    self.write("fail", move |t| {
+                        let error = error.clone();
+                        Box::pin(async move { jobs::fail(t, token, &error, now, retry_at).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn release(
+                    &self,
+                    token: LeaseToken,
+                    now: Timestamp,
+                ) -> Result<(), LeaseError> {
+                    self.write("release", move |t| {
+                        Box::pin(async move { jobs::release(t, token, now).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn job(
+                    &self,
+                    organisation: OrganisationId,
+                    id: JobId,
+                ) -> Result<Option<Job>, StoreError> {
+                    self.read("job", move |s| {
+                        Box::pin(async move { jobs::job(s, organisation, id).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn unfinished(
+                    &self,
+                    organisation: OrganisationId,
+                    kind: JobKind,
+                ) -> Result<u64, StoreError> {
+                    self.read("unfinished", move |s| {
+                        Box::pin(async move { jobs::unfinished(s, organisation, kind).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn dead_jobs(
+                    &self,
+                    organisation: OrganisationId,
+                    page: &PageRequest,
+                ) -> Result<Page<Job>, StoreError> {
+                    let page = page.clone();
+                    self.read("dead_jobs", move |s| {
+                        Box::pin(async move { jobs::dead_jobs(s, organisation, &page).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn requeue(
+                    &self,
+                    organisation: OrganisationId,
+                    id: JobId,
+                    run_at: Timestamp,
+                ) -> Result<bool, StoreError> {
+                    self.write("requeue", move |t| {
+                        Box::pin(async move { jobs::requeue(t, organisation, id, run_at).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn purge_jobs(
+                    &self,
+                    organisation: OrganisationId,
+                    which: EndedJobs,
+                    before: Timestamp,
+                    limit: u32,
+                ) -> Result<u64, StoreError> {
+                    self.write("purge_jobs", move |t| {
+                        Box::pin(
+                            async move { jobs::purge(t, organisation, which, before, limit).await },
+                        )
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn enqueue(
+                    &self,
+                    organisation: OrganisationId,
+                    job: &NewJob,
+                    now: Timestamp,
+                ) -> Result<(), StoreError> {
+                    let job = job.clone();
+                    self.write("enqueue", move |t| {
+                        let job = job.clone();
+                        Box::pin(async move { jobs::enqueue(t, organisation, &job, now).await })
+                    })
+                    .await
+                }
+            }
+        };
+    };
 }
 
-#[async_trait]
-impl<E: Engine> JobQueue for E {
-    async fn lease(
-        &self,
-        worker: &str,
-        kinds: &[JobKind],
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Lease>, StoreError> {
-        let (worker, kinds) = (worker.to_owned(), kinds.to_vec());
-        self.write("lease", move |t| {
-            let (worker, kinds) = (worker.clone(), kinds.clone());
-            Box::pin(async move { jobs::lease(t, &worker, &kinds, now, until).await })
-        })
-        .await
-    }
-
-    async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
-        self.write("extend", move |t| {
-            Box::pin(async move { jobs::extend(t, token, until).await })
-        })
-        .await
-    }
-
-    async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
-        self.write("ack", move |t| {
-            Box::pin(async move { jobs::ack(t, token, now).await })
-        })
-        .await
-    }
-
-    async fn fail(
-        &self,
-        token: LeaseToken,
-        error: &str,
-        now: Timestamp,
-        retry_at: Option<Timestamp>,
-    ) -> Result<(), LeaseError> {
-        let error = error.to_owned();
-        self.write("fail", move |t| {
-            let error = error.clone();
-            Box::pin(async move { jobs::fail(t, token, &error, now, retry_at).await })
-        })
-        .await
-    }
-
-    async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
-        self.write("release", move |t| {
-            Box::pin(async move { jobs::release(t, token, now).await })
-        })
-        .await
-    }
-
-    async fn job(
-        &self,
-        organisation: OrganisationId,
-        id: JobId,
-    ) -> Result<Option<Job>, StoreError> {
-        self.read("job", move |s| {
-            Box::pin(async move { jobs::job(s, organisation, id).await })
-        })
-        .await
-    }
-
-    async fn unfinished(
-        &self,
-        organisation: OrganisationId,
-        kind: JobKind,
-    ) -> Result<u64, StoreError> {
-        self.read("unfinished", move |s| {
-            Box::pin(async move { jobs::unfinished(s, organisation, kind).await })
-        })
-        .await
-    }
-
-    async fn dead_jobs(
-        &self,
-        organisation: OrganisationId,
-        page: &PageRequest,
-    ) -> Result<Page<Job>, StoreError> {
-        let page = page.clone();
-        self.read("dead_jobs", move |s| {
-            Box::pin(async move { jobs::dead_jobs(s, organisation, &page).await })
-        })
-        .await
-    }
-
-    async fn requeue(
-        &self,
-        organisation: OrganisationId,
-        id: JobId,
-        run_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write("requeue", move |t| {
-            Box::pin(async move { jobs::requeue(t, organisation, id, run_at).await })
-        })
-        .await
-    }
-
-    async fn purge_jobs(
-        &self,
-        organisation: OrganisationId,
-        which: EndedJobs,
-        before: Timestamp,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
-        self.write("purge_jobs", move |t| {
-            Box::pin(async move { jobs::purge(t, organisation, which, before, limit).await })
-        })
-        .await
-    }
-
-    async fn enqueue(
-        &self,
-        organisation: OrganisationId,
-        job: &NewJob,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let job = job.clone();
-        self.write("enqueue", move |t| {
-            let job = job.clone();
-            Box::pin(async move { jobs::enqueue(t, organisation, &job, now).await })
-        })
-        .await
-    }
-}
+pub(crate) use keep_contract;

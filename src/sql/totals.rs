@@ -17,7 +17,7 @@ use crate::store::{StockTakeTotals, StoreError, StoreErrorKind, Version};
 
 /// How totals change.
 #[derive(Debug, Default)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     takes: BTreeMap<(StockTakeId, bool), [i128; 3]>,
     counts: BTreeMap<InventoryCountId, [i128; 4]>,
 }
@@ -126,7 +126,7 @@ fn halves(sum: i128) -> [Cell; 2] {
     [narrow(sum.div_euclid(HALF)), narrow(sum.rem_euclid(HALF))]
 }
 
-pub(super) fn whole(high: i64, low: i64) -> i128 {
+pub(crate) fn whole(high: i64, low: i64) -> i128 {
     i128::from(high)
         .saturating_mul(HALF)
         .saturating_add(i128::from(low))
@@ -170,7 +170,7 @@ async fn add_to<T: Transaction>(
 }
 
 /// The totals that are kept of a take's lines.
-pub(super) async fn of_take<S: Snapshot>(
+pub(crate) async fn of_take<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     take: StockTakeId,
@@ -216,7 +216,7 @@ pub(super) async fn of_take<S: Snapshot>(
 }
 
 /// The totals that are kept of a count's lines.
-pub(super) async fn of_count<S: Snapshot>(
+pub(crate) async fn of_count<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     count: InventoryCountId,

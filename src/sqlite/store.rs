@@ -269,6 +269,8 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
+crate::sql::keep_contract!(SqliteStore);
+
 impl Engine for SqliteStore {
     type Snapshot = Session<Connection>;
     type Transaction = Session<Connection>;

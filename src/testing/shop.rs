@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::jobs::Worker;
 use crate::memory::MemoryStore;
-use crate::service::{Caller, Clock as _, Error, Movement, NewMovement, Stocktake};
+use crate::service::{Caller, Clock as _, Movement, NewMovement, Pending, Stocktake};
 use crate::store::{JobQueue, Repository};
 
 use super::{ManualClock, SequentialIds};
@@ -120,16 +120,19 @@ impl Shop {
     /// # Errors
     ///
     /// Those of the calls it makes; none on a working store.
-    pub async fn open(&self) -> Result<(), Error> {
-        let movements: Vec<NewMovement> = (0..self.products.len())
-            .map(|number| self.receipt(number, Quantity::from(40)))
-            .collect();
-        self.open_empty().await?;
-        self.stocktake
-            .stock()
-            .record(&Caller::of(&self.manager), self.site.id, &movements)
-            .await
-            .map(drop)
+    #[inline(never)]
+    pub fn open<'c>(&'c self) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let movements: Vec<NewMovement> = (0..self.products.len())
+                .map(|number| self.receipt(number, Quantity::from(40)))
+                .collect();
+            self.open_empty().await?;
+            self.stocktake
+                .stock()
+                .record(&Caller::of(&self.manager), self.site.id, &movements)
+                .await
+                .map(drop)
+        })
     }
 
     /// Puts only the catalogue into the store.
@@ -137,16 +140,19 @@ impl Shop {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub async fn open_empty(&self) -> Result<(), Error> {
-        let manager = Caller::of(&self.manager);
-        let catalogue = self.stocktake.catalogue();
-        catalogue.put_site(&manager, self.site.clone()).await?;
-        catalogue
-            .put_supplier(&manager, self.supplier.clone())
-            .await?;
-        catalogue
-            .put_products(&manager, self.products.clone())
-            .await
+    #[inline(never)]
+    pub fn open_empty<'c>(&'c self) -> Pending<'c, ()> {
+        Box::pin(async move {
+            let manager = Caller::of(&self.manager);
+            let catalogue = self.stocktake.catalogue();
+            catalogue.put_site(&manager, self.site.clone()).await?;
+            catalogue
+                .put_supplier(&manager, self.supplier.clone())
+                .await?;
+            catalogue
+                .put_products(&manager, self.products.clone())
+                .await
+        })
     }
 
     /// A receipt of a product at its standard cost.
@@ -174,13 +180,16 @@ impl Shop {
     /// # Errors
     ///
     /// [`Error::NotFound`] when it is not stocked; failures of the store.
-    pub async fn on_hand(&self, key: &StockKey) -> Result<Quantity, Error> {
-        let level = self
-            .stocktake
-            .stock()
-            .level(&Caller::of(&self.manager), key)
-            .await?;
-        Ok(level.quantity())
+    #[inline(never)]
+    pub fn on_hand<'c>(&'c self, key: &'c StockKey) -> Pending<'c, Quantity> {
+        Box::pin(async move {
+            let level = self
+                .stocktake
+                .stock()
+                .level(&Caller::of(&self.manager), key)
+                .await?;
+            Ok(level.quantity())
+        })
     }
 
     /// Does all jobs that are due, as a worker would.
@@ -188,8 +197,9 @@ impl Shop {
     /// # Errors
     ///
     /// Failures of the store.
-    pub async fn run_jobs(&self) -> Result<u64, Error> {
-        Ok(Worker::new(&self.stocktake, "test").run_all_due().await?)
+    #[inline(never)]
+    pub fn run_jobs<'c>(&'c self) -> Pending<'c, u64> {
+        Box::pin(async move { Ok(Worker::new(&self.stocktake, "test").run_all_due().await?) })
     }
 
     /// Now.

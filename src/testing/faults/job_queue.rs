@@ -19,6 +19,7 @@ macro_rules! call {
 
 #[async_trait]
 impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
+    #[inline(never)]
     async fn lease(
         &self,
         worker: &str,
@@ -32,14 +33,17 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         self.under(fault, "lease", lease).await
     }
 
+    #[inline(never)]
     async fn extend(&self, token: LeaseToken, until: Timestamp) -> Result<(), LeaseError> {
         call!(self.extend(token, until))
     }
 
+    #[inline(never)]
     async fn ack(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
         call!(self.ack(token, now))
     }
 
+    #[inline(never)]
     async fn fail(
         &self,
         token: LeaseToken,
@@ -50,10 +54,12 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         call!(self.fail(token, error, now, retry_at))
     }
 
+    #[inline(never)]
     async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
         call!(self.release(token, now))
     }
 
+    #[inline(never)]
     async fn job(
         &self,
         organisation: OrganisationId,
@@ -64,6 +70,7 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
             .await
     }
 
+    #[inline(never)]
     async fn unfinished(
         &self,
         organisation: OrganisationId,
@@ -74,6 +81,7 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
             .await
     }
 
+    #[inline(never)]
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,
@@ -84,6 +92,7 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
             .await
     }
 
+    #[inline(never)]
     async fn requeue(
         &self,
         organisation: OrganisationId,
@@ -93,6 +102,7 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         call!(self.requeue(organisation, id, run_at))
     }
 
+    #[inline(never)]
     async fn purge_jobs(
         &self,
         organisation: OrganisationId,
@@ -103,6 +113,7 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
         call!(self.purge_jobs(organisation, which, before, limit))
     }
 
+    #[inline(never)]
     async fn enqueue(
         &self,
         organisation: OrganisationId,

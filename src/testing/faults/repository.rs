@@ -37,6 +37,7 @@ macro_rules! read {
 
 #[async_trait]
 impl<S: Repository + JobQueue> Repository for FaultStore<S> {
+    #[inline(never)]
     async fn site(
         &self,
         organisation: OrganisationId,
@@ -45,6 +46,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.site(organisation, id))
     }
 
+    #[inline(never)]
     async fn site_by_external_id(
         &self,
         organisation: OrganisationId,
@@ -53,6 +55,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.site_by_external_id(organisation, external_id))
     }
 
+    #[inline(never)]
     async fn products(
         &self,
         organisation: OrganisationId,
@@ -61,6 +64,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.products(organisation, ids))
     }
 
+    #[inline(never)]
     async fn products_by_article(
         &self,
         organisation: OrganisationId,
@@ -69,6 +73,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.products_by_article(organisation, articles))
     }
 
+    #[inline(never)]
     async fn supplier(
         &self,
         organisation: OrganisationId,
@@ -77,6 +82,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.supplier(organisation, id))
     }
 
+    #[inline(never)]
     async fn levels(
         &self,
         organisation: OrganisationId,
@@ -85,6 +91,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.levels(organisation, keys))
     }
 
+    #[inline(never)]
     async fn serial_marks(
         &self,
         organisation: OrganisationId,
@@ -94,6 +101,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.serial_marks(organisation, serials, products))
     }
 
+    #[inline(never)]
     async fn levels_page(
         &self,
         organisation: OrganisationId,
@@ -104,6 +112,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.levels_page(organisation, site, filter, page))
     }
 
+    #[inline(never)]
     async fn articles(
         &self,
         organisation: OrganisationId,
@@ -115,10 +124,12 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.articles(organisation, site, filter, sort, page))
     }
 
+    #[inline(never)]
     async fn change_token(&self, organisation: OrganisationId) -> Result<ChangeToken, StoreError> {
         read!(self.change_token(organisation))
     }
 
+    #[inline(never)]
     async fn events_after(
         &self,
         organisation: OrganisationId,
@@ -127,6 +138,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.events_after(organisation, keys))
     }
 
+    #[inline(never)]
     async fn events(
         &self,
         organisation: OrganisationId,
@@ -135,6 +147,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.events(organisation, ids))
     }
 
+    #[inline(never)]
     async fn ledger(
         &self,
         organisation: OrganisationId,
@@ -145,6 +158,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.ledger(organisation, site, after, limit))
     }
 
+    #[inline(never)]
     async fn ledger_by_key(
         &self,
         organisation: OrganisationId,
@@ -155,6 +169,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.ledger_by_key(organisation, site, after, limit))
     }
 
+    #[inline(never)]
     async fn unlike(
         &self,
         organisation: OrganisationId,
@@ -163,6 +178,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.unlike(organisation, keys))
     }
 
+    #[inline(never)]
     async fn stock_take(
         &self,
         organisation: OrganisationId,
@@ -171,6 +187,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_take(organisation, id))
     }
 
+    #[inline(never)]
     async fn stock_takes(
         &self,
         organisation: OrganisationId,
@@ -181,6 +198,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_takes(organisation, site, filter, page))
     }
 
+    #[inline(never)]
     async fn stock_take_items(
         &self,
         organisation: OrganisationId,
@@ -192,6 +210,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_take_items(organisation, take, filter, sort, page))
     }
 
+    #[inline(never)]
     async fn stock_take_totals(
         &self,
         organisation: OrganisationId,
@@ -201,6 +220,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_take_totals(organisation, take, filter))
     }
 
+    #[inline(never)]
     async fn stock_take_view(
         &self,
         organisation: OrganisationId,
@@ -213,6 +233,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_take_view(organisation, take, filter, sort, since, page))
     }
 
+    #[inline(never)]
     async fn stock_take_item_ids(
         &self,
         organisation: OrganisationId,
@@ -222,6 +243,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_take_item_ids(organisation, take, ids))
     }
 
+    #[inline(never)]
     async fn counting_view(
         &self,
         organisation: OrganisationId,
@@ -231,6 +253,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.counting_view(organisation, take, items))
     }
 
+    #[inline(never)]
     async fn count_entries(
         &self,
         organisation: OrganisationId,
@@ -240,6 +263,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.count_entries(organisation, take, item))
     }
 
+    #[inline(never)]
     async fn inventory_count(
         &self,
         organisation: OrganisationId,
@@ -248,6 +272,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_count(organisation, id))
     }
 
+    #[inline(never)]
     async fn open_count(
         &self,
         organisation: OrganisationId,
@@ -256,6 +281,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.open_count(organisation, site))
     }
 
+    #[inline(never)]
     async fn inventory_counts(
         &self,
         organisation: OrganisationId,
@@ -266,6 +292,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_counts(organisation, site, filter, page))
     }
 
+    #[inline(never)]
     async fn inventory_count_item(
         &self,
         organisation: OrganisationId,
@@ -275,6 +302,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_count_item(organisation, count, item))
     }
 
+    #[inline(never)]
     async fn inventory_count_items(
         &self,
         organisation: OrganisationId,
@@ -285,6 +313,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_count_items(organisation, count, filter, page))
     }
 
+    #[inline(never)]
     async fn inventory_count_totals(
         &self,
         organisation: OrganisationId,
@@ -293,6 +322,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_count_totals(organisation, count))
     }
 
+    #[inline(never)]
     async fn inventory_count_entries(
         &self,
         organisation: OrganisationId,
@@ -302,6 +332,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_count_entries(organisation, count, item))
     }
 
+    #[inline(never)]
     async fn stock_adjustment(
         &self,
         organisation: OrganisationId,
@@ -310,6 +341,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_adjustment(organisation, id))
     }
 
+    #[inline(never)]
     async fn stock_adjustments(
         &self,
         organisation: OrganisationId,
@@ -320,6 +352,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_adjustments(organisation, site, filter, page))
     }
 
+    #[inline(never)]
     async fn inventory_order(
         &self,
         organisation: OrganisationId,
@@ -328,6 +361,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_order(organisation, id))
     }
 
+    #[inline(never)]
     async fn inventory_orders(
         &self,
         organisation: OrganisationId,
@@ -338,6 +372,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_orders(organisation, site, filter, page))
     }
 
+    #[inline(never)]
     async fn inventory_order_item(
         &self,
         organisation: OrganisationId,
@@ -347,6 +382,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_order_item(organisation, order, item))
     }
 
+    #[inline(never)]
     async fn inventory_order_items(
         &self,
         organisation: OrganisationId,
@@ -357,6 +393,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.inventory_order_items(organisation, order, filter, page))
     }
 
+    #[inline(never)]
     async fn stock_import(
         &self,
         organisation: OrganisationId,
@@ -365,6 +402,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.stock_import(organisation, id))
     }
 
+    #[inline(never)]
     async fn import_chunk(
         &self,
         organisation: OrganisationId,
@@ -374,6 +412,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.import_chunk(organisation, import, number))
     }
 
+    #[inline(never)]
     async fn export(
         &self,
         organisation: OrganisationId,
@@ -382,6 +421,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.export(organisation, job))
     }
 
+    #[inline(never)]
     async fn export_chunk(
         &self,
         organisation: OrganisationId,
@@ -391,6 +431,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.export_chunk(organisation, job, number))
     }
 
+    #[inline(never)]
     async fn command(
         &self,
         organisation: OrganisationId,
@@ -399,12 +440,14 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         read!(self.command(organisation, id))
     }
 
+    #[inline(never)]
     async fn commit(&self, changes: &ChangeSet) -> Result<CommitOutcome, CommitError> {
         let fault = self.next("commit");
         self.land_late().await;
         self.commit_under(fault, changes).await
     }
 
+    #[inline(never)]
     async fn settle(
         &self,
         organisation: OrganisationId,
@@ -417,6 +460,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         self.under(fault, "settle", settle).await
     }
 
+    #[inline(never)]
     async fn purge(
         &self,
         organisation: OrganisationId,
@@ -429,6 +473,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         self.under(fault, "purge", purge).await
     }
 
+    #[inline(never)]
     async fn organisations(
         &self,
         after: Option<OrganisationId>,

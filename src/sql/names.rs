@@ -1,0 +1,13 @@
+//! What the expansion of [`keep_contract`](super::keep_contract) names.
+
+pub(crate) use std::collections::BTreeSet;
+pub(crate) use std::sync::Arc;
+
+pub(crate) use async_trait::async_trait;
+
+pub(crate) use super::commit::settle;
+pub(crate) use super::purging::purge;
+pub(crate) use super::table::tables;
+pub(crate) use super::{Engine, changes, documents, jobs, reads, take_lines, totals, unlike};
+pub(crate) use crate::domain::*;
+pub(crate) use crate::store::*;
