@@ -367,6 +367,30 @@ async fn fault_c2_at_one_instant_the_order_of_recording_decides() {
     assert_eq!(world.on_hand(1).await, q("0"));
 }
 
+/// A receipt that is taken back after a count knew of it, and that count is taken back as well: nothing has left.
+#[tokio::test]
+async fn fault_c2_an_absorption_that_was_taken_back_has_taken_nothing() {
+    let world = World::open(Kind::Memory).await;
+    let there = world.on_hand(0).await;
+    let take = world.started(KEEP, 1).await;
+    let other = world.started(KEEP, 1).await;
+    world.shop.clock.advance_seconds(60);
+    let receipt = world.record(world.receipt(0, "1")).await;
+    world.shop.clock.advance_seconds(60);
+    world.count(other, 0, set("3")).await;
+    world.submit(other, PLAIN).await.unwrap();
+    world.shop.clock.advance_seconds(60);
+    let taken_back = stocktake::service::Movement::Reversal { of: receipt };
+    world.record(taken_back).await;
+    assert_eq!(world.on_hand(0).await, q("3"), "it is absorbed");
+    let reopened = world.takes().reopen(&world.manager(), other, None).await;
+    reopened.unwrap();
+    assert_eq!(world.on_hand(0).await, there);
+    world.submit(take, ZERO).await.unwrap();
+    assert_eq!(world.on_hand(0).await, q("0"));
+    world.assert_sound().await;
+}
+
 /// What was known since the take began supersedes a line that nobody counted, and what was known before does not.
 #[tokio::test]
 async fn fault_c2_what_was_known_since_the_take_began_stands() {
