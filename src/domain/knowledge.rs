@@ -14,6 +14,8 @@ pub struct Known {
     /// The key's sequence at that moment: what has one of these, or a lower one, and states no time of its
     /// own, had happened by then.
     pub sequence: u64,
+    /// How many events the key had had when that was posted.
+    pub posted_at: u64,
     /// Whether that time was stated (a count's is) or it was simply then.
     pub timed: bool,
     /// What knew.
@@ -28,8 +30,12 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether what belongs there had happened by then: it was in the book already, or is dated so.
+    /// Whether what belongs there had happened by then: it was in the book already, or is dated so. What a count found
+    /// later, going by what was known here, is not: whatever its date, only what is known after it can have it in.
     pub(super) fn covers(&self, moment: EventLink) -> bool {
+        if moment.found && moment.sequence > self.posted_at {
+            return false;
+        }
         moment.sequence <= self.sequence
             || (moment.timed
                 && moment.occurred_at <= self.dated_until

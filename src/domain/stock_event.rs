@@ -82,6 +82,7 @@ impl StockEvent {
             sequence: self.sequence,
             occurred_at: self.occurred_at,
             timed: self.timed,
+            found: matches!(self.kind, StockEventKind::CountVariance),
         }
     }
 
@@ -113,6 +114,8 @@ pub struct EventLink {
     pub occurred_at: Timestamp,
     /// Whether it stated that time.
     pub timed: bool,
+    /// Whether nothing moved: it is the variance that a count found.
+    pub found: bool,
 }
 
 /// What happened to stock.

@@ -108,6 +108,28 @@ async fn fault_g_a_count_after_one_from_the_future_that_found_nothing() {
 }
 
 #[tokio::test]
+async fn fault_g_two_counts_are_taken_back_whole_when_what_was_known_before_is_dated_later() {
+    for kind in Kind::ALL {
+        let room = opened(*kind, 0).await;
+        room.shop.clock.advance_seconds(HOUR);
+        room.record(reset(&room.key(0), "5", None)).await;
+        room.shop.clock.advance_seconds(-HOUR);
+        let older = room.count(&room.key(0), "8").await;
+        room.shop.clock.advance_seconds(2 * HOUR);
+        room.post(older).await;
+        room.shop.clock.advance_seconds(60);
+        let newer = room.count(&room.key(0), "9").await;
+        room.post(newer).await;
+        room.reopen(older).await;
+        assert_eq!(on_hand(&room).await, "9");
+        // The absolute value never knew of what the older count found, whatever its date.
+        room.reopen(newer).await;
+        assert_eq!(on_hand(&room).await, "5", "{kind:?}");
+        room.assert_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn fault_g_what_was_absorbed_before_the_clock_was_mended_stays_so() {
     let room = opened(Kind::Memory, 0).await;
     let before = room.shop.now();

@@ -1032,6 +1032,7 @@ impl Case {
                         }
                         (None, None) => actual.adjustment_minor,
                     };
+                    let history = self.history(take.site, &line.key);
                     let stock = &mut self.stock[take.site];
                     let model = stock.keys.entry(line.key.clone()).or_default();
                     model.updated_at = now;
@@ -1039,8 +1040,8 @@ impl Case {
                         .post_line(&line.key, known, (&mut feed, now))
                         .map_err(|text| {
                             format!(
-                                "line {} of {}, posted as {actual:?}: {text}",
-                                line.number, line.key
+                                "line {} of {}, posted as {actual:?}: {text}\n{}",
+                                line.number, line.key, history
                             )
                         })?;
                 }

@@ -40,6 +40,8 @@ struct Fact {
     change: i64,
     /// Until it is taken back.
     stands: bool,
+    /// Whose knowledge covered it when it was told late: as long as that stands, the level stays.
+    absorbed_by: Option<Knower>,
 }
 
 /// A moment at which it was known how many are there.
@@ -124,10 +126,14 @@ impl Key {
     }
 
     fn level_by(&self, known: Option<&Known>) -> i64 {
+        let is_absorbed = |fact: &&Fact| {
+            let by = fact.absorbed_by;
+            by.is_some_and(|by| self.known.iter().any(|known| known.by == by))
+        };
         let since: i64 = self
             .facts
             .iter()
-            .filter(|fact| fact.stands)
+            .filter(|fact| fact.stands && !is_absorbed(fact))
             .filter(|fact| known.is_none_or(|known| !known.moment.covers(&fact.moment)))
             .map(|fact| fact.change)
             .sum();
@@ -151,10 +157,10 @@ impl Key {
     /// Something is recorded now: what was known later than that was known by a clock that was ahead.
     pub(crate) fn notice(&mut self, now: i64) {
         let sequence = self.sequence;
-        if let Some(known) = self.known.last_mut()
-            && known.moment.is_ahead_of(now)
-        {
-            known.moment.ahead_since.get_or_insert(sequence);
+        for known in &mut self.known {
+            if known.moment.is_ahead_of(now) {
+                known.moment.ahead_since.get_or_insert(sequence);
+            }
         }
     }
 
@@ -278,6 +284,13 @@ impl Key {
     pub(crate) fn forget(&mut self, by: Knower) -> bool {
         let before = self.known.len();
         self.known.retain(|known| known.by != by);
+        let last = self.known.last();
+        for fact in &mut self.facts {
+            if fact.absorbed_by == Some(by) {
+                let covers = |known: &&Known| known.moment.covers(&fact.moment);
+                fact.absorbed_by = last.filter(covers).map(|known| known.by);
+            }
+        }
         self.known.len() < before
     }
 
@@ -1206,7 +1219,9 @@ impl Key {
         self.notice(now);
         let absorbed = self.is_absorbed(stated);
         let at = stated.unwrap_or(self.now(now));
-        let cause = self.last_known().map(|known| known.by.cause());
+        let absorbed_by = self.last_known().map(|known| known.by);
+        let absorbed_by = absorbed_by.filter(|_| absorbed);
+        let cause = absorbed_by.map(Knower::cause);
         self.sequence += 1;
         let moment = Moment {
             at,
@@ -1235,6 +1250,7 @@ impl Key {
             moment,
             change,
             stands: true,
+            absorbed_by,
         });
         if absorbed {
             self.sequence += 1;
