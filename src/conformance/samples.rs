@@ -255,7 +255,7 @@ pub(super) fn item_of(take: StockTakeId, n: u64) -> StockTakeItem {
     let began = Beginning {
         sequence: n,
         book: quantity("-2.000001"),
-        begun: n % 2 == 0,
+        begun: n.is_multiple_of(2),
     };
     StockTakeItem::new(take, n, key, Arc::new(product), began, at(0))
 }

@@ -427,19 +427,17 @@ impl StockTakeItem {
     /// How much it is off: counted minus expected. `None` on a line that is not counted, which is never right or wrong,
     /// and on one whose posting adjusted nothing, because it was superseded or could not be posted.
     pub fn variance(&self) -> Option<Quantity> {
-        match &self.posting {
-            Some(posting) => match posting.outcome {
-                LineOutcome::Adjusted | LineOutcome::Confirmed => Some(posting.change),
-                LineOutcome::Uncounted
-                | LineOutcome::Superseded { .. }
-                | LineOutcome::Unposted { .. }
-                | LineOutcome::Dismissed => None,
-            },
-            None => {
-                let count = self.count.as_ref()?;
-                // Who counted it has seen that it is in range.
-                count.quantity.checked_sub(count.moment.book).ok()
-            }
+        let Some(posting) = &self.posting else {
+            let count = self.count.as_ref()?;
+            // Who counted it has seen that it is in range.
+            return count.quantity.checked_sub(count.moment.book).ok();
+        };
+        match posting.outcome {
+            LineOutcome::Adjusted | LineOutcome::Confirmed => Some(posting.change),
+            LineOutcome::Uncounted
+            | LineOutcome::Superseded { .. }
+            | LineOutcome::Unposted { .. }
+            | LineOutcome::Dismissed => None,
         }
     }
 

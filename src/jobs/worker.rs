@@ -163,7 +163,7 @@ impl Worker {
     ///
     /// Failures of the store while leasing.
     #[inline(never)]
-    pub fn run_once<'c>(&'c self) -> Pending<'c, Ran, StoreError> {
+    pub fn run_once(&self) -> Pending<'_, Ran, StoreError> {
         Box::pin(async move {
             if self.is_stopped() {
                 return Ok(Ran::Nothing);
@@ -259,7 +259,7 @@ impl Worker {
     ///
     /// As [`run_once`](Self::run_once).
     #[inline(never)]
-    pub fn run_all_due<'c>(&'c self) -> Pending<'c, u64, StoreError> {
+    pub fn run_all_due(&self) -> Pending<'_, u64, StoreError> {
         Box::pin(async move {
             let mut ran = 0_u64;
             while self.run_once().await? != Ran::Nothing {

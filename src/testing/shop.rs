@@ -121,7 +121,7 @@ impl Shop {
     ///
     /// Those of the calls it makes; none on a working store.
     #[inline(never)]
-    pub fn open<'c>(&'c self) -> Pending<'c, ()> {
+    pub fn open(&self) -> Pending<'_, ()> {
         Box::pin(async move {
             let movements: Vec<NewMovement> = (0..self.products.len())
                 .map(|number| self.receipt(number, Quantity::from(40)))
@@ -141,7 +141,7 @@ impl Shop {
     ///
     /// As [`open`](Self::open).
     #[inline(never)]
-    pub fn open_empty<'c>(&'c self) -> Pending<'c, ()> {
+    pub fn open_empty(&self) -> Pending<'_, ()> {
         Box::pin(async move {
             let manager = Caller::of(&self.manager);
             let catalogue = self.stocktake.catalogue();
@@ -198,7 +198,7 @@ impl Shop {
     ///
     /// Failures of the store.
     #[inline(never)]
-    pub fn run_jobs<'c>(&'c self) -> Pending<'c, u64> {
+    pub fn run_jobs(&self) -> Pending<'_, u64> {
         Box::pin(async move { Ok(Worker::new(&self.stocktake, "test").run_all_due().await?) })
     }
 

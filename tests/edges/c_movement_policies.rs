@@ -182,7 +182,7 @@ async fn fault_c1_an_inventory_count_that_matches_reports_what_it_posted() {
         .unwrap();
     assert_eq!(world.on_hand(1).await, q("30"));
     // Six at 2.50, not ten.
-    let missing = i128::from(done.totals.missing_minor());
+    let missing = done.totals.missing_minor();
     assert_eq!(missing, 1_500);
 }
 

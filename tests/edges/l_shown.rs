@@ -56,8 +56,8 @@ async fn fault_l1_what_finishing_counts_as_zero_reads_as_counted_with_zero() {
                 }
                 sum += i128::from(item.adjustment_minor());
             }
-            assert_eq!(i128::from(summary.totals.adjustment_minor), sum);
-            assert_eq!(i128::from(result.adjustment_minor), sum);
+            assert_eq!(summary.totals.adjustment_minor, sum);
+            assert_eq!(result.adjustment_minor, sum);
             for (status, lines) in [
                 (CountStatus::All, 4),
                 (CountStatus::Uncounted, left),
