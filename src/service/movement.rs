@@ -192,8 +192,10 @@ impl NewMovement {
             {
                 Some(key)
             }
+            // Also what is removed while it is below zero.
             Movement::Issue { key, .. }
             | Movement::SupplierReturn { key, .. }
+            | Movement::Remove { key }
             | Movement::Transfer { from: key, .. }
                 if policy.allow_negative =>
             {
