@@ -174,6 +174,7 @@ macro_rules! __conformance_cases {
             "R2" idempotency::c48_error_kinds_exact_and_text_clean,
             "R20" purging::r20_expired_exports_go_with_their_parts,
             "R20" purging::r20_last_versions_go_when_their_time_has_come,
+            "R21" values::r21_what_is_kept_beside_follows_from_every_commit,
             "R12" idempotency::r12_the_command_is_checked_before_anything_else,
             "R19" since::r19_every_change_after_a_token_is_told,
             "R19" since::r19_what_changed_comes_in_pages,

@@ -261,7 +261,8 @@ impl<'de> Deserializer<'de> for Source<'_, '_> {
             return visitor.visit_str(part.as_str());
         }
         let field = self.field();
-        if field == "currency" {
+        // The only texts among unit costs are the currencies that they are in.
+        if field == "currency" || field == "unit_costs" {
             let currency = self.sampler.one_of(&["gbp", "jpy", "kwd"], &["gbp"]);
             return visitor.visit_str(currency);
         }
@@ -427,6 +428,10 @@ impl<'de> MapAccess<'de> for Several<'_, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        // Unit costs by currency are costs; whatever else is kept by a name is a value.
+        if self.source.field() == "unit_costs" {
+            return seed.deserialize(self.source.again());
+        }
         self.source.path.push("value_change");
         let value = seed.deserialize(self.source.again());
         self.source.path.pop();

@@ -176,7 +176,7 @@ pub(super) fn moved(level: &StockLevel, event: u128, by: &str) -> (StockLevel, S
     };
     let terms = Terms {
         site: &site,
-        standard: None,
+        standard: Some(made("1.25")),
         elsewhere: None,
         at: at(1),
         by: user().id,

@@ -345,6 +345,8 @@ pub(super) async fn r19_who_asks_again_misses_no_commit(stage: &Stage<'_>) -> Ve
                     changes.event(event(id, key(1_000_000 + id), 1));
                 }
                 applied(&*store, &changes).await?;
+                // Readers have their turn between commits, also on one thread and whoever of them begins.
+                yield_now().await;
             }
             drop(writer);
             Ok(())

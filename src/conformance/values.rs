@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::checks::{Verdict, applied, refused, same};
+use super::checks::{Verdict, Wrong, applied, refused, same};
 use super::harness::{Stage, Store};
 use super::records::{full_key, keys_of_every_kind, outcomes, read, record};
 use super::sampler::{Filling, Sampler};
@@ -64,6 +64,40 @@ pub(super) async fn c01_insert_get_round_trips_every_field(stage: &Stage<'_>) ->
         }
     }
     Ok(())
+}
+
+/// Records of every kind are like what is kept of them before they are there, once they are, when they are others
+/// and when they are gone.
+pub(super) async fn r21_what_is_kept_beside_follows_from_every_commit(
+    stage: &Stage<'_>,
+) -> Verdict {
+    let store = stage.fresh().await;
+    let mut sampler = Sampler::new(21, Filling::Full);
+    let keys = keys_of_every_kind();
+    let none = async |when: &str| {
+        for organisation in [ORGANISATION, STRANGER] {
+            let found = store.unlike(organisation, &keys).await?;
+            same(found, [], &format!("what is unlike its record {when}"))?;
+        }
+        Ok::<(), Wrong>(())
+    };
+    none("while nothing is there").await?;
+    let mut written = changes();
+    for key in &keys {
+        written.insert(record(&mut sampler, key)?);
+    }
+    applied(&*store, &written).await?;
+    none("once it was inserted").await?;
+    let mut replaced = changes();
+    for key in &keys {
+        replaced.update(V1, record(&mut sampler, key)?);
+    }
+    applied(&*store, &replaced).await?;
+    none("once it was updated").await?;
+    for gone in keys.iter().filter_map(DeletableKey::of) {
+        put(&*store, |it| it.delete(V1.next(), gone)).await?;
+    }
+    none("once it was deleted").await
 }
 
 /// What is not there is no error.

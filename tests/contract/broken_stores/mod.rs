@@ -164,7 +164,7 @@ static MUTANTS: &[Mutant] = mutants! {
     "M114" values::BackwardMarks: "r09_serial";
     "M115" lists::NarrowTotals: "c36";
     "M116" ledger::NextKey: "r07";
-    "M117" values::AllUnlike: "c36";
+    "M117" values::AllUnlike: "c36", "r21";
     "M180" commands::PurgeUnbounded: "r20_expired", "c47";
     "M181" commands::ExportsStay: "r20_expired";
     "M182" commands::VersionsForgotten: "r20_last_versions";
