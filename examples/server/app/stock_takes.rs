@@ -239,6 +239,10 @@ async fn submit(State(app): State<Shared>, signed: Signed, At(id): At<StockTakeI
         .stock_takes()
         .submit(&signed.caller, id, options)
         .await?;
+    // Posted by this very request, and removed since: there is nothing to show but its first answer.
+    if take.state() == StockTakeState::Removed {
+        return Err(Failure::not_found("stock take"));
+    }
     Answer::ok(&StockTakeView::of(&take))
 }
 
