@@ -117,6 +117,9 @@
 //! 9. The ledger is append-only; a correction is a new event.
 //! 10. Cost layers sum to the level, decreases take the oldest first, and value out plus value left is value in.
 //! 11. A serial number is on hand at one key only, in its product or in all of them ([`domain::SerialScope`]).
+//! 12. What moves within a site never changes the sum of its values; an event and its reversal sum to nothing, but for what
+//!     the reversal names as gone ([`domain::StockEvent::difference`]).
+//! 13. Every job ends, and every phase of a document has a way out.
 //!
 //! # The words
 //!
@@ -145,8 +148,9 @@
 //! - A serial number that a take or a count finds where the book does not have it moves there when the same document
 //!   counts it away from where the book has it. Otherwise the line can't be posted, and says where the number is:
 //!   of two places that contradict each other neither is taken for the truth.
-//! - A stock import states no costs: what it brings to a key whose cost nobody knows comes in at zero cost.
-//! - A count in parts (*add*) keeps the moment of its last part.
+//! - A stock import states no costs: what it brings to a key whose cost nobody knows is worth nothing until a cost is stated
+//!   ([`service::Movement::Revalue`]), and says so ([`domain::CostPart::cost_unknown`]).
+//! - A count in parts (*add*) is posted at the moment of its last part, and judged from its first.
 //! - A call of the service gives a boxed future ([`service::Pending`]) from a function that is never inlined, and so do the
 //!   methods of the stores: the work behind it is compiled once, in the library, and not again in each program.
 //! - The SQL stores share a room of their own: which tables there are, how records stand in them, and what a commit
