@@ -43,6 +43,9 @@ impl StockLevel {
     /// known then, the posted event is reversed, and late movements that were absorbed only because of that
     /// knowledge move the level after all. `events` are the key's events from the posting on.
     ///
+    /// One thing it does not do: a movement that moved the level only because the clock was ahead when this was known is
+    /// not absorbed afterwards, also where what was known before covers its date. Count the key again then.
+    ///
     /// # Errors
     ///
     /// [`StockError`]; the level is unchanged.
