@@ -1494,9 +1494,14 @@ fn assert_result_is_of_the_lines(world: &World) {
         result.confirmed,
         number(|outcome| matches!(outcome, LineOutcome::Confirmed))
     );
-    let uncounted =
-        number(|outcome| matches!(outcome, LineOutcome::Uncounted | LineOutcome::Dismissed));
-    assert_eq!(result.uncounted, uncounted);
+    assert_eq!(
+        result.uncounted,
+        number(|outcome| matches!(outcome, LineOutcome::Uncounted))
+    );
+    assert_eq!(
+        result.dismissed,
+        number(|outcome| matches!(outcome, LineOutcome::Dismissed))
+    );
     let minor: i64 = lines.iter().map(StockTakeItem::adjustment_minor).sum();
     assert_eq!(result.adjustment_minor, i128::from(minor));
     let sum_of = |value: fn(&stocktake::domain::LinePosting) -> ValueSum| {
