@@ -184,7 +184,8 @@ async fn a_commit_that_crossed_another_transaction_is_done_again() {
     transaction.query_one(&lock, &[&first]).await.unwrap();
     transaction.rollback().await.unwrap();
     assert_eq!(committing.await.unwrap().unwrap(), CommitOutcome::Applied);
-    assert_eq!(attempts.load(Ordering::SeqCst) - before, 2);
+    // Done again at least once: the second attempt may be quicker than the host at what the first one let go.
+    assert!(attempts.load(Ordering::SeqCst) - before >= 2);
     for found in store.products(ORGANISATION, &[id(0), id(1)]).await.unwrap() {
         assert_eq!(found.unwrap().value.name.as_str(), "Coffee");
     }
