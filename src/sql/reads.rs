@@ -554,7 +554,11 @@ pub(crate) async fn ledger_by_key<S: Snapshot>(
     const ORDER: &str = "product, variant, place, batch, serial, sequence";
     let mut query = s.query("SELECT body FROM stk_stock_event WHERE organisation = ");
     query.bind(organisation.as_uuid());
-    query.push(" AND site = ").bind(site.as_uuid());
+    // The index in this order has the rows whose product is not null, which all are.
+    query
+        .push(" AND site = ")
+        .bind(site.as_uuid())
+        .push(" AND product IS NOT NULL");
     if let Some((key, sequence)) = after {
         let mut place = stock_key_cells(&StockKey { site, ..key });
         place.push(sequence.into());

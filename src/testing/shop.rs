@@ -179,7 +179,7 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] when it is not stocked; failures of the store.
+    /// [`NotFound`](crate::service::Error::NotFound) when it is not stocked; failures of the store.
     #[inline(never)]
     pub fn on_hand<'c>(&'c self, key: &'c StockKey) -> Pending<'c, Quantity> {
         Box::pin(async move {
