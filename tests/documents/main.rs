@@ -1,0 +1,1 @@
+//! Files for people and machines, opened in the readers of the field.
