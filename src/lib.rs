@@ -166,6 +166,7 @@
 //! | `conformance` | [`conformance`](https://docs.rs/stocktake/latest/stocktake/conformance/): the suite that every store must pass (takes in `testing`, and tokio) |
 //! | `sqlite` | [`sqlite`](https://docs.rs/stocktake/latest/stocktake/sqlite/): a store in one file, SQLite built in; no runtime |
 //! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
+//! | `smtp` | `jobs::SmtpMailer`: mail over SMTP, by lettre with rustls (takes in tokio) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::arithmetic_side_effects,

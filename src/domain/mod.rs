@@ -9,6 +9,7 @@ mod approval;
 mod catalogue;
 mod counting;
 mod currency;
+mod email_address;
 mod fixed;
 mod id;
 mod inventory_count;
@@ -49,6 +50,7 @@ pub use counting::{
     settle_uncounted,
 };
 pub use currency::{Currency, UnknownCurrency};
+pub use email_address::is_email_address;
 pub use fixed::DecimalError;
 pub use id::{
     BrandId, CategoryId, CountEntryId, InventoryCountId, InventoryCountItemId, InventoryOrderId,

@@ -20,8 +20,14 @@
 //! # }
 //! ```
 
+mod mailer;
+#[cfg(feature = "smtp")]
+mod smtp;
 mod timer;
 mod worker;
 
+pub use mailer::{Attachment, Mail, MailError, Mailer};
+#[cfg(feature = "smtp")]
+pub use smtp::{InvalidSmtp, SmtpMailer, SmtpOptions, SmtpTls};
 pub use timer::Timer;
 pub use worker::{Courier, Ran, Worker};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::{
     InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem,
     InventoryOrderState, JobId, Label, Note, OrganisationId, PurchaseOrderNumber, Site, SiteId,
-    Stamp, Supplier, SupplierId,
+    Stamp, Supplier, SupplierId, is_email_address,
 };
 use crate::store::{
     Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, StoreError,
@@ -20,8 +20,6 @@ use super::{Caller, Edit, Error, Pending, Stocktake};
 
 /// How often sending an order is tried before its job ends dead.
 const SEND_ATTEMPTS: u32 = 10;
-/// The longest e-mail address.
-const MAX_EMAIL: usize = 254;
 
 /// Inventory orders (S3): what was ordered from a supplier, and what of it has come.
 ///
@@ -529,16 +527,9 @@ fn shown(order: InventoryOrder, stamp: &Stamp, site: &Site) -> InventoryOrder {
     }
 }
 
-/// One address: neither a list of them, nor anything that ends a header of a mail.
+/// One address, if there is one.
 fn check_email(email: Option<&Label>) -> Result<(), Error> {
-    let Some(email) = email.map(Label::as_str) else {
-        return Ok(());
-    };
-    let plain = |c: char| !(c.is_whitespace() || c.is_control() || ",;:<>()[]\\\"".contains(c));
-    let is_one = email
-        .split_once('@')
-        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if is_one && email.chars().all(plain) && email.len() <= MAX_EMAIL {
+    if email.is_none_or(|email| is_email_address(email.as_str())) {
         return Ok(());
     }
     Err(Error::invalid(

@@ -19,8 +19,10 @@
 
 mod clock;
 mod faults;
+mod mailer;
 mod shop;
 
 pub use clock::{ManualClock, SequentialIds};
 pub use faults::{Fault, FaultStore};
+pub use mailer::{MailFault, RecordingMailer};
 pub use shop::{Shop, shop};

@@ -14,6 +14,8 @@ mod inventory_counts;
 mod inventory_orders;
 mod look_ahead;
 mod serial_numbers;
+#[cfg(feature = "smtp")]
+mod smtp;
 mod stock_adjustments;
 mod stock_imports;
 mod stock_names;
