@@ -686,10 +686,9 @@ impl Repository for CustomStore {
         organisation: OrganisationId,
         job: JobId,
         number: u32,
-    ) -> Result<Option<ExportChunk>, StoreError> {
+    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
         let key = RecordKey::ExportChunk(job, number);
-        let chunk = self.state().record(organisation, key);
-        Ok(chunk.map(|chunk| chunk.value))
+        Ok(self.state().record(organisation, key))
     }
 
     async fn command(

@@ -8,8 +8,8 @@ use super::leases::{dead, is_lost, leased, queue, read};
 use super::samples::*;
 use crate::domain::{InventoryOrderId, OrganisationId, StockTakeId};
 use crate::store::{
-    DeletableKey, EndedJobs, Export, ExportChunk, ExportSubject, JobAck, JobKind, JobState,
-    JobTask, MAX_PAGE, NewJob, OpenCount, Purge, StockTakeItemFilter, Version,
+    DeletableKey, EndedJobs, Export, ExportChunk, ExportForm, ExportSubject, JobAck, JobKind,
+    JobState, JobTask, MAX_PAGE, NewJob, OpenCount, Purge, StockTakeItemFilter, Version,
 };
 
 fn export(n: u128, expires: i64, chunks: u32) -> Export {
@@ -25,6 +25,7 @@ fn export(n: u128, expires: i64, chunks: u32) -> Export {
         lines: 0,
         complete: true,
         expires_at: at(expires),
+        form: ExportForm::default(),
     }
 }
 
@@ -36,7 +37,7 @@ async fn exported(store: &dyn Store, organisation: OrganisationId, exports: &[Ex
             changes.insert(ExportChunk {
                 job: export.job,
                 number,
-                text: "a line".into(),
+                bytes: b"a line".as_slice().into(),
             });
         }
         changes.insert(export.clone());

@@ -123,7 +123,7 @@ pub(super) fn record(sampler: &mut Sampler, of: &RecordKey) -> Result<Record, Wr
         RecordKey::ExportChunk(job, number) => ExportChunk {
             job: *job,
             number: *number,
-            text: Arc::from("a;\"b\"\r\n\u{1F4E6}\t'%_\\"),
+            bytes: (0..=u8::MAX).collect(),
         }
         .into(),
         RecordKey::StockLevel(key) => {
@@ -164,6 +164,7 @@ fn export(sampler: &mut Sampler, job: JobId) -> Result<Export, Wrong> {
         lines: sampler.make(&[])?,
         complete: sampler.make(&[])?,
         expires_at: sampler.make(&[])?,
+        form: sampler.make(&[])?,
     })
 }
 
@@ -225,8 +226,7 @@ pub(super) async fn read(
         }
         RecordKey::Export(job) => any(store.export(organisation, *job).await?),
         RecordKey::ExportChunk(job, number) => {
-            let chunk = store.export_chunk(organisation, *job, *number).await?;
-            chunk.map(|chunk| (None, chunk.into()))
+            any(store.export_chunk(organisation, *job, *number).await?)
         }
         RecordKey::StockLevel(key) => {
             let keys = std::slice::from_ref(key);

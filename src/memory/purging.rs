@@ -113,6 +113,7 @@ impl Organisation {
         }
         visit(&mut self.counts.open.gone);
         visit(&mut self.import_chunks.gone);
+        visit(&mut self.export_chunks.gone);
         visit(&mut self.serials.gone);
     }
 }

@@ -535,11 +535,11 @@ impl Repository for MemoryStore {
         organisation: OrganisationId,
         job: JobId,
         number: u32,
-    ) -> Result<Option<ExportChunk>, StoreError> {
+    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
         let row = self.read_of(organisation, |it| {
             it.export_chunks.get((job, number)).cloned()
         });
-        Ok(row.map(|row| copied(row).value))
+        Ok(row.map(copied))
     }
 
     #[inline(never)]

@@ -138,6 +138,9 @@ impl Organisation {
             Some(DeletableKey::ImportChunk(import, number)) => {
                 self.import_chunks.delete((import, number), at);
             }
+            Some(DeletableKey::ExportChunk(job, number)) => {
+                self.export_chunks.delete((job, number), at);
+            }
             Some(DeletableKey::SerialMark(serial, product)) => {
                 self.serials.delete(&serial, product, at);
             }

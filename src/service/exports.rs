@@ -9,8 +9,9 @@ use crate::domain::{
     InventoryOrderId, JobId, OrganisationId, SiteId, Stamp, StockTakeId, Timestamp,
 };
 use crate::store::{
-    Digest, DigestBuilder, Export, ExportSubject, InventoryOrderItemFilter, Job, JobKind, JobTask,
-    NewJob, Outcome, StockTakeItemFilter, list_digest,
+    Digest, DigestBuilder, Export, ExportForm, ExportFormat, ExportSubject,
+    InventoryOrderItemFilter, Job, JobKind, JobTask, NewJob, Outcome, StockTakeItemFilter,
+    list_digest,
 };
 
 use super::access::Operation;
@@ -66,7 +67,7 @@ impl ExportLimits {
 /// ```
 /// use stocktake::domain::MovementPolicy;
 /// use stocktake::service::{Caller, NewStockTake};
-/// use stocktake::store::StockTakeItemFilter;
+/// use stocktake::store::{ExportForm, StockTakeItemFilter};
 /// use stocktake::testing::shop;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -78,15 +79,15 @@ impl ExportLimits {
 /// shop.run_jobs().await?;
 ///
 /// let exports = shop.stocktake.exports();
-/// let all = StockTakeItemFilter::default();
-/// let job = exports.stock_take(&manager, take.id(), all.clone()).await?;
-/// assert_eq!(exports.stock_take(&manager, take.id(), all).await?, job, "no line has changed");
-/// assert!(exports.file(&manager, job).await?.text.is_none());
+/// let (all, form) = (StockTakeItemFilter::default(), ExportForm::default());
+/// let job = exports.stock_take(&manager, take.id(), all.clone(), form).await?;
+/// assert_eq!(exports.stock_take(&manager, take.id(), all, form).await?, job, "no line has changed");
+/// assert!(exports.file(&manager, job).await?.bytes.is_none());
 /// shop.run_jobs().await?;
 ///
 /// let file = exports.file(&manager, job).await?;
 /// assert_eq!(file.job.progress.done, 10);
-/// assert!(file.text.is_some_and(|text| text.starts_with("article_id,product_name,")));
+/// assert!(file.bytes.is_some_and(|bytes| bytes.starts_with(b"article_id,product_name,")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -105,23 +106,15 @@ pub struct ExportStatus {
     pub export: Export,
 }
 
-impl ExportStatus {
-    /// A name for the file, safe on every file system.
-    pub fn file_name(&self) -> String {
-        match &self.export.subject {
-            ExportSubject::StockTake { take, .. } => format!("stock-take-{take}.csv"),
-            ExportSubject::InventoryOrder { order, .. } => format!("inventory-order-{order}.csv"),
-        }
-    }
-}
-
 /// An export and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportFile {
     /// Its job.
     pub job: Job,
-    /// The file, UTF-8; nothing as long as it is not whole.
-    pub text: Option<String>,
+    /// What it is of, and in which form.
+    pub export: Export,
+    /// The file; nothing as long as it is not whole.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl<'a> Exports<'a> {
@@ -129,8 +122,8 @@ impl<'a> Exports<'a> {
         Self { library }
     }
 
-    /// Asks for the lines of a take as a file (S1.12): the job that makes it. Asking again for the same take and
-    /// filter gives the same job while no line has changed and its file can be fetched; one that ended dead is queued
+    /// Asks for the lines of a take as a file (S1.12): the job that makes it. Asking again for the same take, filter and
+    /// form gives the same job while no line has changed and its file can be fetched; one that ended dead is queued
     /// again.
     ///
     /// # Errors
@@ -143,22 +136,23 @@ impl<'a> Exports<'a> {
         caller: &'c Caller,
         take: StockTakeId,
         filter: StockTakeItemFilter,
+        form: ExportForm,
     ) -> Pending<'c, JobId> {
         Box::pin(async move {
             let library = self.library;
-            let digest =
-                Digest::of("export_stock_take").field(list_digest(take, &filter).as_uuid());
+            let digest = asked("export_stock_take", list_digest(take, &filter), form);
             let call = library.begin(caller, "export_stock_take", digest)?;
             let read = library.stock_takes().visible(&call.stamp, take).await?;
             call.require(Operation::Export)?;
             filter.check()?;
+            can_be_written(form)?;
             let header = &read.value;
             let all = StockTakeItemFilter::default();
             let totals = library
                 .repository
                 .stock_take_totals(call.organisation(), take, &all)
                 .await?;
-            let version = Digest::of("stock take")
+            let version = asked("stock take", list_digest(take, &filter), form)
                 .field(header.state())
                 .field(header.last_line())
                 .field(totals.items)
@@ -176,13 +170,13 @@ impl<'a> Exports<'a> {
                 }
             }
             let subject = ExportSubject::StockTake { take, filter };
-            self.queue(caller, call, header.site(), subject, version)
+            self.queue(caller, call, (header.site(), subject, form), version)
                 .await
         })
     }
 
-    /// Asks for the lines of an order as a file (S3.7): the job that makes it. Asking again for the same order
-    /// and filter gives the same job while the order has not changed and its file can be fetched; one that ended dead is
+    /// Asks for the lines of an order as a file (S3.7): the job that makes it. Asking again for the same order, filter
+    /// and form gives the same job while the order has not changed and its file can be fetched; one that ended dead is
     /// queued again.
     ///
     /// # Errors
@@ -194,11 +188,11 @@ impl<'a> Exports<'a> {
         caller: &'c Caller,
         order: InventoryOrderId,
         filter: InventoryOrderItemFilter,
+        form: ExportForm,
     ) -> Pending<'c, JobId> {
         Box::pin(async move {
             let library = self.library;
-            let digest =
-                Digest::of("export_inventory_order").field(list_digest(order, &filter).as_uuid());
+            let digest = asked("export_inventory_order", list_digest(order, &filter), form);
             let call = library.begin(caller, "export_inventory_order", digest)?;
             let read = library
                 .inventory_orders()
@@ -206,9 +200,11 @@ impl<'a> Exports<'a> {
                 .await?;
             call.require(Operation::Export)?;
             filter.check()?;
-            let version = Digest::of("inventory order").field(read.version);
+            can_be_written(form)?;
+            let version =
+                asked("inventory order", list_digest(order, &filter), form).field(read.version);
             let subject = ExportSubject::InventoryOrder { order, filter };
-            self.queue(caller, call, read.value.site(), subject, version)
+            self.queue(caller, call, (read.value.site(), subject, form), version)
                 .await
         })
     }
@@ -218,13 +214,12 @@ impl<'a> Exports<'a> {
     async fn current(
         &self,
         organisation: OrganisationId,
-        subject: &ExportSubject,
         version: &DigestBuilder,
         now: Timestamp,
     ) -> Result<(JobId, bool), Error> {
         let lifetime = self.library.export_limits.lifetime_micros();
         let period = now.micros().checked_div_euclid(lifetime).unwrap_or(0);
-        let id = |period: i64| job_id(organisation, subject, version.clone().field(period));
+        let id = |period: i64| job_id(organisation, version.clone().field(period));
         let mut last = id(period);
         for period in [period, period.saturating_sub(1)] {
             let job = id(period);
@@ -253,8 +248,7 @@ impl<'a> Exports<'a> {
         &self,
         caller: &Caller,
         mut call: Call,
-        site: SiteId,
-        subject: ExportSubject,
+        (site, subject, form): (SiteId, ExportSubject, ExportForm),
         version: DigestBuilder,
     ) -> Result<JobId, Error> {
         let library = self.library;
@@ -263,7 +257,7 @@ impl<'a> Exports<'a> {
         }
         let organisation = call.organisation();
         let now = call.stamp.at;
-        let (id, mut there) = self.current(organisation, &subject, &version, now).await?;
+        let (id, mut there) = self.current(organisation, &version, now).await?;
         loop {
             if there {
                 library.queue.requeue(organisation, id, now).await?;
@@ -290,6 +284,7 @@ impl<'a> Exports<'a> {
                     lines: 0,
                     complete: false,
                     expires_at: stamp.at.later_by(lifetime),
+                    form,
                 });
                 changes.job(NewJob {
                     id,
@@ -344,18 +339,20 @@ impl<'a> Exports<'a> {
         Box::pin(async move {
             let status = self.status(caller, job).await?;
             self.not_expired(&status.export)?;
-            let text = if status.export.complete {
-                let mut text = String::new();
-                for number in 0..status.export.chunks {
-                    text.push_str(&self.chunk(status.job.organisation, job, number).await?);
+            let ExportStatus { job: found, export } = status;
+            let bytes = if export.complete {
+                let mut bytes = Vec::new();
+                for number in 0..export.chunks {
+                    bytes.extend_from_slice(&self.chunk(found.organisation, job, number).await?);
                 }
-                Some(text)
+                Some(bytes)
             } else {
                 None
             };
             Ok(ExportFile {
-                job: status.job,
-                text,
+                job: found,
+                export,
+                bytes,
             })
         })
     }
@@ -372,7 +369,7 @@ impl<'a> Exports<'a> {
         caller: &'c Caller,
         job: JobId,
         number: u32,
-    ) -> Pending<'c, Option<Arc<str>>> {
+    ) -> Pending<'c, Option<Arc<[u8]>>> {
         Box::pin(async move {
             let stamp = self.library.stamp(caller)?;
             let export = self.visible(&stamp, job).await?;
@@ -390,11 +387,11 @@ impl<'a> Exports<'a> {
         organisation: OrganisationId,
         job: JobId,
         number: u32,
-    ) -> Result<Arc<str>, Error> {
+    ) -> Result<Arc<[u8]>, Error> {
         let repository = &self.library.repository;
         let chunk = repository.export_chunk(organisation, job, number).await?;
         chunk
-            .map(|chunk| chunk.text)
+            .map(|chunk| chunk.value.bytes)
             .ok_or(Error::not_found("export"))
     }
 
@@ -423,6 +420,13 @@ impl<'a> Exports<'a> {
                 let orders = self.library.inventory_orders();
                 orders.visible(stamp, *order).await.map(drop)
             }
+            ExportSubject::InventoryCount { count, .. } => {
+                let counts = self.library.inventory_counts();
+                counts.visible(stamp, *count).await.map(drop)
+            }
+            ExportSubject::StockAdjustments { .. }
+            | ExportSubject::StockLevels { .. }
+            | ExportSubject::StockEvents { .. } => Ok(()),
         };
         match subject {
             Ok(()) => Ok(export),
@@ -432,15 +436,31 @@ impl<'a> Exports<'a> {
     }
 }
 
-/// The id of an export's job: the same for the same lines of the same thing in the same version.
-fn job_id(organisation: OrganisationId, subject: &ExportSubject, version: DigestBuilder) -> JobId {
-    let list = match subject {
-        ExportSubject::StockTake { take, filter } => list_digest(take, filter),
-        ExportSubject::InventoryOrder { order, filter } => list_digest(order, filter),
-    };
-    let digest = version.field(list.as_uuid()).finish();
+/// What is asked for: so much of a list in a form.
+fn asked(operation: &str, list: Digest, form: ExportForm) -> DigestBuilder {
+    Digest::of(operation)
+        .field(list.as_uuid())
+        .field(form.format.as_str())
+        .field(form.style.as_str())
+}
+
+/// Refuses a form that this build has no writer for.
+fn can_be_written(form: ExportForm) -> Result<(), Error> {
+    match form.format {
+        ExportFormat::Csv => Ok(()),
+        ExportFormat::Xlsx => Err(Error::invalid(
+            "format",
+            "format_not_available",
+            "this build can't write XLSX",
+        )),
+    }
+}
+
+/// The id of an export's job: the same for the same lines of the same thing in the same version and form.
+fn job_id(organisation: OrganisationId, version: DigestBuilder) -> JobId {
+    let digest = version.finish();
     JobId::new(Uuid::new_v5(
         &organisation.as_uuid(),
-        format!("export/1/{}", digest.as_uuid()).as_bytes(),
+        format!("export/2/{}", digest.as_uuid()).as_bytes(),
     ))
 }

@@ -668,16 +668,11 @@ macro_rules! keep_contract {
                     organisation: OrganisationId,
                     job: JobId,
                     number: u32,
-                ) -> Result<Option<ExportChunk>, StoreError> {
+                ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
                     self.read("export_chunk", move |s| {
                         Box::pin(async move {
-                            let chunk = reads::record(
-                                s,
-                                organisation,
-                                &RecordKey::ExportChunk(job, number),
-                            )
-                            .await?;
-                            Ok(chunk.map(|chunk| chunk.value))
+                            reads::record(s, organisation, &RecordKey::ExportChunk(job, number))
+                                .await
                         })
                     })
                     .await

@@ -9,8 +9,8 @@ use super::{ChangeToken, DigestBuilder};
 use crate::domain::{
     BrandId, CategoryId, Code, CountStatus, InventoryCount, InventoryCountItem,
     InventoryCountState, InventoryOrder, InventoryOrderItem, InventoryOrderState, Product,
-    ProductId, SearchText, StockAdjustment, StockAdjustmentState, StockLevel, StockTakeItem,
-    StockTakeState, SupplierId, Timestamp,
+    ProductId, SearchText, StockAdjustment, StockAdjustmentState, StockEvent, StockLevel,
+    StockTakeItem, StockTakeState, SupplierId, Timestamp,
 };
 
 /// The most ids that one condition of a filter takes.
@@ -229,7 +229,8 @@ impl Filter for StockTakeItemFilter {
 }
 
 /// Which levels of a site.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LevelFilter {
     /// At this stock place.
     pub place: Option<Code>,
@@ -335,7 +336,8 @@ impl Filter for InventoryCountFilter {
 }
 
 /// Which lines of an inventory count (S2.4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InventoryCountItemFilter {
     /// Only those with a variance.
     pub discrepancies: bool,
@@ -366,7 +368,8 @@ impl Filter for InventoryCountItemFilter {
 }
 
 /// Which stock adjustments (S2.8).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StockAdjustmentFilter {
     /// In any of these states; empty: in any.
     pub states: BTreeSet<StockAdjustmentState>,
@@ -405,6 +408,34 @@ impl Filter for StockAdjustmentFilter {
         let digest = one(digest, "from", *from);
         let digest = one(digest, "to", *to);
         one(digest, "product", *product)
+    }
+}
+
+/// Which events of a site's ledger: all conditions hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StockEventFilter {
+    /// Of this product.
+    pub product: Option<ProductId>,
+    /// Happened at or after this moment.
+    pub from: Option<Timestamp>,
+    /// Happened before this moment.
+    pub to: Option<Timestamp>,
+}
+
+impl StockEventFilter {
+    /// Whether it lets an event through.
+    pub fn matches(&self, event: &StockEvent) -> bool {
+        let Self { product, from, to } = *self;
+        spans(from, to, event.occurred_at) && product.is_none_or(|it| event.key.product == it)
+    }
+}
+
+impl Filter for StockEventFilter {
+    fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
+        let Self { product, from, to } = *self;
+        let digest = one(digest, "product", product);
+        one(one(digest, "from", from), "to", to)
     }
 }
 

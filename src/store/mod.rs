@@ -78,6 +78,7 @@ mod change_token;
 mod check;
 mod command;
 mod error;
+mod export;
 mod filter;
 mod job;
 mod job_queue;
@@ -95,10 +96,11 @@ pub use change_token::ChangeToken;
 pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
+pub use export::{Export, ExportChunk, ExportForm, ExportFormat, ExportStyle, ExportSubject};
 pub use filter::{
     ArticleFilter, Filter, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, LevelFilter, MAX_FILTER_IDS, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, TooManyIds,
+    InventoryOrderItemFilter, LevelFilter, MAX_FILTER_IDS, StockAdjustmentFilter, StockEventFilter,
+    StockTakeFilter, StockTakeItemFilter, TooManyIds,
 };
 pub use job::{
     EndedJobs, Job, JobAck, JobKind, JobProgress, JobState, JobTask, Lease, LeaseToken, NewJob,
@@ -109,8 +111,8 @@ pub use list::{List, Ranked, Sorting};
 pub use mark::{Altered, Mark, Position, Tokens};
 pub use page::{Cursor, MAX_PAGE, Page, PageRequest, PageStart, list_digest};
 pub use record::{
-    DeletableKey, Export, ExportChunk, ExportSubject, ImportChunk, ImportRow, OpenCount, Record,
-    RecordKey, SerialMark, UniqueName, Write,
+    DeletableKey, ImportChunk, ImportRow, OpenCount, Record, RecordKey, SerialMark, UniqueName,
+    Write,
 };
 pub use repository::{
     ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InventoryOrderItemFilter, StockTakeItemFilter};
+use super::{Export, ExportChunk};
 use crate::domain::{
     Code, InventoryCount, InventoryCountId, InventoryCountItem, InventoryCountItemId,
     InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId, Product,
     ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockImport,
     StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
-    Supplier, SupplierId, Timestamp,
+    Supplier, SupplierId,
 };
 
 /// Names a record within its organisation. Commits apply and lock records in the order of their keys.
@@ -89,6 +89,8 @@ pub enum DeletableKey {
     InventoryOrderItem(InventoryOrderId, InventoryOrderItemId),
     /// A part of the values of an import.
     ImportChunk(StockImportId, u32),
+    /// A part of an export's file.
+    ExportChunk(JobId, u32),
     /// The mark of a serial number that is on hand.
     SerialMark(Code, Option<ProductId>),
 }
@@ -101,6 +103,7 @@ impl DeletableKey {
             RecordKey::OpenCount(site) => Some(Self::OpenCount(*site)),
             RecordKey::InventoryOrderItem(order, id) => Some(Self::InventoryOrderItem(*order, *id)),
             RecordKey::ImportChunk(import, number) => Some(Self::ImportChunk(*import, *number)),
+            RecordKey::ExportChunk(job, number) => Some(Self::ExportChunk(*job, *number)),
             RecordKey::SerialMark(serial, product) => {
                 Some(Self::SerialMark(serial.clone(), *product))
             }
@@ -114,7 +117,6 @@ impl DeletableKey {
             | RecordKey::InventoryOrder(_)
             | RecordKey::StockImport(_)
             | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
             | RecordKey::StockLevel(_) => None,
         }
     }
@@ -127,6 +129,7 @@ impl From<DeletableKey> for RecordKey {
             DeletableKey::OpenCount(site) => Self::OpenCount(site),
             DeletableKey::InventoryOrderItem(order, id) => Self::InventoryOrderItem(order, id),
             DeletableKey::ImportChunk(import, number) => Self::ImportChunk(import, number),
+            DeletableKey::ExportChunk(job, number) => Self::ExportChunk(job, number),
             DeletableKey::SerialMark(serial, product) => Self::SerialMark(serial, product),
         }
     }
@@ -310,58 +313,6 @@ pub struct ImportRow {
     pub variant: Option<Code>,
     /// The number.
     pub value: Quantity,
-}
-
-/// An export: what was asked for, under the id of the job that makes it (S1.12, S3.7).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
-    /// The job.
-    pub job: JobId,
-    /// The site.
-    pub site: SiteId,
-    /// What is exported.
-    pub subject: ExportSubject,
-    /// How many parts the file has so far.
-    pub chunks: u32,
-    /// The store's cursor behind the last line that is in the file; `None` at the beginning.
-    pub after: Option<String>,
-    /// How many lines are in the file.
-    pub lines: u64,
-    /// Whether the file is whole.
-    pub complete: bool,
-    /// Until when it can be fetched.
-    pub expires_at: Timestamp,
-}
-
-/// What an export is of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportSubject {
-    /// The lines of a stock take.
-    StockTake {
-        /// The take.
-        take: StockTakeId,
-        /// Which lines.
-        filter: StockTakeItemFilter,
-    },
-    /// The lines of an inventory order.
-    InventoryOrder {
-        /// The order.
-        order: InventoryOrderId,
-        /// Which lines.
-        filter: InventoryOrderItemFilter,
-    },
-}
-
-/// A part of an export's file; the first is number 0. The parts one after the other are the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExportChunk {
-    /// The job.
-    pub job: JobId,
-    /// Which part.
-    pub number: u32,
-    /// The text.
-    pub text: Arc<str>,
 }
 
 /// What happens to a record.

@@ -382,7 +382,7 @@ pub trait Repository: Debug + Send + Sync + 'static {
         organisation: OrganisationId,
         job: JobId,
         number: u32,
-    ) -> Result<Option<ExportChunk>, StoreError>;
+    ) -> Result<Option<Versioned<ExportChunk>>, StoreError>;
 
     /// What is remembered of a command that was applied; one that was settled as never applied is not known.
     async fn command(

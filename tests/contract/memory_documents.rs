@@ -33,10 +33,10 @@ async fn r16_every_record_comes_back_as_it_was_written() {
     let adjustment = adjustment(7, &site(), &product(), 4);
     let order_line = order_line(&order, 60, product());
     let job = JobId::new(id(90));
-    let text = ExportChunk {
+    let part = ExportChunk {
         job,
         number: 0,
-        text: "article,quantity\n".into(),
+        bytes: b"article,quantity\n\xff".as_slice().into(),
     };
     commit(&store, |changes| {
         changes.insert(count.clone());
@@ -49,7 +49,7 @@ async fn r16_every_record_comes_back_as_it_was_written() {
         changes.insert(import.clone());
         changes.insert(chunk(&import, 1));
         changes.insert(export(job));
-        changes.insert(text.clone());
+        changes.insert(part.clone());
     })
     .await;
     let org = ORGANISATION;
@@ -79,7 +79,7 @@ async fn r16_every_record_comes_back_as_it_was_written() {
     let read = store.export(org, job).await.unwrap();
     assert_eq!(read, Some(first(export(job))));
     let read = store.export_chunk(org, job, 0).await.unwrap();
-    assert_eq!(read, Some(text));
+    assert_eq!(read, Some(first(part)));
     assert_eq!(store.export_chunk(org, job, 1).await.unwrap(), None);
 }
 

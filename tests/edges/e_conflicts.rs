@@ -10,7 +10,7 @@ use stocktake::domain::{
 use stocktake::jobs::{Ran, Worker};
 use stocktake::memory::MemoryStore;
 use stocktake::service::{Caller, CountRequest, NewCountItem, NewStockTake};
-use stocktake::store::{JobQueue, JobState, Repository, StockTakeItemFilter};
+use stocktake::store::{ExportForm, JobQueue, JobState, Repository, StockTakeItemFilter};
 use stocktake::testing::{Fault, FaultStore, Shop};
 
 #[cfg(feature = "sqlite")]
@@ -203,7 +203,10 @@ impl Work {
                 let take = counted_take(shop).await;
                 let exports = shop.stocktake.exports();
                 let all = StockTakeItemFilter::default();
-                exports.stock_take(&manager(shop), take, all).await.unwrap()
+                exports
+                    .stock_take(&manager(shop), take, all, ExportForm::default())
+                    .await
+                    .unwrap()
             }
         }
     }

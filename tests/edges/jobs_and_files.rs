@@ -14,7 +14,7 @@ use stocktake::service::{
     Caller, CountRequest, ErrorKind, ExportLimits, InventoryOrders, NewInventoryOrder,
     NewOrderItem, NewStockTake, OrderLetter, Retention,
 };
-use stocktake::store::{IdempotencyKey, JobState, StockTakeItemFilter};
+use stocktake::store::{ExportForm, IdempotencyKey, JobState, StockTakeItemFilter};
 use stocktake::testing::Shop;
 
 use super::shops::{all, manager, shop_on};
@@ -42,7 +42,9 @@ async fn new_take(shop: &Shop) -> StockTakeId {
 
 async fn exported(shop: &Shop, take: StockTakeId, filter: StockTakeItemFilter) -> JobId {
     let exports = shop.stocktake.exports();
-    let job = exports.stock_take(&manager(shop), take, filter).await;
+    let job = exports
+        .stock_take(&manager(shop), take, filter, ExportForm::default())
+        .await;
     job.unwrap()
 }
 
@@ -191,7 +193,7 @@ async fn fault_h4_a_file_ends_with_its_take_and_with_the_right_to_see_it() {
         shop.run_jobs().await.unwrap();
         let exports = shop.stocktake.exports();
         let viewer = Caller::of(&shop.viewer);
-        assert!(exports.file(&viewer, job).await.unwrap().text.is_some());
+        assert!(exports.file(&viewer, job).await.unwrap().bytes.is_some());
         assert!(exports.file_chunk(&viewer, job, 0).await.unwrap().is_some());
         // Whoever lost the site has lost the file.
         let moved = Actor {
@@ -243,7 +245,11 @@ async fn fault_n2_a_file_expires_and_asking_again_makes_another() {
                 let over = file.unwrap_err();
                 assert_eq!((over.code(), over.kind()), ("expired", ErrorKind::NotFound));
             } else {
-                assert!(file.unwrap().text.is_some(), "{}, step {step}", kind.name());
+                assert!(
+                    file.unwrap().bytes.is_some(),
+                    "{}, step {step}",
+                    kind.name()
+                );
             }
             let next = exported(&shop, take, everything()).await;
             assert_eq!(next != last, is_over, "{}, step {step}", kind.name());
@@ -271,7 +277,9 @@ async fn fault_n2_exports_are_limited() {
         for number in 0..10 {
             exported(&shop, take, filter(number)).await;
         }
-        let more = exports.stock_take(&manager(&shop), take, filter(10)).await;
+        let more = exports
+            .stock_take(&manager(&shop), take, filter(10), ExportForm::default())
+            .await;
         let more = more.unwrap_err();
         assert_eq!((more.code(), more.kind().status()), ("too_many", 429));
         assert!(more.is_retryable());
@@ -287,12 +295,14 @@ async fn fault_n2_exports_are_limited() {
         });
         let exports = few.exports();
         let many = exports
-            .stock_take(&manager(&shop), take, everything())
+            .stock_take(&manager(&shop), take, everything(), ExportForm::default())
             .await;
         let many = many.unwrap_err();
         assert_eq!(many.code(), "too_large", "{}", kind.name());
         let some = of_brand(&shop, 0);
-        let some = exports.stock_take(&manager(&shop), take, some).await;
+        let some = exports
+            .stock_take(&manager(&shop), take, some, ExportForm::default())
+            .await;
         some.unwrap();
     }
 }

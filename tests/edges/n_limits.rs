@@ -5,7 +5,7 @@ use stocktake::service::{
     Edit, Error, Movement, NewInventoryOrder, NewMovement, NewStockTakeList, StockTakeAmendment,
 };
 use stocktake::store::{
-    ArticleSort, InventoryCountFilter, InventoryOrderItemFilter, StockAdjustmentFilter,
+    ArticleSort, ExportForm, InventoryCountFilter, InventoryOrderItemFilter, StockAdjustmentFilter,
     StockTakeItemFilter,
 };
 use stocktake::testing::shop;
@@ -179,7 +179,12 @@ async fn fault_n5_a_filter_takes_a_hundred_ids() {
                 "{name}"
             );
             assert_eq!(
-                code(exports.stock_take(&by, take, filter).await).0,
+                code(
+                    exports
+                        .stock_take(&by, take, filter, ExportForm::default())
+                        .await
+                )
+                .0,
                 expected,
                 "{name}"
             );
@@ -199,7 +204,12 @@ async fn fault_n5_a_filter_takes_a_hundred_ids() {
                 expected
             );
             assert_eq!(
-                code(exports.inventory_order(&by, order, filter).await).0,
+                code(
+                    exports
+                        .inventory_order(&by, order, filter, ExportForm::default())
+                        .await
+                )
+                .0,
                 expected
             );
         }

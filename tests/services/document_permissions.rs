@@ -18,8 +18,8 @@ use stocktake::service::{
     NewStockAdjustment, NewStockTake, OrderItemUpdate, ReceiveRequest,
 };
 use stocktake::store::{
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    PageRequest, StockAdjustmentFilter, StockTakeItemFilter,
+    ExportForm, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
+    InventoryOrderItemFilter, PageRequest, StockAdjustmentFilter, StockTakeItemFilter,
 };
 use stocktake::testing::{Shop, shop};
 use uuid::Uuid;
@@ -138,8 +138,8 @@ fn rows() -> Vec<Row> {
             s.stocktake.stock_imports().begin(c, ImportMode::Absolute, body.as_bytes(), false).await
         };
         Read Busy "imports.get" |s, c, n| s.stocktake.stock_imports().get(c, n.import);
-        Export Busy "exports.stock_take" |s, c, n| s.stocktake.exports().stock_take(c, n.take, StockTakeItemFilter::default());
-        Export Busy "exports.inventory_order" |s, c, n| s.stocktake.exports().inventory_order(c, n.order, InventoryOrderItemFilter::default());
+        Export Busy "exports.stock_take" |s, c, n| s.stocktake.exports().stock_take(c, n.take, StockTakeItemFilter::default(), ExportForm::default());
+        Export Busy "exports.inventory_order" |s, c, n| s.stocktake.exports().inventory_order(c, n.order, InventoryOrderItemFilter::default(), ExportForm::default());
         Read Busy "exports.status" |s, c, n| s.stocktake.exports().status(c, n.export);
         Read Busy "exports.file" |s, c, n| s.stocktake.exports().file(c, n.export);
         Read Busy "exports.file_chunk" |s, c, n| s.stocktake.exports().file_chunk(c, n.export, 0);
@@ -253,7 +253,7 @@ async fn prepare(world: World) -> (Shop, Names) {
         let filter = StockTakeItemFilter::default();
         names.export = library
             .exports()
-            .stock_take(&boss, names.take, filter)
+            .stock_take(&boss, names.take, filter, ExportForm::default())
             .await
             .unwrap();
         let body = br#"{"store-1": {"SKU-9": 7}}"#;

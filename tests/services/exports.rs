@@ -11,8 +11,8 @@ use stocktake::service::{
     NewStockTake,
 };
 use stocktake::store::{
-    ArticleSort, IdempotencyKey, InventoryOrderItemFilter, JobState, JobTask, PageRequest,
-    StockTakeItemFilter,
+    ArticleSort, ExportForm, IdempotencyKey, InventoryOrderItemFilter, JobState, JobTask,
+    PageRequest, StockTakeItemFilter,
 };
 use stocktake::testing::{Shop, shop};
 use uuid::Uuid;
@@ -60,7 +60,12 @@ async fn count(shop: &Shop, take: StockTakeId, number: usize, quantity: &str) {
 async fn export(shop: &Shop, take: StockTakeId, filter: StockTakeItemFilter) -> JobId {
     shop.stocktake
         .exports()
-        .stock_take(&Caller::of(&shop.viewer), take, filter)
+        .stock_take(
+            &Caller::of(&shop.viewer),
+            take,
+            filter,
+            ExportForm::default(),
+        )
         .await
         .unwrap()
 }
@@ -68,8 +73,8 @@ async fn export(shop: &Shop, take: StockTakeId, filter: StockTakeItemFilter) -> 
 type Row = BTreeMap<String, String>;
 
 /// The rows of a file, as any reader of RFC 4180 has them.
-fn rows(text: &str) -> Vec<Row> {
-    csv::Reader::from_reader(text.as_bytes())
+fn rows(bytes: &[u8]) -> Vec<Row> {
+    csv::Reader::from_reader(bytes)
         .deserialize()
         .collect::<Result<_, _>>()
         .unwrap()
@@ -83,7 +88,7 @@ async fn file(shop: &Shop, job: JobId) -> Vec<Row> {
         .file(&manager(shop), job)
         .await
         .unwrap();
-    rows(&file.text.unwrap())
+    rows(&file.bytes.unwrap())
 }
 
 fn all() -> StockTakeItemFilter {
@@ -102,7 +107,10 @@ async fn s1_12_an_export_is_queued_polled_and_read() {
         (JobState::Queued, JobTask::Export)
     );
     assert!(!status.export.complete);
-    assert_eq!(exports.file(&manager(&shop), job).await.unwrap().text, None);
+    assert_eq!(
+        exports.file(&manager(&shop), job).await.unwrap().bytes,
+        None
+    );
     assert_eq!(
         exports.file_chunk(&manager(&shop), job, 0).await.unwrap(),
         None
@@ -115,7 +123,7 @@ async fn s1_12_an_export_is_queued_polled_and_read() {
         (status.job.progress.done, status.job.progress.total),
         (10, 10)
     );
-    assert_eq!(status.file_name(), format!("stock-take-{take}.csv"));
+    assert_eq!(status.export.file_name(), format!("stock-take-{take}.csv"));
     assert_eq!(rows.len(), 10);
     let expected = [
         ("article_id", "SKU-0"),
@@ -174,7 +182,7 @@ async fn s1_12_asking_again_gives_the_same_job_while_no_line_has_changed() {
     let exports = shop.stocktake.exports();
     assert_eq!(
         exports
-            .stock_take(&manager(&shop), take, all())
+            .stock_take(&manager(&shop), take, all(), ExportForm::default())
             .await
             .unwrap(),
         first
@@ -233,7 +241,7 @@ async fn s1_12_asking_again_gives_the_same_job_while_no_line_has_changed() {
                 .file(&manager(&shop), first)
                 .await
                 .unwrap()
-                .text
+                .bytes
                 .unwrap()
         )
         .len(),
@@ -247,16 +255,28 @@ async fn s1_12_a_key_keeps_its_job_whatever_changes() {
     let exports = shop.stocktake.exports();
     let there = export(&shop, take, all()).await;
     let once = manager(&shop).with_key(IdempotencyKey::new("export-1").unwrap());
-    assert_eq!(exports.stock_take(&once, take, all()).await.unwrap(), there);
+    assert_eq!(
+        exports
+            .stock_take(&once, take, all(), ExportForm::default())
+            .await
+            .unwrap(),
+        there
+    );
     count(&shop, take, 0, "5").await;
-    assert_eq!(exports.stock_take(&once, take, all()).await.unwrap(), there);
+    assert_eq!(
+        exports
+            .stock_take(&once, take, all(), ExportForm::default())
+            .await
+            .unwrap(),
+        there
+    );
     assert_ne!(export(&shop, take, all()).await, there);
     let left_over = StockTakeItemFilter {
         left_over: true,
         ..all()
     };
     let other = exports
-        .stock_take(&once, take, left_over)
+        .stock_take(&once, take, left_over, ExportForm::default())
         .await
         .unwrap_err();
     assert_eq!(other.code(), "idempotency_key_reused");
@@ -440,7 +460,7 @@ async fn s1_12_a_large_file_is_written_and_read_in_parts() {
         (status.job.progress.done, status.job.progress.total),
         (2_345, 2_345)
     );
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     for number in 0.. {
         let Some(part) = exports
             .file_chunk(&manager(&shop), job, number)
@@ -449,16 +469,22 @@ async fn s1_12_a_large_file_is_written_and_read_in_parts() {
         else {
             break;
         };
-        text.push_str(&part);
+        bytes.extend_from_slice(&part);
     }
     let whole = exports
         .file(&manager(&shop), job)
         .await
         .unwrap()
-        .text
+        .bytes
         .unwrap();
-    assert_eq!(text, whole);
-    assert_eq!(whole.matches("article_id").count(), 1);
+    assert_eq!(bytes, whole);
+    assert_eq!(
+        String::from_utf8(whole)
+            .unwrap()
+            .matches("article_id")
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -471,7 +497,10 @@ async fn s1_12_who_can_not_see_the_site_sees_no_export() {
     for stranger in [&shop.elsewhere, &shop.stranger] {
         let caller = Caller::of(stranger);
         assert_eq!(
-            exports.stock_take(&caller, take, all()).await.map_err(code),
+            exports
+                .stock_take(&caller, take, all(), ExportForm::default())
+                .await
+                .map_err(code),
             Err("not_found")
         );
         assert_eq!(
@@ -525,7 +554,7 @@ async fn s1_12_asked_at_once_there_is_one_job() {
             tokio::spawn(async move {
                 library
                     .exports()
-                    .stock_take(&caller, take, all())
+                    .stock_take(&caller, take, all(), ExportForm::default())
                     .await
                     .unwrap()
             })
@@ -570,12 +599,12 @@ async fn s3_7_an_order_is_exported_and_polled() {
     let viewer = Caller::of(&shop.viewer);
     let every = InventoryOrderItemFilter::default;
     let job = exports
-        .inventory_order(&viewer, order, every())
+        .inventory_order(&viewer, order, every(), ExportForm::default())
         .await
         .unwrap();
     assert_eq!(
         exports
-            .inventory_order(&viewer, order, every())
+            .inventory_order(&viewer, order, every(), ExportForm::default())
             .await
             .unwrap(),
         job
@@ -599,7 +628,10 @@ async fn s3_7_an_order_is_exported_and_polled() {
         (status.job.progress.done, status.job.progress.total),
         (4, 4)
     );
-    assert_eq!(status.file_name(), format!("inventory-order-{order}.csv"));
+    assert_eq!(
+        status.export.file_name(),
+        format!("inventory-order-{order}.csv")
+    );
 
     shop.stocktake
         .inventory_orders()
@@ -608,14 +640,19 @@ async fn s3_7_an_order_is_exported_and_polled() {
         .unwrap();
     assert_ne!(
         exports
-            .inventory_order(&viewer, order, every())
+            .inventory_order(&viewer, order, every(), ExportForm::default())
             .await
             .unwrap(),
         job,
         "the order has changed"
     );
     let foreign = exports
-        .inventory_order(&Caller::of(&shop.elsewhere), order, every())
+        .inventory_order(
+            &Caller::of(&shop.elsewhere),
+            order,
+            every(),
+            ExportForm::default(),
+        )
         .await;
     assert_eq!(foreign.unwrap_err().code(), "not_found");
 }
@@ -636,11 +673,11 @@ async fn s3_7_an_export_of_an_order_is_filtered_by_brand_and_category() {
         ..odd.clone()
     };
     let odd = exports
-        .inventory_order(&manager(&shop), order, odd)
+        .inventory_order(&manager(&shop), order, odd, ExportForm::default())
         .await
         .unwrap();
     let both = exports
-        .inventory_order(&manager(&shop), order, both)
+        .inventory_order(&manager(&shop), order, both, ExportForm::default())
         .await
         .unwrap();
     let articles: Vec<String> = file(&shop, odd)

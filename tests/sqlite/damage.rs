@@ -14,9 +14,10 @@ use stocktake::service::{
     NewStockAdjustment, NewStockTake, Stocktake,
 };
 use stocktake::store::{
-    ArticleFilter, ArticleSort, ChangeToken, InventoryCountFilter, InventoryCountItemFilter,
-    InventoryOrderFilter, InventoryOrderItemFilter, JobQueue, LevelFilter, PageRequest, Repository,
-    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, StoreErrorKind,
+    ArticleFilter, ArticleSort, ChangeToken, ExportForm, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
+    LevelFilter, PageRequest, Repository, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, StoreError, StoreErrorKind,
 };
 use stocktake::testing::{ManualClock, Shop};
 
@@ -141,7 +142,7 @@ async fn fill(shop: &Shop) -> Known {
     let filter = StockTakeItemFilter::default();
     let export = library
         .exports()
-        .stock_take(&manager, ids[0], filter)
+        .stock_take(&manager, ids[0], filter, ExportForm::default())
         .await
         .unwrap();
     shop.run_jobs().await.unwrap();

@@ -14,7 +14,7 @@ use stocktake::service::{
     Edit, InventoryOrderAmendment, NewInventoryOrder, NewOrderItem, OrderItemUpdate, ReceiptLine,
     ReceiveRequest,
 };
-use stocktake::store::{InventoryOrderFilter, InventoryOrderItemFilter, PageRequest};
+use stocktake::store::{ExportForm, InventoryOrderFilter, InventoryOrderItemFilter, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -451,7 +451,7 @@ async fn export(
     }
     let exports = app.stocktake.exports();
     let job = exports
-        .inventory_order(&signed.caller, id, query.filter())
+        .inventory_order(&signed.caller, id, query.filter(), ExportForm::default())
         .await?;
     JobAnswer::read(&app, &signed.caller, job).await
 }

@@ -294,9 +294,9 @@ async fn file(
         }
     })
     .await?;
-    let name = format!("attachment; filename=\"{}\"", status.file_name());
+    let name = format!("attachment; filename=\"{}\"", status.export.file_name());
     let name = HeaderValue::from_str(&name).map_err(|_| Failure::internal())?;
-    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    let kind = HeaderValue::from_static(status.export.form.format.content_type());
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, name),

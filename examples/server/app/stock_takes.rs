@@ -11,7 +11,9 @@ use stocktake::domain::{
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{CountRequest, Edit, NewStockTake, StockTakeAmendment};
-use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView};
+use stocktake::store::{
+    ArticleSort, ExportForm, PageRequest, StockTakeItemFilter, StockTakeItemView,
+};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -394,7 +396,7 @@ async fn export(
     }
     let exports = app.stocktake.exports();
     let job = exports
-        .stock_take(&signed.caller, id, query.filter()?)
+        .stock_take(&signed.caller, id, query.filter()?, ExportForm::default())
         .await?;
     JobAnswer::beside(&app, &signed.caller, job, posting_of(&take)).await
 }

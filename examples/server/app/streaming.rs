@@ -1,6 +1,7 @@
 //! Answers that are written page by page as they are read from the store: none is ever held as a whole.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -155,15 +156,15 @@ pub(super) const fn rows_at_once() -> u32 {
 pub(super) async fn file<F, A>(read: F) -> Result<Body, Failure>
 where
     F: Fn(u32) -> A + Clone + Send + 'static,
-    A: Future<Output = Result<Option<std::sync::Arc<str>>, Error>> + Send + 'static,
+    A: Future<Output = Result<Option<Arc<[u8]>>, Error>> + Send + 'static,
 {
     let first = read(0).await?;
-    let begin = stream::iter(first.map(|text| Ok::<String, std::io::Error>(text.to_string())));
+    let begin = stream::iter(first.map(|bytes| Ok::<_, std::io::Error>(bytes.to_vec())));
     let rest = stream::try_unfold(1_u32, move |number| {
         let read = read.clone();
         async move {
             let part = read(number).await.map_err(|error| broken(error.into()))?;
-            Ok(part.map(|text| (text.to_string(), number.saturating_add(1))))
+            Ok(part.map(|bytes| (bytes.to_vec(), number.saturating_add(1))))
         }
     });
     Ok(Body::from_stream(begin.chain(rest)))

@@ -427,7 +427,7 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         organisation: OrganisationId,
         job: JobId,
         number: u32,
-    ) -> Result<Option<ExportChunk>, StoreError> {
+    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
         read!(self.export_chunk(organisation, job, number))
     }
 

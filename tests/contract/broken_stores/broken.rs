@@ -149,7 +149,7 @@ methods! {
         stock_import(organisation: OrganisationId, id: StockImportId) -> Result<Option<Versioned<StockImport>>, StoreError>;
         import_chunk(organisation: OrganisationId, import: StockImportId, number: u32) -> Result<Option<Versioned<ImportChunk>>, StoreError>;
         export(organisation: OrganisationId, job: JobId) -> Result<Option<Versioned<Export>>, StoreError>;
-        export_chunk(organisation: OrganisationId, job: JobId, number: u32) -> Result<Option<ExportChunk>, StoreError>;
+        export_chunk(organisation: OrganisationId, job: JobId, number: u32) -> Result<Option<Versioned<ExportChunk>>, StoreError>;
         command(organisation: OrganisationId, id: &CommandId) -> Result<Option<Command>, StoreError>;
         commit(changes: &ChangeSet) -> Result<CommitOutcome, CommitError>;
         settle(organisation: OrganisationId, id: &CommandId, at: Timestamp) -> Result<Option<Outcome>, StoreError>;

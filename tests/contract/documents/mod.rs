@@ -20,8 +20,8 @@ use stocktake::domain::{
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Conflict, Digest, Export,
-    ExportSubject, ImportChunk, ImportRow, InventoryOrderItemFilter, OpenCount, Outcome, Page,
-    PageRequest, Record, Repository, StoreError, Version, Versioned,
+    ExportForm, ExportSubject, ImportChunk, ImportRow, InventoryOrderItemFilter, OpenCount,
+    Outcome, Page, PageRequest, Record, Repository, StoreError, Version, Versioned,
 };
 use uuid::Uuid;
 
@@ -239,6 +239,7 @@ pub(crate) fn export(job: JobId) -> Export {
         lines: 10,
         complete: false,
         expires_at: stocktake::domain::Timestamp::EPOCH,
+        form: ExportForm::default(),
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use stocktake::domain::ImportMode;
 use stocktake::service::Error;
-use stocktake::store::{InventoryOrderItemFilter, JobKind, JobQueue as _, StockTakeItemFilter};
+use stocktake::store::{
+    ExportForm, InventoryOrderItemFilter, JobKind, JobQueue as _, StockTakeItemFilter,
+};
 
 use super::orders::{sent, the_order};
 use super::poll::done;
@@ -94,7 +96,7 @@ fn export_take(world: &World) -> Work<'_, Result<String, Error>> {
         let exports = world.shop.stocktake.exports();
         let all = StockTakeItemFilter::default();
         let job = exports
-            .stock_take(&world.keyed(), world.take(), all)
+            .stock_take(&world.keyed(), world.take(), all, ExportForm::default())
             .await?;
         let told = world.exported(job);
         world.shop.run_jobs().await?;
@@ -114,7 +116,7 @@ fn exporting_survives_a_crash_at_every_call() {
             let exports = world.shop.stocktake.exports();
             let all = InventoryOrderItemFilter::default();
             let job = exports
-                .inventory_order(&world.keyed(), the_order(world), all)
+                .inventory_order(&world.keyed(), the_order(world), all, ExportForm::default())
                 .await?;
             let told = world.exported(job);
             world.shop.run_jobs().await?;
@@ -130,7 +132,8 @@ fn dead() -> World {
     let world = counted();
     let exports = world.shop.stocktake.exports();
     let all = StockTakeItemFilter::default();
-    let job = done(exports.stock_take(&world.manager(), world.take(), all)).unwrap();
+    let job = done(exports.stock_take(&world.manager(), world.take(), all, ExportForm::default()))
+        .unwrap();
     world.exported(job);
     let (now, until) = (world.shop.now(), world.shop.now().later_by(60_000_000));
     let lease = done(world.inner().lease("unlucky", JobKind::ALL, now, until)).unwrap();

@@ -290,7 +290,8 @@ impl World {
         let manager = self.manager();
         let files = jobs
             .into_iter()
-            .map(|job| format!("{:?}", done(exports.file(&manager, job)).unwrap().text));
+            .map(|job| done(exports.file(&manager, job)).unwrap().bytes)
+            .map(|bytes| format!("{:?}", bytes.as_deref().map(String::from_utf8_lossy)));
         files.collect()
     }
 
