@@ -6,6 +6,7 @@ mod stores;
 
 mod shops;
 
+mod a_sum_of_values;
 mod a_taking_back;
 mod b_named_events;
 mod c_movement_policies;
