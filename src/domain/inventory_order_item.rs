@@ -8,7 +8,7 @@ use super::approval::is_over_percent;
 use super::fixed::FRACTION_DIGITS;
 use super::{
     Code, Currency, DecimalError, InventoryOrder, InventoryOrderId, InventoryOrderItemId, Product,
-    Quantity, Timestamp, UnitCost,
+    Quantity, Timestamp, UnitCost, Value,
 };
 
 /// The most units of one line.
@@ -133,8 +133,9 @@ impl From<DecimalError> for OrderItemError {
 }
 
 impl Ordered {
-    /// Checks the bounds and tells the total in the minor unit.
-    fn total_minor(self) -> Result<i64, OrderItemError> {
+    /// Checks the bounds and tells the total in the minor unit. No line is worth more than a key may be: all of it can
+    /// come in one go.
+    fn total_minor(self, currency: Currency) -> Result<i64, OrderItemError> {
         let Self {
             quantity,
             unit_price_minor,
@@ -148,6 +149,8 @@ impl Ordered {
                 minor: unit_price_minor,
             });
         }
+        let cost = self.unit_cost(currency)?;
+        Value::of(quantity, cost, currency)?.of_one_line(currency)?;
         quantity
             .micros()
             .checked_div(Quantity::ONE.micros())
@@ -209,7 +212,7 @@ impl InventoryOrderItem {
             product,
             variant,
             ordered,
-            total_minor: ordered.total_minor()?,
+            total_minor: ordered.total_minor(order.currency())?,
             received: Quantity::ZERO,
             created_at: at,
             updated_at: at,
@@ -277,16 +280,21 @@ impl InventoryOrderItem {
         self.updated_at
     }
 
-    /// Orders more or fewer, or at another price. The same again changes nothing.
+    /// Orders more or fewer, or at another price, in the order's currency. The same again changes nothing.
     ///
     /// # Errors
     ///
     /// [`OrderItemError`]; never fewer than have been received.
-    pub fn update(&self, ordered: Ordered, at: Timestamp) -> Result<Self, OrderItemError> {
+    pub fn update(
+        &self,
+        ordered: Ordered,
+        currency: Currency,
+        at: Timestamp,
+    ) -> Result<Self, OrderItemError> {
         if ordered == self.ordered {
             return Ok(self.clone());
         }
-        let total_minor = ordered.total_minor()?;
+        let total_minor = ordered.total_minor(currency)?;
         if ordered.quantity != self.ordered.quantity && ordered.quantity < self.received {
             return Err(OrderItemError::BelowReceived {
                 quantity: ordered.quantity,

@@ -462,6 +462,7 @@ impl StockLevel {
         let mut next = self.clone();
         next.knowledge = self.noticing(terms);
         let worth = next.move_goods(&change, occurred_at, terms)?;
+        next.valuation.check(terms.currency())?;
         next.quantity = after;
         next.stocked = true;
         next.updated_at = terms.at;
@@ -496,6 +497,7 @@ impl StockLevel {
             change: value_change,
             parts,
         } = revalue(&mut next.valuation)?;
+        next.valuation.check(terms.currency())?;
         if value_change.is_zero() && parts.is_empty() && !always {
             return Ok((next, None));
         }

@@ -86,6 +86,12 @@ pub struct PutIn {
 }
 
 impl Valuation {
+    /// Whether a key may be worth so much: by first in, first out, and by the site's method, which may become that one.
+    pub(super) fn check(&self, currency: Currency) -> Result<(), DecimalError> {
+        self.value.of_one_line(currency)?;
+        self.fifo_value.of_one_line(currency).map(drop)
+    }
+
     /// The layers, oldest first. Their quantities sum to the level, when that is not negative.
     pub fn layers(&self) -> &[CostLayer] {
         &self.layers

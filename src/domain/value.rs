@@ -11,7 +11,8 @@ use super::{Currency, DecimalError, Money, Quantity, UnitCost, ValueSum};
 /// An exact amount in a site's currency (major units), with more digits than money has.
 ///
 /// Inside the library values keep six digits beyond the currency's own; they are rounded
-/// once, where an amount leaves the library ([`Value::to_money`]). The range is ±10^17.
+/// once, where an amount leaves the library ([`Value::to_money`]). The range is ±10^17; what a key is worth, and what one line
+/// costs, is also at most 9 * 10^18 of the currency's minor unit.
 ///
 /// # Example
 ///
@@ -32,6 +33,9 @@ const DIGITS: u32 = 10;
 /// Units of the representation in one major unit.
 pub(super) const UNIT: i128 = 10_i128.pow(DIGITS);
 const MAX: i128 = 10_i128.pow(17) * UNIT;
+/// The most that a key may be worth and a line may cost, in the currency's minor unit: what is told of it in 64 bits, also
+/// at an average that was rounded, always fits.
+const MAX_MINOR: i128 = 9 * 10_i128.pow(18);
 /// Digits kept beyond the currency's own.
 const EXTRA_DIGITS: u32 = 6;
 
@@ -69,6 +73,20 @@ impl Value {
     /// Whether it has no more digits than are kept for the currency.
     pub fn is_kept(self, currency: Currency) -> bool {
         self.0.checked_rem(Self::step(currency)) == Some(0)
+    }
+
+    /// The value, if a key may be worth so much, or a line cost so much, in a currency.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfRange`] beyond 9 * 10^18 of the minor unit.
+    pub(super) fn of_one_line(self, currency: Currency) -> Result<Self, DecimalError> {
+        let minor = self.to_money(currency).minor();
+        if (-MAX_MINOR..=MAX_MINOR).contains(&minor) {
+            Ok(self)
+        } else {
+            Err(DecimalError::OutOfRange)
+        }
     }
 
     /// Quantity times unit cost, signed as the quantity is.

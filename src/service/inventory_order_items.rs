@@ -184,7 +184,9 @@ impl InventoryOrders<'_> {
                             .unit_price_minor
                             .unwrap_or(earlier.unit_price_minor),
                     };
-                    let after = before.update(ordered, stamp.at).map_err(refused)?;
+                    let after = before
+                        .update(ordered, order.currency(), stamp.at)
+                        .map_err(refused)?;
                     Ok(Edited {
                         order: order.update_item(before, &after, stamp).map_err(subtotal)?,
                         item: Some(after),

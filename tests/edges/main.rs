@@ -12,6 +12,7 @@ mod b_named_events;
 mod c_movement_policies;
 mod counted;
 mod d_bounds;
+mod d_corners;
 mod e_conflicts;
 mod f_changed_since;
 mod g_clocks;

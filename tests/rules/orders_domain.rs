@@ -84,7 +84,9 @@ impl Kept {
             }
             Step::Update(number, ordered) => {
                 let number = self.pick(*number)?;
-                let after = self.items[number].update(*ordered, stamp.at).ok()?;
+                let after = self.items[number]
+                    .update(*ordered, site().currency, stamp.at)
+                    .ok()?;
                 next.order = self
                     .order
                     .update_item(&self.items[number], &after, &stamp)
@@ -218,23 +220,34 @@ fn lines_have_bounds() {
     }
     let dear = item(&order, ordered(1, MAX_UNIT_PRICE_MINOR)).unwrap();
     assert_eq!(dear.total_minor(), MAX_UNIT_PRICE_MINOR);
-    let too_dear = item(&order, ordered(MAX_ORDERED, MAX_UNIT_PRICE_MINOR));
-    assert_eq!(too_dear, Err(OrderItemError::OutOfRange));
+    // No line is worth more than the stock that it becomes may be.
+    let (most, more) = (
+        ordered(9_000_000, MAX_UNIT_PRICE_MINOR),
+        ordered(9_000_001, MAX_UNIT_PRICE_MINOR),
+    );
+    assert!(item(&order, most).is_ok());
+    for too_dear in [more, ordered(MAX_ORDERED, MAX_UNIT_PRICE_MINOR)] {
+        assert_eq!(item(&order, too_dear), Err(OrderItemError::OutOfRange));
+    }
 }
 
 #[test]
 fn a_subtotal_of_lines_that_fit_fits() {
     let stamp = by(1, 1);
-    let nearly = ordered(1_000_000_000, 9_223_372_036);
+    let nearly = ordered(1_000_000_000, 9_000_000_000);
     let first = item(&order(), nearly).unwrap();
     let order = order().add_item(&first, &stamp).unwrap();
-    assert_eq!(order.subtotal_minor(), 9_223_372_036_000_000_000);
-    let second = item(&order, ordered(1_000, 854_776)).unwrap();
+    assert_eq!(order.subtotal_minor(), 9_000_000_000_000_000_000);
+    let second = item(&order, ordered(1_000_000_000, 223_372_037)).unwrap();
     let order = order.add_item(&second, &stamp).unwrap();
-    assert_eq!(order.subtotal_minor(), i128::from(i64::MAX) + 193);
-    let other = first.update(ordered(1_000_000_000, 9_223_372_035), at(2));
+    assert_eq!(order.subtotal_minor(), i128::from(i64::MAX) + 145_224_193);
+    let other = first.update(
+        ordered(1_000_000_000, 8_999_999_999),
+        site().currency,
+        at(2),
+    );
     let order = order.update_item(&first, &other.unwrap(), &stamp).unwrap();
-    assert_eq!(order.subtotal_minor(), 9_223_372_035_854_776_000);
+    assert_eq!(order.subtotal_minor(), 9_223_372_036_000_000_000);
 }
 
 #[test]
@@ -269,9 +282,13 @@ fn the_first_submission_is_remembered() {
     assert_eq!(code(sent.submit(&by(1, 11))), "nothing_changed");
     // The same again is no edit.
     let line = &kept.items[0];
-    let same = line.update(line.ordered(), at(12)).unwrap();
+    let same = line
+        .update(line.ordered(), site().currency, at(12))
+        .unwrap();
     assert_eq!(sent.update_item(line, &same, &by(1, 12)), Ok(sent.clone()));
-    let more = line.update(ordered(12, 200), at(12)).unwrap();
+    let more = line
+        .update(ordered(12, 200), site().currency, at(12))
+        .unwrap();
     let edited = sent.update_item(line, &more, &by(1, 12)).unwrap();
     assert!(edited.needs_submission());
     assert_eq!(edited.state(), InventoryOrderState::Submitted);
@@ -300,7 +317,11 @@ fn over_receipt_is_refused_beyond_the_tolerance() {
     assert!(receive("-5", "10").is_ok());
     let over = receive("10", "11").unwrap();
     // A new price does not ask for the quantity again.
-    assert!(over.after().update(ordered(10, 300), at(3)).is_ok());
+    assert!(
+        over.after()
+            .update(ordered(10, 300), site().currency, at(3))
+            .is_ok()
+    );
     assert_eq!(refused("10", "11.000001"), "over_receipt");
     assert_eq!(refused("0", "0"), "invalid_quantity");
     assert_eq!(refused("0", "-10"), "invalid_quantity");
@@ -318,7 +339,9 @@ fn what_has_come_stays_ordered() {
     }
     assert!(kept.take(&Step::Submit));
     assert!(kept.take(&Step::Receive(vec![(0, Some(Quantity::from(5)))])));
-    let fewer = kept.items[0].update(ordered(4, 1), at(3)).unwrap_err();
+    let fewer = kept.items[0]
+        .update(ordered(4, 1), site().currency, at(3))
+        .unwrap_err();
     assert_eq!(fewer.code(), "below_received");
     let stamp = by(1, 3);
     assert_eq!(code(kept.order.remove(&stamp)), "order_received");

@@ -544,7 +544,7 @@ fn ask_order(
                 quantity: Quantity::from(11),
                 unit_price_minor: 201,
             };
-            let after = item.update(ordered, stamp.at).unwrap();
+            let after = item.update(ordered, order.currency(), stamp.at).unwrap();
             let next = order.update_item(&item, &after, &stamp)?;
             let others = items.iter().skip(1).cloned();
             return Ok((next, std::iter::once(after).chain(others).collect()));
