@@ -140,7 +140,7 @@ async fn create(shop: &Arc<GiftShop>, checks: &mut Checks) -> Result<StockTake, 
     });
     let told = format!(
         "\"{}\", {}: {} added by a worker",
-        take.details().description,
+        take.details().title(),
         opens_at.format("opened on %-d %B"),
         of(take.last_line(), "line", "lines"),
     );

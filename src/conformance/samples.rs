@@ -236,7 +236,7 @@ pub(super) fn take_at(id: StockTakeId, site: SiteId, second: i64) -> StockTake {
     };
     let details = StockTakeDetails {
         name: None,
-        description: label("January"),
+        description: Some(label("January")),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::KeepMovements,

@@ -18,7 +18,7 @@ pub enum Role {
     Counter,
     /// Does everything: starts, posts, approves, reopens, deletes.
     Manager,
-    /// A machine with a key: moves stock and imports, never approves or posts.
+    /// A machine with a key: moves stock, imports, and runs takes and counts like a manager; never approves.
     Service,
 }
 

@@ -310,15 +310,14 @@ impl CountTotals {
         self.excess_minor.saturating_sub(self.missing_minor)
     }
 
-    /// The fraction of lines without a discrepancy, cut after six digits, so that 1 means every line; `None`
-    /// without a line.
+    /// The fraction of lines without a discrepancy, rounded to six digits; `None` without a line.
     pub fn accuracy(self) -> Option<Decimal> {
         let right = self.items.saturating_sub(self.discrepancies);
         Decimal::from(right)
             .checked_div(Decimal::from(self.items))
             .map(|fraction| {
                 fraction
-                    .round_dp_with_strategy(ACCURACY_DIGITS, RoundingStrategy::ToZero)
+                    .round_dp_with_strategy(ACCURACY_DIGITS, RoundingStrategy::MidpointAwayFromZero)
                     .normalize()
             })
     }

@@ -129,14 +129,22 @@ pub struct StockTake {
 pub struct StockTakeDetails {
     /// A short name (S4). S1 has none.
     pub name: Option<Label>,
-    /// What it is about (S1's label).
-    pub description: Label,
+    /// What it is about (S1's label). A take that has a name may be without.
+    pub description: Option<Label>,
     /// When it should be finished.
     pub due_at: Option<Timestamp>,
     /// Whether it is the annual one.
     pub annual: bool,
     /// What it does about stock that moves while it is counted.
     pub movement_policy: MovementPolicy,
+}
+
+impl StockTakeDetails {
+    /// The words to call it by in one line: the description, or the name of a take without one.
+    pub fn title(&self) -> &str {
+        let words = self.description.as_ref().or(self.name.as_ref());
+        words.map_or("", Label::as_str)
+    }
 }
 
 /// A new take's place.
@@ -323,16 +331,21 @@ impl StockTake {
     ///
     /// # Errors
     ///
-    /// [`TransitionError`]; so for every transition.
+    /// [`TransitionError`]; so for every transition. [`TransitionError::Rule`] `no_words` with neither a name nor a
+    /// description.
     pub fn update(
         &self,
         details: StockTakeDetails,
         stamp: &Stamp,
     ) -> Result<Self, TransitionError> {
-        Ok(Self {
-            details,
-            ..self.take_step(Command::Update, stamp.at)?
-        })
+        let next = self.take_step(Command::Update, stamp.at)?;
+        if details.title().is_empty() {
+            return Err(TransitionError::Rule {
+                code: "no_words",
+                message: "a stock take has a description or a name",
+            });
+        }
+        Ok(Self { details, ..next })
     }
 
     /// Begins to add lines from a source. `command` tells by which right: [`StockTakeCommand::AddItems`]

@@ -24,6 +24,19 @@ pub struct Population {
     pub total: u64,
 }
 
+impl Population {
+    /// From the beginning of a source.
+    pub const fn of(source: PopulationSource, job: JobId) -> Self {
+        Self {
+            source,
+            job,
+            after: None,
+            done: 0,
+            total: 0,
+        }
+    }
+}
+
 /// Where a take's lines come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -33,8 +33,10 @@ pub enum Operation {
     PostStockTake,
     /// Reopen a stock take (S4.9).
     ReopenStockTake,
-    /// Start, complete or cancel an inventory count (S2.2, S2.5, S2.6).
+    /// Start or cancel an inventory count, or complete it without adjusting anything (S2.2, S2.5, S2.6).
     RunCount,
+    /// Complete an inventory count with its adjustments: whoever does approves them (S2.5).
+    ApplyCount,
     /// Count on an inventory count (S2.3).
     CountInventory,
     /// Ask for a stock adjustment (S2.9).
@@ -74,6 +76,7 @@ impl std::fmt::Display for Operation {
             Self::PostStockTake => "post a stock take",
             Self::ReopenStockTake => "reopen a stock take",
             Self::RunCount => "start, complete or cancel an inventory count",
+            Self::ApplyCount => "complete an inventory count with its adjustments",
             Self::CountInventory => "count in an inventory count",
             Self::CreateAdjustment => "ask for an adjustment",
             Self::DecideAdjustment => "approve or reject an adjustment",
@@ -91,22 +94,26 @@ impl std::fmt::Display for Operation {
 ///
 /// Whatever is outside of the actor's organisation and sites does not
 /// exist for any role.
+///
+/// A service is a machine: it runs takes, counts and imports like a manager, and approves nothing, because nobody has
+/// looked. Neither does it submit orders, nor look after jobs and the ledger.
 pub const ACCESS: &[(Operation, [bool; 4])] = &[
     (Operation::Read, [true, true, true, true]),
     (Operation::EditCatalogue, [false, false, true, true]),
     (Operation::MoveStock, [false, false, true, true]),
     (Operation::VerifyLedger, [false, false, true, false]),
     (Operation::CreateStockTake, [false, false, true, true]),
-    (Operation::CopyStockTake, [false, false, true, false]),
+    (Operation::CopyStockTake, [false, false, true, true]),
     (Operation::UpdateStockTake, [false, true, true, true]),
-    (Operation::RemoveStockTake, [false, false, true, false]),
+    (Operation::RemoveStockTake, [false, false, true, true]),
     (Operation::EditStockTakeItems, [false, true, true, true]),
-    (Operation::StartStockTake, [false, false, true, false]),
+    (Operation::StartStockTake, [false, false, true, true]),
     (Operation::CountItem, [false, true, true, true]),
-    (Operation::DeleteStockTakeItem, [false, false, true, false]),
-    (Operation::PostStockTake, [false, false, true, false]),
-    (Operation::ReopenStockTake, [false, false, true, false]),
-    (Operation::RunCount, [false, false, true, false]),
+    (Operation::DeleteStockTakeItem, [false, false, true, true]),
+    (Operation::PostStockTake, [false, false, true, true]),
+    (Operation::ReopenStockTake, [false, false, true, true]),
+    (Operation::RunCount, [false, false, true, true]),
+    (Operation::ApplyCount, [false, false, true, false]),
     (Operation::CountInventory, [false, true, true, true]),
     (Operation::CreateAdjustment, [false, true, true, true]),
     (Operation::DecideAdjustment, [false, false, true, false]),

@@ -164,7 +164,11 @@ impl InventoryCounts<'_> {
         let job = JobId::new(library.ids.next());
         loop {
             let read = self.visible(&call.stamp, id).await?;
-            call.require(Operation::RunCount)?;
+            call.require(if options.apply_adjustments {
+                Operation::ApplyCount
+            } else {
+                Operation::RunCount
+            })?;
             if let Some(job) = library.replay_job(&mut call, operation).await? {
                 return Ok((job, call.stamp));
             }

@@ -1,7 +1,7 @@
-//! Which stock key is meant where a document names no stock place (S2, S3, S5): one rule for all of them.
+//! Which stock key is meant where a document names less than all of it (S2, S3, S5): one rule for all of them.
 //!
-//! The name means the only stocked key at the site that fits it, whatever it does not name; with none, the key without a
-//! stock place, which is made; with several, none of them, and the refusal (`ambiguous_stock`) names them.
+//! The name means the only stocked key at the site that fits it, whatever it does not name; with none, the key of just what
+//! it names, which is made; with several, none of them, and the refusal (`ambiguous_stock`) names them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,16 @@ use super::{Error, Stocktake};
 /// How many of several keys are named.
 const TOLD: usize = 10;
 
-/// A product and, where they are known, its variant, batch and serial number. What is not named may be anything.
+/// A product and, where they are known, its variant, stock place, batch and serial number. What is not named may be
+/// anything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StockName {
     /// The product.
     pub product: ProductId,
     /// The variant.
     pub variant: Option<Code>,
+    /// The stock place.
+    pub place: Option<Code>,
     /// The batch.
     pub batch: Option<Code>,
     /// The serial number.
@@ -35,6 +38,7 @@ impl StockName {
         Self {
             product,
             variant: None,
+            place: None,
             batch: None,
             serial: None,
         }
@@ -44,14 +48,16 @@ impl StockName {
         let fits = |named: &Option<Code>, is: &Option<Code>| named.is_none() || named == is;
         self.product == key.product
             && fits(&self.variant, &key.variant)
+            && fits(&self.place, &key.place)
             && fits(&self.batch, &key.batch)
             && fits(&self.serial, &key.serial)
     }
 
-    /// The key without a stock place.
+    /// The key of just what is named.
     pub(super) fn plain(&self, site: SiteId) -> StockKey {
         StockKey {
             variant: self.variant.clone(),
+            place: self.place.clone(),
             batch: self.batch.clone(),
             serial: self.serial.clone(),
             ..StockKey::plain(site, self.product)
@@ -79,7 +85,7 @@ impl StockName {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StockChoice {
-    /// The only stocked key at the site that fits this name; with none, the key without a stock place; with several, the
+    /// The only stocked key at the site that fits this name; with none, the key of just what it names; with several, the
     /// request is refused (`ambiguous_stock`), naming them.
     Named(StockName),
     /// This very key.
@@ -118,7 +124,7 @@ impl StockChoice {
 pub(super) enum Meant {
     /// This key, which is stocked.
     One(StockKey),
-    /// None that is stocked: the key without a stock place, which is made.
+    /// None that is stocked: the key of just what is named, which is made.
     New(StockKey),
     /// One of these, the first ones; which, it does not tell.
     Several(Vec<StockKey>),

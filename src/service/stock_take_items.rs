@@ -262,13 +262,7 @@ impl StockTakes<'_> {
                     return self.populated(&call.stamp, take_of(outcome)?).await;
                 }
             };
-            let population = Population {
-                source: source.clone(),
-                job,
-                after: None,
-                done: 0,
-                total: 0,
-            };
+            let population = Population::of(source.clone(), job);
             let next =
                 read.value
                     .begin_populating(StockTakeCommand::AddItems, population, &call.stamp)?;

@@ -48,7 +48,7 @@ pub struct NewStockTakeList {
     pub site: SiteId,
     /// Its name.
     pub name: Label,
-    /// What it is about; without it, the name.
+    /// What it is about.
     pub description: Option<Label>,
     /// When it should be finished.
     pub due_at: Option<Timestamp>,
@@ -63,11 +63,11 @@ pub struct NewStockTakeList {
 pub struct StockTakeAmendment {
     /// Its name.
     pub name: Option<Label>,
-    /// What it is about.
-    pub description: Option<Label>,
+    /// What it is about; a take that has a name may be without.
+    pub description: Edit<Label>,
     /// When it should be finished.
     pub due_at: Edit<Timestamp>,
-    /// Whether it is the annual one. Saying so later adds no articles.
+    /// Whether it is the annual one. A new list that becomes it gets every stocked article, as one that is created so.
     pub annual: Option<bool>,
 }
 
@@ -99,7 +99,7 @@ impl<'a> StockTakes<'a> {
                 .field(format_args!("{:?}", new.movement_policy));
             let details = StockTakeDetails {
                 name: None,
-                description: new.description,
+                description: Some(new.description),
                 due_at: None,
                 annual: false,
                 movement_policy: new.movement_policy,
@@ -133,7 +133,7 @@ impl<'a> StockTakes<'a> {
                 .field(format_args!("{:?}", new.movement_policy));
             let source = new.annual.then_some(PopulationSource::Stocked);
             let details = StockTakeDetails {
-                description: new.description.unwrap_or_else(|| new.name.clone()),
+                description: new.description,
                 name: Some(new.name),
                 due_at: new.due_at,
                 annual: new.annual,
@@ -236,13 +236,7 @@ impl<'a> StockTakes<'a> {
         };
         let take = match source {
             Some(source) => {
-                let population = Population {
-                    source,
-                    job,
-                    after: None,
-                    done: 0,
-                    total: 0,
-                };
+                let population = Population::of(source, job);
                 empty.begin_populating(StockTakeCommand::Populate, population, &call.stamp)?
             }
             None => empty,
@@ -385,19 +379,24 @@ impl<'a> StockTakes<'a> {
                 .field(id)
                 .field(format_args!("{amendment:?}"));
             let call = self.library.begin(caller, "amend_stock_take", digest)?;
-            self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
-                let asked = amendment.clone();
-                let details = take.details().clone();
-                let details = StockTakeDetails {
-                    name: asked.name.or(details.name),
-                    description: asked.description.unwrap_or(details.description),
-                    due_at: asked.due_at.applied_to(details.due_at),
-                    annual: asked.annual.unwrap_or(details.annual),
-                    movement_policy: details.movement_policy,
-                };
-                Ok(take.update(details, stamp)?)
-            })
-            .await
+            let job = JobId::new(self.library.ids.next());
+            let stamp = call.stamp.clone();
+            let take = self
+                .change_with(call, id, Operation::UpdateStockTake, |take, stamp| {
+                    let next = take.update(amended(take.details(), &amendment), stamp)?;
+                    let is_annual_now = next.details().annual && !take.details().annual;
+                    if !is_annual_now || next.state() != StockTakeState::New {
+                        return Ok((next, None));
+                    }
+                    let everything = Population::of(PopulationSource::Stocked, job);
+                    let next =
+                        next.begin_populating(StockTakeCommand::AddItems, everything, stamp)?;
+                    let task = JobTask::PopulateStockTake { take: id };
+                    let job = job_of(&next, job, task, stamp, STEP_IN_AFTER_MICROS);
+                    Ok((next, Some(job)))
+                })
+                .await?;
+            self.populated(&stamp, take).await
         })
     }
 
@@ -465,10 +464,24 @@ impl<'a> StockTakes<'a> {
     /// One transition of the header.
     pub(super) async fn change(
         &self,
-        mut call: Call,
+        call: Call,
         id: StockTakeId,
         operation: Operation,
         transition: impl Fn(&StockTake, &Stamp) -> Result<StockTake, Error>,
+    ) -> Result<StockTake, Error> {
+        self.change_with(call, id, operation, |take, stamp| {
+            Ok((transition(take, stamp)?, None))
+        })
+        .await
+    }
+
+    /// One transition of the header, and the job that goes with it.
+    async fn change_with(
+        &self,
+        mut call: Call,
+        id: StockTakeId,
+        operation: Operation,
+        transition: impl Fn(&StockTake, &Stamp) -> Result<(StockTake, Option<NewJob>), Error>,
     ) -> Result<StockTake, Error> {
         loop {
             let seen = self.visible(&call.stamp, id).await;
@@ -476,10 +489,13 @@ impl<'a> StockTakes<'a> {
                 Once::First(read) => read,
                 Once::Again(outcome) => return take_of(outcome),
             };
-            let next = transition(&read.value, &call.stamp)?;
+            let (next, job) = transition(&read.value, &call.stamp)?;
             let outcome = Outcome::StockTake(Arc::new(next.clone()));
             let step = self.library.commit(&mut call, outcome, |changes| {
                 changes.update(read.version, next);
+                if let Some(job) = job {
+                    changes.job(job);
+                }
             });
             if let Step::Done(outcome) = step.await? {
                 return take_of(outcome);
@@ -509,6 +525,18 @@ impl<'a> StockTakes<'a> {
         Some(take)
             .filter(|take| is_visible(stamp, take))
             .ok_or(Error::not_found("stock take"))
+    }
+}
+
+/// The words on a take after an amendment.
+fn amended(details: &StockTakeDetails, asked: &StockTakeAmendment) -> StockTakeDetails {
+    let (asked, details) = (asked.clone(), details.clone());
+    StockTakeDetails {
+        name: asked.name.or(details.name),
+        description: asked.description.applied_to(details.description),
+        due_at: asked.due_at.applied_to(details.due_at),
+        annual: asked.annual.unwrap_or(details.annual),
+        movement_policy: details.movement_policy,
     }
 }
 

@@ -448,7 +448,7 @@ impl World {
         let (description, name) = (words.text("description")?, words.text("name")?);
         let details = StockTakeDetails {
             description: match description {
-                Some(text) => text.parse()?,
+                Some(text) => Some(text.parse()?),
                 None => details.description,
             },
             name: match name {

@@ -443,7 +443,7 @@ impl World {
                     .take;
                 let person = |user: &stocktake::domain::UserSummary| user.full_name();
                 match field.as_str() {
-                    "description" => Some(take.details().description.to_string()),
+                    "description" => Some(take.details().title().to_owned()),
                     "name" => take.details().name.as_ref().map(ToString::to_string),
                     "created_by" => Some(person(take.created_by())),
                     "posted_by" => take.posted_by().map(person),

@@ -594,7 +594,7 @@ fn stock_take() -> StockTake {
     };
     let details = StockTakeDetails {
         name: None,
-        description: "Spring".parse().unwrap(),
+        description: Some("Spring".parse().unwrap()),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::default(),

@@ -110,9 +110,13 @@ fn net_never_hides_gross() {
         (2_500, 2_500)
     );
     assert_eq!(totals.net_minor(), 0);
-    // Cut, not rounded: 1 means every line.
-    let nearly = CountTotals::new(3_000_000, 1, 1, 0).unwrap();
-    assert_eq!(nearly.accuracy().unwrap().to_string(), "0.999999");
+    // Rounded, not cut.
+    for (lines, discrepancies, accuracy) in
+        [(3, 1, "0.666667"), (3, 2, "0.333333"), (8, 1, "0.875")]
+    {
+        let totals = CountTotals::new(lines, discrepancies, 1, 0).unwrap();
+        assert_eq!(totals.accuracy().unwrap().to_string(), accuracy);
+    }
     assert_eq!(
         CountTotals::new(3, 0, 0, 0).unwrap().accuracy(),
         Some(1.into())

@@ -156,7 +156,7 @@ fn stock_takes() {
 fn details() -> StockTakeDetails {
     StockTakeDetails {
         name: None,
-        description: Label::new("Spring").unwrap(),
+        description: Some(Label::new("Spring").unwrap()),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::default(),

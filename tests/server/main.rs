@@ -11,6 +11,7 @@ mod documents;
 mod idempotency;
 mod jobs;
 mod l_first_answers;
+mod machines;
 mod n_health;
 mod n_limits;
 mod n_streaming;

@@ -49,6 +49,39 @@ fn s2_08_adjustments_are_listed_by_time_product_and_state() {
 }
 
 #[test]
+fn s2_09_an_adjustment_names_what_tells_several_apart() {
+    each_store(|shop| {
+        let mut body = new(6, "DAMAGE", &json!(-1));
+        shop.post(ADJUSTMENTS, &body)
+            .refused(422, "ambiguous_stock");
+        body["stockPlace"] = json!("B-01");
+        let made = shop.post(ADJUSTMENTS, &body).gives(201);
+        let told = [
+            ("stockPlace", json!("B-01")),
+            ("variant", Value::Null),
+            ("batchId", Value::Null),
+            ("serialNr", Value::Null),
+            ("quantityBefore", json!(5)),
+            ("inventoryCountId", Value::Null),
+        ];
+        for (field, expected) in told {
+            assert_eq!(made[field], expected, "{field}");
+        }
+        let mut gone = new(5, "DAMAGE", &json!(-1));
+        gone["serialNr"] = json!("SN-1");
+        let made = shop.post(ADJUSTMENTS, &gone).gives(201);
+        assert_eq!(
+            (
+                &made["serialNr"],
+                &made["stockPlace"],
+                &made["quantityAfter"]
+            ),
+            (&json!("SN-1"), &json!("B-01"), &json!(0))
+        );
+    });
+}
+
+#[test]
 fn s2_09_an_adjustment_is_applied_at_once_or_waits_for_a_manager() {
     each_store(|shop| {
         let body = json!({"productId": product(1), "type": "DAMAGE", "quantityChange": -2, "reason": "dropped",

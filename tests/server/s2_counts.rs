@@ -248,6 +248,70 @@ fn s2_06_a_cancelled_count_posts_nothing_and_makes_room() {
 }
 
 #[test]
+fn s2_03_a_count_names_what_tells_several_apart() {
+    each_store(|shop| {
+        let count = started(shop);
+        let items = format!("{COUNTS}/{count}/items");
+        let count = |more: &Value| {
+            let mut body = json!({"productId": product(6), "countedQuantity": 4});
+            let fields = body.as_object_mut().unwrap();
+            fields.extend(more.as_object().unwrap().clone());
+            shop.post(&items, &body)
+        };
+        count(&json!({})).refused(422, "ambiguous_stock");
+        let item = count(&json!({"stockPlace": "B-01"})).gives(201);
+        let told = [
+            ("stockPlace", json!("B-01")),
+            ("variant", Value::Null),
+            ("serialNr", Value::Null),
+            ("systemQuantity", json!(5)),
+            ("variance", json!(-1)),
+        ];
+        for (field, expected) in told {
+            assert_eq!(item[field], expected, "{field}");
+        }
+        // What is named is meant, also where nothing is yet.
+        let item = count(&json!({"stockPlace": "C-09", "variant": "rose"})).gives(201);
+        assert_eq!(
+            (
+                &item["stockPlace"],
+                &item["variant"],
+                &item["systemQuantity"]
+            ),
+            (&json!("C-09"), &json!("rose"), &json!(0))
+        );
+        let serial = json!({"productId": product(5), "countedQuantity": 1, "serialNr": "SN-1"});
+        let item = shop.post(&items, &serial).gives(201);
+        assert_eq!(
+            (
+                &item["serialNr"],
+                &item["stockPlace"],
+                &item["systemQuantity"]
+            ),
+            (&json!("SN-1"), &json!("B-01"), &json!(1))
+        );
+    });
+}
+
+#[test]
+fn s2_07_accuracy_is_rounded() {
+    each_store(|shop| {
+        let count = started(shop);
+        counted(shop, &count, 1, &json!(40));
+        counted(shop, &count, 2, &json!(100));
+        counted(shop, &count, 3, &json!(1));
+        shop.post(&format!("{COUNTS}/{count}/complete"), &json!({}))
+            .expect(200);
+        let summary = shop.get(&format!("{COUNTS}/summary")).expect(200);
+        assert!(
+            summary.text.contains(r#""accuracy":0.666667"#),
+            "{}",
+            summary.text
+        );
+    });
+}
+
+#[test]
 fn s2_07_completed_counts_are_summed_up() {
     each_store(|shop| {
         let nothing = shop.get(&format!("{COUNTS}/summary")).gives(200);

@@ -72,6 +72,10 @@ fn s4_01_lists_are_read_by_state_and_by_id() {
                 (&json!(expected), &json!(name))
             );
         }
+        for spelled in ["new", "New", "nEW"] {
+            let found = shop.list("GET", &format!("/state/{spelled}")).gives(200);
+            assert_eq!(one(&found)["id"], json!(new), "{spelled}");
+        }
         assert_eq!(
             shop.list("GET", "/state/NEW?page=1").gives(200),
             json!({"stocktakes": []})
@@ -230,6 +234,60 @@ fn s4_04_lists_are_changed_and_removed() {
         shop.list("DELETE", &format!("/finished/{list}"))
             .expect(200);
         assert_eq!(shop.on_hand(1), 38);
+    });
+}
+
+#[test]
+fn s4_04_a_description_is_emptied() {
+    each_store(|shop| {
+        let body = json!({"name": "Spring", "description": "aisle 3"});
+        let list = id(&one(&shop.list("POST", "").json(&body).gives(201)));
+        let path = format!("/{list}");
+        for (emptied, again) in [(json!(""), "aisle 4"), (Value::Null, "aisle 5")] {
+            let emptied = json!({ "description": emptied });
+            let put = |body: &Value| one(&shop.list("PUT", &path).json(body).gives(200));
+            let told = put(&emptied);
+            assert_eq!(
+                (&told["name"], &told["description"]),
+                (&json!("Spring"), &json!(""))
+            );
+            assert_eq!(put(&json!({"name": "Spring"}))["description"], "");
+            assert_eq!(put(&json!({ "description": again }))["description"], again);
+        }
+        // One that was never described shows no name in its place.
+        let bare = listed(shop, &[]);
+        let bare = one(&shop.list("GET", &format!("/{bare}")).gives(200));
+        assert_eq!(bare["description"], "");
+    });
+}
+
+#[test]
+fn s4_04_a_new_list_that_becomes_the_annual_one_gets_all_articles() {
+    each_store(|shop| {
+        let list = listed(shop, &["SKU-1"]);
+        let path = format!("/{list}");
+        let annual = |annual: bool| {
+            let body = json!({ "annualAccount": annual });
+            one(&shop.list("PUT", &path).json(&body).gives(200))
+        };
+        let told = annual(true);
+        assert_eq!(
+            (&told["annualAccount"], &told["itemsTotal"]),
+            (&json!(true), &json!(8))
+        );
+        // Said again it adds nothing, and no longer said it takes nothing away.
+        shop.list("DELETE", &format!("{path}/articles/SKU-2"))
+            .expect(200);
+        assert_eq!(annual(true)["itemsTotal"], 7);
+        assert_eq!(annual(false)["itemsTotal"], 7);
+        // What is being counted is not put together any more.
+        let counting = started(shop, &["SKU-1"]);
+        let body = json!({"annualAccount": true});
+        let told = shop
+            .list("PUT", &format!("/{counting}"))
+            .json(&body)
+            .gives(200);
+        assert_eq!(one(&told)["itemsTotal"], 1);
     });
 }
 

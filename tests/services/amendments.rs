@@ -61,9 +61,16 @@ async fn s4_4_what_is_not_amended_stays() {
             },
         ),
         (
-            amended(|it| it.description = Some("aisle 4".parse().unwrap())),
+            amended(|it| it.description = Edit::Set("aisle 4".parse().unwrap())),
             StockTakeDetails {
-                description: "aisle 4".parse().unwrap(),
+                description: Some("aisle 4".parse().unwrap()),
+                ..before.clone()
+            },
+        ),
+        (
+            amended(|it| it.description = Edit::Clear),
+            StockTakeDetails {
+                description: None,
                 ..before.clone()
             },
         ),

@@ -286,7 +286,7 @@ fn new_list(site: SiteId) -> NewStockTakeList {
 fn details(description: &str) -> StockTakeDetails {
     StockTakeDetails {
         name: None,
-        description: description.parse().unwrap(),
+        description: Some(description.parse().unwrap()),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::KeepMovements,
@@ -464,7 +464,7 @@ async fn a_description_of_255_characters_comes_back() {
     new.description = "\u{1F4E6}".repeat(255).parse().unwrap();
     let take = takes.create(&world.manager(), new.clone()).await.unwrap();
     let read = takes.get(&world.manager(), take.id()).await.unwrap();
-    assert_eq!(read.take.details().description, new.description);
+    assert_eq!(read.take.details().description, Some(new.description));
 }
 
 #[tokio::test]

@@ -74,6 +74,13 @@ fn details() -> InventoryCountDetails {
     }
 }
 
+fn applied() -> CompletionOptions {
+    CompletionOptions {
+        apply_adjustments: true,
+        ..CompletionOptions::default()
+    }
+}
+
 fn order_details() -> InventoryOrderDetails {
     InventoryOrderDetails {
         purchase_order_number: Some("PO-1".parse().unwrap()),
@@ -118,6 +125,8 @@ fn rows() -> Vec<Row> {
         RunCount Busy "counts.cancel" |s, c, n| s.stocktake.inventory_counts().cancel(c, n.count);
         RunCount Busy "counts.complete" |s, c, n| s.stocktake.inventory_counts().complete(c, n.count, CompletionOptions::default(), None);
         RunCount Busy "counts.queue_completion" |s, c, n| s.stocktake.inventory_counts().queue_completion(c, n.count, CompletionOptions::default(), None);
+        ApplyCount Busy "counts.complete, applied" |s, c, n| s.stocktake.inventory_counts().complete(c, n.count, applied(), None);
+        ApplyCount Busy "counts.queue_completion, applied" |s, c, n| s.stocktake.inventory_counts().queue_completion(c, n.count, applied(), None);
         CountInventory Busy "counts.count" |s, c, n| s.stocktake.inventory_counts().count(c, n.count, NewCountItem::of(n.product, q("3")));
         Read Busy "counts.get" |s, c, n| s.stocktake.inventory_counts().get(c, n.count);
         Read Busy "counts.list" |s, c, n| async { s.stocktake.inventory_counts().list(c, n.site, &InventoryCountFilter::default(), &page()).await };
@@ -338,6 +347,62 @@ async fn every_operation_of_the_documents_is_for_the_roles_and_sites_of_the_tabl
         .chain([Operation::Read])
         .collect();
     assert_eq!(asked, of_documents);
+}
+
+#[test]
+fn the_table_is_this_one() {
+    use Operation as O;
+    // Who may: viewer, counter, manager, service.
+    let expected = [
+        ("VCMS", [O::Read, O::Export].as_slice()),
+        (
+            "-CMS",
+            &[
+                O::UpdateStockTake,
+                O::EditStockTakeItems,
+                O::CountItem,
+                O::CountInventory,
+                O::CreateAdjustment,
+                O::ReceiveOrder,
+            ],
+        ),
+        (
+            "--MS",
+            &[
+                O::EditCatalogue,
+                O::MoveStock,
+                O::CreateStockTake,
+                O::CopyStockTake,
+                O::RemoveStockTake,
+                O::StartStockTake,
+                O::DeleteStockTakeItem,
+                O::PostStockTake,
+                O::ReopenStockTake,
+                O::RunCount,
+                O::EditOrder,
+                O::ImportStock,
+            ],
+        ),
+        // What is an approval, or a look at the whole, is no machine's.
+        (
+            "--M-",
+            &[
+                O::VerifyLedger,
+                O::ApplyCount,
+                O::DecideAdjustment,
+                O::SubmitOrder,
+                O::ManageJobs,
+            ],
+        ),
+    ];
+    let expected: BTreeSet<(Operation, [bool; 4])> = expected
+        .iter()
+        .flat_map(|(who, operations)| {
+            let may = ["V", "C", "M", "S"].map(|role| who.contains(role));
+            operations.iter().map(move |operation| (*operation, may))
+        })
+        .collect();
+    assert_eq!(ACCESS.iter().copied().collect::<BTreeSet<_>>(), expected);
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use stocktake::domain::{CountType, InventoryCountState, ProductId, StockKey, Tracking};
+use stocktake::service::access::Operation;
 use stocktake::service::{
-    Caller, ErrorKind, InventoryCountSummary, Movement, NewCountItem, StockName,
+    Caller, Error, ErrorKind, InventoryCountSummary, Movement, NewCountItem, StockName,
 };
 use stocktake::store::{InventoryCountFilter, InventoryCountItemFilter, JobState, PageRequest};
 use stocktake::testing::shop;
@@ -121,7 +122,6 @@ async fn s2_2_only_managers_start_complete_and_cancel() {
     let table = [
         (&shop.viewer, "forbidden"),
         (&shop.counter, "forbidden"),
-        (&shop.service, "forbidden"),
         (&shop.elsewhere, "not_found"),
         (&shop.stranger, "not_found"),
     ];
@@ -139,6 +139,28 @@ async fn s2_2_only_managers_start_complete_and_cancel() {
     let nobody = Caller::nobody();
     let start = counts.start(&nobody, shop.site.id, named("Mine")).await;
     assert_eq!(start.unwrap_err().kind(), ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn s2_2_a_machine_runs_counts_and_approves_no_adjustment() {
+    let shop = opened().await;
+    let (counts, machine) = (shop.stocktake.inventory_counts(), Caller::of(&shop.service));
+    let on = counts.start(&machine, shop.site.id, named("Night")).await;
+    let on = on.unwrap().id();
+    let applied = counts.complete(&machine, on, APPLY, None).await;
+    let queued = counts.queue_completion(&machine, on, APPLY, None).await;
+    for refused in [applied.map(drop), queued.map(drop)] {
+        assert!(matches!(
+            refused.unwrap_err(),
+            Error::Forbidden {
+                operation: Operation::ApplyCount
+            }
+        ));
+    }
+    let kept = counts.complete(&machine, on, KEEP, None).await.unwrap();
+    assert_eq!(kept.count.state(), InventoryCountState::Completed);
+    let next = counts.start(&machine, shop.site.id, named("Next")).await;
+    counts.cancel(&machine, next.unwrap().id()).await.unwrap();
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ async fn s1_3_get_gives_the_take_and_its_totals() {
         .get(&Caller::of(&shop.viewer), take.id())
         .await
         .unwrap();
-    assert_eq!(summary.take.details().description.as_str(), "Quarterly");
+    assert_eq!(summary.take.details().title(), "Quarterly");
     assert_eq!(summary.totals.uncounted(), 10);
 }
 
@@ -172,7 +172,7 @@ async fn s1_4_the_description_changes_until_posting_begins() {
     let take = populated(&shop).await;
     let takes = shop.stocktake.stock_takes();
     let details = StockTakeDetails {
-        description: "Spring".parse().unwrap(),
+        description: Some("Spring".parse().unwrap()),
         ..take.details().clone()
     };
     let updated = takes

@@ -86,7 +86,7 @@ impl State {
                 .await;
             takes.push(format!(
                 "{} {:?} round {} lines {} populating {} running {} {:?} {:?}",
-                take.details().description,
+                take.details().title(),
                 take.state(),
                 take.round(),
                 take.last_line(),
@@ -105,7 +105,7 @@ impl State {
                     .unwrap();
                 let inserted = lines.insert(format!(
                     "{} {} #{}: {:?} of {:?}, worth {}, posted {}, {} entries",
-                    take.details().description,
+                    take.details().title(),
                     named(&item.key),
                     item.line,
                     item.count.as_ref().map(|count| count.quantity),

@@ -90,9 +90,21 @@ struct CountView {
 struct CountItemBody {
     #[schema(value_type = Uuid)]
     product_id: ProductId,
+    /// Not in the document: which of several; what is named is meant.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<Code>,
+    /// As `variant`.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<Code>,
     #[serde(default, deserialize_with = "filled")]
     #[schema(value_type = Option<String>, max_length = 128)]
     batch_id: Option<Code>,
+    /// As `variant`.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<Code>,
     #[schema(minimum = 0)]
     counted_quantity: Given,
     /// Not in the document: when it was counted, in ISO 8601, where a device was offline.
@@ -115,7 +127,13 @@ struct CountItemView {
     #[schema(value_type = Uuid)]
     product_id: ProductId,
     #[schema(required)]
+    variant: Option<String>,
+    #[schema(required)]
+    stock_place: Option<String>,
+    #[schema(required)]
     batch_id: Option<String>,
+    #[schema(required)]
+    serial_nr: Option<String>,
     system_quantity: Number,
     counted_quantity: Number,
     variance: Number,
@@ -184,6 +202,11 @@ enum CountKind {
     Annual,
 }
 
+/// A code as it is shown.
+pub(super) fn text(code: Option<&Code>) -> Option<String> {
+    code.map(ToString::to_string)
+}
+
 impl CountView {
     fn of(found: &InventoryCountSummary) -> Self {
         let (count, totals): (&InventoryCount, CountTotals) = (&found.count, found.totals);
@@ -217,7 +240,10 @@ impl CountItemView {
         Self {
             id: item.id,
             product_id: item.key.product,
-            batch_id: item.key.batch.as_ref().map(ToString::to_string),
+            variant: text(item.key.variant.as_ref()),
+            stock_place: text(item.key.place.as_ref()),
+            batch_id: text(item.key.batch.as_ref()),
+            serial_nr: text(item.key.serial.as_ref()),
             system_quantity: item.system_quantity().into(),
             counted_quantity: item.counted.quantity.into(),
             variance: item.variance.quantity().into(),
@@ -341,7 +367,10 @@ async fn count(
     let count = counts.get(caller, id);
     let body = body.after(count, caller, Operation::CountInventory).await?;
     let stock = StockName {
+        variant: body.variant,
+        place: body.stock_place,
         batch: body.batch_id,
+        serial: body.serial_nr,
         ..StockName::of(body.product_id)
     };
     let new = NewCountItem {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use stocktake::domain::{Actor, Role, SiteAccess, UserId, UserSummary};
+use stocktake::domain::{Actor, SiteAccess, UserId, UserSummary};
 use uuid::Uuid;
 
 use super::seed::Seed;
@@ -52,7 +52,7 @@ impl People {
                     first_name: name,
                     last_name: String::new(),
                 },
-                role: Role::Service,
+                role: key.role.to_role(),
                 sites: SiteAccess::Only(key.site_ids.iter().copied().collect()),
             };
             people.names.insert(actor.user.id, actor.user.full_name());

@@ -34,6 +34,7 @@ const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
             ("product", "productId"),
             ("quantity", "countedQuantity"),
             ("batch", "batchId"),
+            ("serial", "serialNr"),
         ],
     ),
     (
@@ -42,6 +43,7 @@ const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
             ("product", "productId"),
             ("change", "quantityChange"),
             ("batch", "batchId"),
+            ("serial", "serialNr"),
         ],
     ),
     (

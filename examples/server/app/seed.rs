@@ -67,6 +67,32 @@ pub(super) struct SeedKey {
     pub(super) organisation_id: OrganisationId,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) site_ids: Vec<SiteId>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) role: KeyRole,
+}
+
+/// What a machine may do.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeyRole {
+    /// Reads.
+    Viewer,
+    /// Counts.
+    Counter,
+    /// Runs stock takes, counts and imports; a manager but for approvals, which are a person's.
+    #[default]
+    Manager,
+}
+
+impl KeyRole {
+    /// The same for the library.
+    pub(super) const fn to_role(self) -> Role {
+        match self {
+            Self::Viewer => Role::Viewer,
+            Self::Counter => Role::Counter,
+            Self::Manager => Role::Service,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Json, OptionalJson, filled};
-use super::inventory_counts::{PeriodQuery, SiteIdQuery};
+use super::inventory_counts::{PeriodQuery, SiteIdQuery, text};
 use super::number::{Given, Number};
 use super::query::{At, Parameters, from_moment, to_moment};
 use super::signed::{Signed, seen};
@@ -39,9 +39,21 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 struct NewAdjustmentBody {
     #[schema(value_type = Uuid)]
     product_id: ProductId,
+    /// Not in the document: which of several; what is named is meant.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<Code>,
+    /// As `variant`.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<Code>,
     #[serde(default, deserialize_with = "filled")]
     #[schema(value_type = Option<String>, max_length = 128)]
     batch_id: Option<Code>,
+    /// As `variant`.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<Code>,
     #[serde(rename = "type")]
     kind: AdjustmentKind,
     /// Not zero.
@@ -76,6 +88,14 @@ struct AdjustmentView {
     id: StockAdjustmentId,
     #[schema(value_type = Uuid)]
     product_id: ProductId,
+    #[schema(required)]
+    variant: Option<String>,
+    #[schema(required)]
+    stock_place: Option<String>,
+    #[schema(required)]
+    batch_id: Option<String>,
+    #[schema(required)]
+    serial_nr: Option<String>,
     /// `DAMAGE`, `THEFT`, `EXPIRED`, `FOUND`, `CORRECTION` or `RETURN`.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -151,10 +171,14 @@ impl From<AdjustmentKind> for AdjustmentType {
 
 impl AdjustmentView {
     fn of(adjustment: &StockAdjustment) -> Self {
-        let applied = adjustment.applied();
+        let (key, applied) = (adjustment.key(), adjustment.applied());
         Self {
             id: adjustment.id(),
-            product_id: adjustment.key().product,
+            product_id: key.product,
+            variant: text(key.variant.as_ref()),
+            stock_place: text(key.place.as_ref()),
+            batch_id: text(key.batch.as_ref()),
+            serial_nr: text(key.serial.as_ref()),
             kind: adjustment.kind().as_str(),
             quantity_change: adjustment.change().into(),
             quantity_before: applied.map(|applied| applied.before.into()),
@@ -228,7 +252,10 @@ async fn create(
         .after(named, caller, Operation::CreateAdjustment)
         .await?;
     let stock = StockName {
+        variant: body.variant,
+        place: body.stock_place,
         batch: body.batch_id,
+        serial: body.serial_nr,
         ..StockName::of(body.product_id)
     };
     let change = body.quantity_change.0;

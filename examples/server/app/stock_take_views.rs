@@ -143,7 +143,7 @@ impl StockTakeView {
         );
         Self {
             id: take.id(),
-            description: take.details().description.to_string(),
+            description: take.details().title().to_owned(),
             status: if complete { "complete" } else { "in_progress" },
             currency: take.currency().to_string(),
             created_by_id: take.created_by().id,

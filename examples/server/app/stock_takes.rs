@@ -200,7 +200,7 @@ async fn update(
         .after(take, &signed.caller, Operation::UpdateStockTake)
         .await?;
     let amendment = StockTakeAmendment {
-        description: body.description,
+        description: body.description.map_or(Edit::Keep, Edit::Set),
         ..StockTakeAmendment::default()
     };
     let take = takes.amend(&signed.caller, id, amendment).await?;

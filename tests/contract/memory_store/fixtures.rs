@@ -200,7 +200,7 @@ pub(crate) fn take(id: StockTakeId, second: i64) -> StockTake {
     };
     let details = StockTakeDetails {
         name: None,
-        description: label("January"),
+        description: Some(label("January")),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::KeepMovements,

@@ -97,7 +97,7 @@ fn changing_a_take_survives_a_crash_at_every_call() {
             let takes = world.shop.stocktake.stock_takes();
             let details = StockTakeDetails {
                 name: None,
-                description: "Yearly".parse().unwrap(),
+                description: Some("Yearly".parse().unwrap()),
                 due_at: Some(Timestamp::EPOCH),
                 annual: true,
                 movement_policy: MovementPolicy::RefuseMoved,
@@ -112,7 +112,7 @@ fn changing_a_take_survives_a_crash_at_every_call() {
         Box::pin(async move {
             let takes = world.shop.stocktake.stock_takes();
             let amendment = StockTakeAmendment {
-                description: Some("Monthly".parse().unwrap()),
+                description: Edit::Set("Monthly".parse().unwrap()),
                 due_at: Edit::Set(Timestamp::EPOCH),
                 ..StockTakeAmendment::default()
             };

@@ -388,12 +388,7 @@ pub(super) fn text(something: &impl Debug) -> String {
 /// What a take tells of itself, without ids and times.
 pub(super) fn told_of(take: &StockTake) -> String {
     let details = take.details();
-    format!(
-        "{} {:?} {:?}",
-        details.description,
-        take.state(),
-        take.result()
-    )
+    format!("{} {:?} {:?}", details.title(), take.state(), take.result())
 }
 
 /// Something as text, without the ids that come from the id source or follow from one, and without times: a command

@@ -804,7 +804,7 @@ impl Case {
             }
             OfTake::Update(text) => {
                 let updated = created(&answer)?;
-                let is_told = updated.details().description.as_str() == *text;
+                let is_told = updated.details().title() == *text;
                 ensure!(is_told, "not updated: {updated:?}");
             }
             OfTake::Start => {

@@ -185,8 +185,7 @@ impl Operation {
     /// Whether a role may do it, by the permission matrix.
     pub(crate) fn is_allowed(&self, role: Role) -> bool {
         let not_viewer = role != Role::Viewer;
-        let manager = role == Role::Manager;
-        let machine = manager || role == Role::Service;
+        let machine = matches!(role, Role::Manager | Role::Service);
         match self {
             Self::Record { .. }
             | Self::Reserve { .. }
@@ -211,7 +210,7 @@ impl Operation {
                 | OfTake::Submit(_)
                 | OfTake::PostLeftOver
                 | OfTake::Dismiss(_)
-                | OfTake::Reopen(_) => manager,
+                | OfTake::Reopen(_) => machine,
             },
         }
     }
@@ -230,7 +229,7 @@ impl OfTake {
             Self::Copy => takes.copy(caller, id).await.map(take),
             Self::Update(text) => {
                 let details = StockTakeDetails {
-                    description: label(text),
+                    description: Some(label(text)),
                     ..takes.get(caller, id).await?.take.details().clone()
                 };
                 takes.update(caller, id, details).await.map(take)

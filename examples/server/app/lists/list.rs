@@ -22,6 +22,7 @@ pub(super) struct Stocktake {
     name: String,
     #[schema(value_type = Uuid)]
     store_id: SiteId,
+    /// Empty for a list without one.
     description: String,
     /// Unix milliseconds.
     #[schema(required)]
@@ -69,10 +70,12 @@ impl Stocktake {
             name: details
                 .name
                 .as_ref()
-                .unwrap_or(&details.description)
-                .to_string(),
+                .map_or_else(|| details.title().to_owned(), ToString::to_string),
             store_id: take.site(),
-            description: details.description.to_string(),
+            description: details
+                .description
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
             due_date: details.due_at.map(|at| at.to_datetime().timestamp_millis()),
             items_total: totals.items,
             items_left: totals.uncounted(),
@@ -97,12 +100,15 @@ impl Stocktake {
     }
 }
 
-/// The states of the library that a state of the document stands for.
+/// The states of the library that a state of the document stands for, in whatever case it is written.
 pub(super) const fn states(state: &str) -> Option<&'static [StockTakeState]> {
-    match state.as_bytes() {
-        b"NEW" => Some(&[StockTakeState::New]),
-        b"ONGOING" => Some(&[StockTakeState::Ongoing, StockTakeState::Posting]),
-        b"FINISHED" => Some(&[StockTakeState::Finished, StockTakeState::Reopening]),
-        _ => None,
+    if state.eq_ignore_ascii_case("NEW") {
+        Some(&[StockTakeState::New])
+    } else if state.eq_ignore_ascii_case("ONGOING") {
+        Some(&[StockTakeState::Ongoing, StockTakeState::Posting])
+    } else if state.eq_ignore_ascii_case("FINISHED") {
+        Some(&[StockTakeState::Finished, StockTakeState::Reopening])
+    } else {
+        None
     }
 }

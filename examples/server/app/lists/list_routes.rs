@@ -100,12 +100,15 @@ struct NewListBody {
 struct ListUpdate {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
     name: Option<Label>,
+    /// Empty or null takes it away.
+    #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<String>, max_length = 255)]
-    description: Option<String>,
+    description: Edit<String>,
     /// Unix milliseconds.
     #[serde(default, deserialize_with = "edit")]
     #[schema(value_type = Option<i64>)]
     due_date: Edit<i64>,
+    /// Set to true on a new list, every stocked article is added.
     annual_account: Option<bool>,
     #[serde(default, rename = "id")]
     #[schema(value_type = Option<serde_json::Value>)]
@@ -195,7 +198,7 @@ fn described(text: Option<String>) -> Result<Option<Label>, Failure> {
 
 /// Lists by state (S4.1).
 #[utoipa::path(get, path = "/v1/stocktake/state/{state}", operation_id = "getStocktakes", tag = "stocktake lists",
-    params(("state" = String, Path, description = "`NEW`, `ONGOING` or `FINISHED`"), PageQuery),
+    params(("state" = String, Path, description = "`NEW`, `ONGOING` or `FINISHED`, in any case"), PageQuery),
     responses((status = 200, body = StocktakesResponse)))]
 async fn list(
     State(app): State<Shared>,
@@ -283,7 +286,11 @@ async fn update(
     let amendment = body.and(|body| {
         Ok(StockTakeAmendment {
             name: body.name,
-            description: described(body.description)?,
+            description: match body.description {
+                Edit::Set(text) => described(Some(text))?.map_or(Edit::Clear, Edit::Set),
+                Edit::Clear => Edit::Clear,
+                Edit::Keep => Edit::Keep,
+            },
             due_at: match body.due_date {
                 Edit::Set(millis) => Edit::Set(due(millis)?),
                 Edit::Clear => Edit::Clear,
