@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::knowledge::{dated_until, is_set_back};
+use super::knowledge::{Knowledge, dated_until, is_set_back};
 use super::{
     Count, CountError, DecimalError, EventLink, FUTURE_TOLERANCE_MICROS, Known, LineOutcome,
     LineProblem, Quantity, StockEvent, StockEventId, StockEventKind, StockLevel, Timestamp,
@@ -102,7 +102,7 @@ impl CountMoment {
             },
         };
         for event in recent().filter(|event| event.sequence > moment.sequence) {
-            if moment.includes(event.moment(), Some(at)) {
+            if moment.includes(event.moment(), &Dates::Until(at)) {
                 moment.book = moment.book.checked_add(event.change)?;
             }
         }
@@ -134,13 +134,29 @@ impl CountMoment {
     }
 
     /// Whether something had happened by then. What states no time of its own happened when it was recorded, so it is
-    /// after a count that was told before, whatever the clock says. `until` is the time up to which the date of an event
-    /// says so; nothing where the clock was ahead.
-    fn includes(&self, moment: EventLink, until: Option<Timestamp>) -> bool {
+    /// after a count that was told before, whatever the clock says.
+    fn includes(&self, moment: EventLink, dates: &Dates) -> bool {
         // What the book had, its reversal takes out of the book, whenever that is dated.
         moment.sequence <= self.sequence
-            || (until.is_some_and(|until| moment.occurred_at <= until)
-                && (moment.timed || moment.sequence <= self.told))
+            || (dates.include(moment) && (moment.timed || moment.sequence <= self.told))
+    }
+}
+
+/// Which dates are those of things that had happened by a count.
+#[derive(Debug)]
+enum Dates {
+    /// Those up to this one.
+    Until(Timestamp),
+    /// The clock was ahead: those up to a moment that was known by then, when there had been so many.
+    Known(Knowledge, u64, Timestamp),
+}
+
+impl Dates {
+    fn include(&self, moment: EventLink) -> bool {
+        match self {
+            Self::Until(until) => moment.occurred_at <= *until,
+            Self::Known(knowledge, seen, at) => knowledge.dates(moment, (*seen, *at)),
+        }
     }
 }
 
@@ -247,7 +263,7 @@ impl Beginning {
             let is_next = event.sequence == moment.sequence.saturating_add(1);
             let was_before =
                 !self.begun && belongs.event == event.id && belongs.occurred_at < began_at;
-            if moment.includes(belongs, Some(began_at)) || (is_next && was_before) {
+            if moment.includes(belongs, &Dates::Until(began_at)) || (is_next && was_before) {
                 moment.book = moment.book.checked_add(event.change)?;
                 if is_next {
                     (moment.sequence, moment.told) = (event.sequence, event.sequence);
@@ -322,21 +338,17 @@ pub fn settle(
     policy: MovementPolicy,
 ) -> Result<Settlement, DecimalError> {
     let (first, moment) = (&count.first, &count.moment);
-    let until = |moment: &CountMoment| {
-        let is_from_the_future = moment.is_from_the_future(key.later, key.now);
-        (!is_from_the_future).then(|| dated_until(moment.at, key.now.tolerance_millis))
-    };
-    let (until_first, until_last) = (until(first), until(moment));
-    let ahead = until_last.is_none();
+    let ahead = moment.is_from_the_future(key.later, key.now);
+    let (by_first, by_last) = (key.dates_by(first), key.dates_by(moment));
     let mut expected = moment.book;
     let mut moves = Vec::new();
     for event in key.movements() {
         let belongs = event.moment();
-        let before_count = moment.includes(belongs, until_last);
+        let before_count = moment.includes(belongs, &by_last);
         if before_count && event.sequence > moment.told {
             expected = expected.checked_add(event.change)?;
         }
-        let between_parts = before_count && !first.includes(belongs, until_first);
+        let between_parts = before_count && !first.includes(belongs, &by_first);
         moves.push(moved(event, before_count, between_parts));
     }
     let known = key.known();
@@ -377,7 +389,7 @@ pub fn settle_uncounted(
     let mut since: BTreeMap<StockEventId, Quantity> = BTreeMap::new();
     for event in key.movements() {
         let belongs = event.moment();
-        let before_count = moment.includes(belongs, Some(began_at));
+        let before_count = moment.includes(belongs, &Dates::Until(began_at));
         if !before_count {
             let movement = answered.get(&belongs.event).copied();
             let movement = movement.unwrap_or(belongs.event);
@@ -416,6 +428,20 @@ pub fn settle_uncounted(
 impl KeyHistory<'_> {
     fn known(&self) -> Option<&Known> {
         self.level.and_then(StockLevel::known)
+    }
+
+    /// Which dates are those of things that had happened by a count.
+    fn dates_by(&self, moment: &CountMoment) -> Dates {
+        let tolerance = self.now.tolerance_millis;
+        if !moment.is_from_the_future(self.later, self.now) {
+            return Dates::Until(dated_until(moment.at, tolerance));
+        }
+        let mut knowledge = Knowledge::default();
+        if let Some(level) = self.level {
+            knowledge.clone_from(&level.knowledge);
+            knowledge.notice(self.now.at, tolerance, level.sequence());
+        }
+        Dates::Known(knowledge, moment.known, moment.at)
     }
 
     /// Its later events but for revaluations, which move nothing.

@@ -1,8 +1,25 @@
 //! When the truth about a stock key was known: what is told late, and dated before such a moment, changes nothing.
+//!
+//! # A clock that was ahead
+//!
+//! A moment is known by a clock, and clocks are put right. The rules:
+//!
+//! 1. A clock that now says an earlier time than it said at a moment was ahead then, by more than the site lets clocks
+//!    differ. So was one that said an earlier time to a count that was made when that moment was known already.
+//! 2. A moment that a clock knew that was ahead covers what was in the book by then, and nothing by its date from then
+//!    on: nobody can tell how its date compares with others. What it had covered by its date before that stays covered.
+//! 3. It still came after the moments that were known by then. What is dated up to one of them whose clock was right
+//!    had happened by that one, so by this one too. That stays so when that one is taken back: what it counted was
+//!    wrong, and not when.
+//! 4. So a moment covers whatever one before it covers. Taking it back releases what it absorbed, and what was known
+//!    before absorbs its own part of that anew; nothing is found that should have been absorbed and was not.
+//!
+//! For the third rule a key keeps the dates of its last eight moments. It would take a clock that was ahead at all of
+//! them, and all of them taken back, to need another.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, EventLink, StockLevel, Terms, Timestamp};
+use super::{Cause, CountMoment, EventLink, StockLevel, Terms, Timestamp};
 
 /// A moment at which the truth about a key was known: by a posted count or an absolute value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,29 +42,71 @@ pub struct Known {
     /// What the clock said, when that is before `at`: two moments of the same instant are told apart by a microsecond.
     pub clock: Timestamp,
     /// Since when the clock is known to have been ahead at that moment: something was recorded after it at an earlier
-    /// time, when the key had had so many events. What is recorded later has not happened by then, whatever its date.
+    /// time, when the key had had so many events. What is recorded later has not happened by then because of its date,
+    /// unless that is up to an earlier moment whose clock was right.
     pub ahead_since: Option<u64>,
+    /// The number of the last moment that was known by then: this one came after it, whatever the clocks said.
+    #[serde(default)]
+    pub seen: u64,
 }
 
 impl Known {
-    /// Whether what belongs there had happened by then: it was in the book already, or is dated so. What a count found
-    /// later, going by what was known here, is not: whatever its date, only what is known after it can have it in.
-    pub(super) fn covers(&self, moment: EventLink) -> bool {
-        if moment.found && moment.sequence > self.posted_at {
-            return false;
-        }
-        moment.sequence <= self.sequence
-            || (moment.timed
-                && moment.occurred_at <= self.dated_until
-                && self
-                    .ahead_since
-                    .is_none_or(|since| moment.sequence <= since))
-    }
-
     /// Whether the clock is known to have been ahead.
     pub const fn is_from_the_future(&self) -> bool {
         self.ahead_since.is_some()
     }
+}
+
+/// So many of the last moments of a key keep their dates.
+const DATES_KEPT: usize = 8;
+
+/// The date of a moment, also when that has been taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Dated {
+    /// The number of the moment.
+    number: u64,
+    /// When it was.
+    at: Timestamp,
+    /// What states a time up to this one had happened by then.
+    until: Timestamp,
+    /// What the clock said.
+    clock: Timestamp,
+    /// Since when the clock is known to have been ahead then.
+    ahead_since: Option<u64>,
+}
+
+impl Dated {
+    const fn of(known: &Known) -> Self {
+        Self {
+            number: known.number,
+            at: known.at,
+            until: known.dated_until,
+            clock: known.clock,
+            ahead_since: known.ahead_since,
+        }
+    }
+
+    /// Whether what belongs there had happened by then, going by its date.
+    fn covers(&self, moment: EventLink) -> bool {
+        let was_sure = |since| moment.sequence <= since;
+        moment.timed && moment.occurred_at <= self.until && self.ahead_since.is_none_or(was_sure)
+    }
+
+    /// Takes note of what the clock says when something is recorded on a key that has had `sequence` events.
+    fn notice(&mut self, now: Timestamp, tolerance_millis: u32, sequence: u64) {
+        if is_set_back(self.at.min(self.clock), now, tolerance_millis) {
+            self.ahead_since.get_or_insert(sequence);
+        }
+    }
+}
+
+/// What covers a movement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Covering {
+    /// What is known, as long as which the movement changes nothing.
+    pub(super) known: Known,
+    /// The time of the moment by which it had happened: of that, or of an earlier one.
+    pub(super) at: Timestamp,
 }
 
 /// Up to which stated time a movement counts as before a moment. One that is dated up to `tolerance_millis` before it
@@ -84,6 +143,9 @@ pub(super) struct Knowledge {
     /// What was taken back while a later moment stood, whose posting still names it as what was known before. An entry
     /// goes when that posting is taken back too; postings that stand leave nothing here.
     taken_back: Vec<Learned>,
+    /// The dates of the last moments, the oldest first.
+    #[serde(default)]
+    dates: Vec<Dated>,
 }
 
 impl Knowledge {
@@ -92,10 +154,19 @@ impl Knowledge {
         self.last.as_ref()
     }
 
+    /// How many moments there were.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Another moment, which gets the next number.
     pub(super) fn learn(&mut self, known: Known) -> Learned {
         let number = self.count.saturating_add(1);
-        let before = self.last.replace(Known { number, ..known });
+        let known = Known { number, ..known };
+        self.dates.push(Dated::of(&known));
+        let too_many = self.dates.len().saturating_sub(DATES_KEPT);
+        self.dates.drain(..too_many);
+        let before = self.last.replace(known);
         self.count = number;
         Learned { number, before }
     }
@@ -104,7 +175,7 @@ impl Knowledge {
     pub(super) fn forget(&mut self, learned: &Learned) {
         let before = self.standing(learned.before);
         if self.is_last(learned) {
-            self.last = before;
+            self.last = before.map(|known| self.as_noticed(known));
             return;
         }
         let is_it = |known: &Known| known.number == learned.number;
@@ -118,6 +189,18 @@ impl Knowledge {
                 number: learned.number,
                 before,
             }),
+        }
+    }
+
+    /// A moment as it is seen by now: while others were the last, the clock may have told of it too.
+    fn as_noticed(&self, known: Known) -> Known {
+        let dated = self.dates.iter().find(|it| it.number == known.number);
+        let ahead_since = known
+            .ahead_since
+            .or_else(|| dated.and_then(|dated| dated.ahead_since));
+        Known {
+            ahead_since,
+            ..known
         }
     }
 
@@ -140,14 +223,68 @@ impl Knowledge {
         before
     }
 
+    /// What is known, if what belongs there had happened by then: it was in the book already, or is dated so. What a
+    /// count found later, going by what was known here, is not: whatever its date, only what is known after it can have
+    /// it in.
+    pub(super) fn covering(&self, moment: EventLink) -> Option<Covering> {
+        let known = self.last?;
+        if moment.found && moment.sequence > known.posted_at {
+            return None;
+        }
+        if moment.sequence <= known.sequence || Dated::of(&known).covers(moment) {
+            let at = known.at;
+            return Some(Covering { known, at });
+        }
+        let earlier = self.before(known.seen, known.at);
+        let covering = earlier.filter(|dated| dated.covers(moment));
+        let at = covering.map(|dated| dated.at).max()?;
+        Some(Covering { known, at })
+    }
+
+    /// Whether what belongs there is dated up to a moment that was known by a time, when there had been so many.
+    pub(super) fn dates(&self, moment: EventLink, (seen, at): (u64, Timestamp)) -> bool {
+        self.before(seen, at).any(|dated| dated.covers(moment))
+    }
+
+    fn before(&self, seen: u64, at: Timestamp) -> impl Iterator<Item = &Dated> {
+        let dates = self.dates.iter();
+        dates.filter(move |dated| dated.number <= seen && dated.at <= at)
+    }
+
     /// Takes note of what the clock says when something is recorded on a key that has had `sequence` events.
     pub(super) fn notice(&mut self, now: Timestamp, tolerance_millis: u32, sequence: u64) {
-        if let Some(known) = &mut self.last
-            && known.ahead_since.is_none()
-            && is_set_back(known.at.min(known.clock), now, tolerance_millis)
-        {
-            known.ahead_since = Some(sequence);
+        for dated in &mut self.dates {
+            dated.notice(now, tolerance_millis, sequence);
         }
+        if let Some(known) = self.last {
+            let mut dated = Dated::of(&known);
+            dated.notice(now, tolerance_millis, sequence);
+            self.last = Some(Known {
+                ahead_since: dated.ahead_since,
+                ..known
+            });
+        }
+    }
+
+    /// Takes note of what the clock said when a count was made, of a key that has had `sequence` events when it is posted.
+    pub(super) fn notice_count(
+        &mut self,
+        moment: &CountMoment,
+        tolerance_millis: u32,
+        sequence: u64,
+    ) {
+        if moment.stated {
+            // Another clock: of a device.
+            return;
+        }
+        let known = self
+            .dates
+            .iter_mut()
+            .filter(|dated| dated.number <= moment.known);
+        for dated in known {
+            dated.notice(moment.clock, tolerance_millis, sequence);
+        }
+        self.last = self.last.map(|known| self.as_noticed(known));
     }
 }
 

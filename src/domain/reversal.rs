@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::knowledge::Covering;
 use super::{
     Cause, Change, EventLink, IncomingCost, Learned, Note, Pick, StockError, StockEvent,
     StockEventId, StockEventKind, StockLevel, TakesBack, Terms,
@@ -42,9 +43,6 @@ impl StockLevel {
     /// Takes back what a document posted on this key, and what it knew: the level forgets that the truth was
     /// known then, the posted event is reversed, and late movements that were absorbed only because of that
     /// knowledge move the level after all. `events` are the key's events from the posting on.
-    ///
-    /// One thing it does not do: a movement that moved the level only because the clock was ahead when this was known is
-    /// not absorbed afterwards, also where what was known before covers its date. Count the key again then.
     ///
     /// # Errors
     ///
@@ -89,7 +87,8 @@ impl StockLevel {
                     (Part::Absorption(late), _) => level.release(change, *late, terms),
                     (Part::Posted { knew: false }, _) => level.apply(change, terms),
                     (Part::Posted { knew: true }, Some(known)) => {
-                        level.absorb(change, known, terms)
+                        let at = known.at;
+                        level.absorb(change, Covering { known, at }, terms)
                     }
                     (Part::Posted { knew: true }, None) => level
                         .apply_plain(change, terms)
@@ -123,11 +122,11 @@ impl StockLevel {
         late: EventLink,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
-        let Some(known) = self.known().filter(|known| known.covers(late)) else {
+        let Some(covering) = self.knowledge.covering(late) else {
             let (next, event) = self.apply_plain(change, terms)?;
             return Ok((next, vec![event]));
         };
-        let (next, mut events) = self.absorb(change, *known, terms)?;
+        let (next, mut events) = self.absorb(change, covering, terms)?;
         if let [taken, counter] = events.as_mut_slice() {
             counter.absorbs = Some(EventLink {
                 event: taken.id,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::knowledge::{Knowledge, dated_until};
+use super::knowledge::{Covering, Knowledge, dated_until};
 use super::revaluation::Revalued;
 use super::{
     Cause, Code, CostPart, Costing, CountMoment, Currency, DecimalError, EventLink, Known, Note,
@@ -261,8 +261,8 @@ impl StockLevel {
         }
         let covering = self.covering(&change, terms);
         let (level, mut events) = self.up_to_date(terms)?;
-        if let Some(known) = covering {
-            let (next, absorbed) = level.absorb(change, known, terms)?;
+        if let Some(covering) = covering {
+            let (next, absorbed) = level.absorb(change, covering, terms)?;
             events.extend(absorbed);
             return Ok((next, events));
         }
@@ -279,14 +279,19 @@ impl StockLevel {
     }
 
     /// What is known, if it knew of a change already. A reversal belongs where the event belongs that it takes back.
-    fn covering(&self, change: &Change, terms: &Terms<'_>) -> Option<Known> {
-        let known = self.noticing(terms).last().copied()?;
-        let covers = match (change.reverses, change.occurred_at) {
-            (Some(back), _) => known.covers(back.link),
-            (None, Some(at)) => known.ahead_since.is_none() && at <= known.dated_until,
-            (None, None) => false,
+    fn covering(&self, change: &Change, terms: &Terms<'_>) -> Option<Covering> {
+        let belongs = match (change.reverses, change.occurred_at) {
+            (Some(back), _) => back.link,
+            (None, Some(occurred_at)) => EventLink {
+                event: change.id,
+                sequence: self.sequence.saturating_add(1),
+                occurred_at,
+                timed: true,
+                found: false,
+            },
+            (None, None) => return None,
         };
-        covers.then_some(known)
+        self.noticing(terms).covering(belongs)
     }
 
     /// Whether a stated time is one that counts as after what is known only because clocks may differ so much.
@@ -336,6 +341,7 @@ impl StockLevel {
             dated_until: dated_until(event.occurred_at, terms.tolerance_millis()),
             clock: terms.at,
             ahead_since: None,
+            seen: next.knowledge.count(),
         }));
         events.push(event);
         Ok((next, events))
@@ -368,6 +374,14 @@ impl StockLevel {
         };
         next.updated_at = terms.at;
         next.knowledge = next.noticing(terms);
+        let (tolerance, sequence) = (terms.tolerance_millis(), self.sequence);
+        next.knowledge.notice_count(&moment, tolerance, sequence);
+        // What is known of a time after a stated one would have superseded the count.
+        let seen = if moment.stated {
+            next.knowledge.count()
+        } else {
+            moment.known
+        };
         next.knowledge.learn(Known {
             number: 0,
             at: moment.at,
@@ -378,10 +392,10 @@ impl StockLevel {
             dated_until: dated_until(moment.at, terms.tolerance_millis()),
             clock: moment.clock,
             ahead_since: moment.ahead.then_some(moment.sequence),
+            seen,
         });
-        // A count that was made while the clock was ahead: by now it is not.
-        next.knowledge
-            .notice(terms.at, terms.tolerance_millis(), moment.sequence);
+        // A stated time may be a little ahead.
+        next.knowledge.notice(terms.at, tolerance, next.sequence);
         Ok((next, events))
     }
 
@@ -644,7 +658,7 @@ impl StockLevel {
     pub(super) fn absorb(
         &self,
         change: Change,
-        known: Known,
+        Covering { known, at }: Covering,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
         let link = change.reverses;
@@ -680,7 +694,7 @@ impl StockLevel {
         };
         let dated = (occurred_at, timed);
         let late = event_of(change, (self, &between), worth.clone(), dated, terms)?;
-        let moment = (known.at.max(occurred_at), true);
+        let moment = (at.max(occurred_at), true);
         let mut counter = event_of(balance, (&between, &next), worth.negated(), moment, terms)?;
         counter.absorbs = Some(EventLink {
             event: late.id,

@@ -181,3 +181,81 @@ async fn fault_g_a_till_that_dates_to_the_whole_second() {
         }
     }
 }
+
+#[tokio::test]
+async fn fault_g_what_is_dated_before_a_sure_moment_is_absorbed_whatever_stands_later() {
+    for kind in Kind::ALL {
+        for reset_goes_first in [false, true] {
+            let room = opened(*kind, 0).await;
+            let before = room.shop.now().later_by(-60 * SECOND);
+            let sure = only(room.record(reset(&room.key(0), "30", None)).await);
+            room.shop.clock.advance_seconds(HOUR + 60);
+            let ahead = room.count(&room.key(0), "28").await;
+            room.post(ahead).await;
+            room.shop.clock.advance_seconds(-HOUR);
+            // Whoever counted 28 then had seen this sale's gap: the reset had, and that was before.
+            let late = sold(&room, "1", before).await;
+            assert_eq!(late.len(), 2);
+            assert_eq!(late[1].occurred_at, sure.occurred_at);
+            let after = room.shop.now();
+            assert_eq!(sold(&room, "1", after).await.len(), 1);
+            assert_eq!(on_hand(&room).await, "27");
+            if reset_goes_first {
+                room.reverse(sure.id).await;
+                // What the reset knew was wrong, and not when that was.
+                assert_eq!(sold(&room, "1", before).await.len(), 2);
+                assert_eq!(on_hand(&room).await, "27");
+                room.reopen(ahead).await;
+                // Of 40, three sales.
+                assert_eq!(on_hand(&room).await, "37", "{kind:?}");
+            } else {
+                room.reopen(ahead).await;
+                assert_eq!(on_hand(&room).await, "29", "{kind:?}");
+                // And so it is when nothing from the future stands.
+                assert_eq!(sold(&room, "1", before).await.len(), 2);
+                assert_eq!(on_hand(&room).await, "29");
+            }
+            room.reverse(late[0].id).await;
+            room.assert_sound().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_g_a_clock_turns_out_to_have_been_ahead_at_a_moment_that_a_later_one_hides() {
+    let room = opened(Kind::Memory, 0).await;
+    room.shop.clock.advance_seconds(HOUR);
+    room.record(reset(&room.key(0), "30", None)).await;
+    room.shop.clock.advance_seconds(60);
+    let ahead = room.count(&room.key(0), "28").await;
+    room.post(ahead).await;
+    room.shop.clock.advance_seconds(-HOUR);
+    let right = room.shop.now();
+    sold(&room, "1", right).await;
+    // When its own time passes, the absolute value is known again: it never covered the sale.
+    room.shop.clock.advance_seconds(2 * HOUR);
+    room.reopen(ahead).await;
+    assert_eq!(on_hand(&room).await, "29");
+    sold(&room, "1", right).await;
+    assert_eq!(on_hand(&room).await, "28");
+    room.assert_sound().await;
+}
+
+#[tokio::test]
+async fn fault_g_a_count_tells_that_the_clock_was_ahead_before_it() {
+    let room = opened(Kind::Memory, 0).await;
+    room.shop.clock.advance_seconds(HOUR);
+    room.record(reset(&room.key(0), "30", None)).await;
+    room.shop.clock.advance_seconds(-HOUR);
+    let count = room.count(&room.key(0), "30").await;
+    room.shop.clock.advance_seconds(60);
+    let between = room.shop.now();
+    room.shop.clock.advance_seconds(2 * HOUR);
+    // Nobody looks at the clock before its own time has passed; the count did.
+    room.post(count).await;
+    sold(&room, "1", between).await;
+    assert_eq!(on_hand(&room).await, "29");
+    room.reopen(count).await;
+    assert_eq!(on_hand(&room).await, "29");
+    room.assert_sound().await;
+}

@@ -103,6 +103,8 @@ impl Case {
             (1, 90_000),
             (3, -3),
             (2, -90),
+            (1, -900),
+            (1, -10_000),
         ]);
         self.premises.clock.advance_seconds(seconds);
         let result =

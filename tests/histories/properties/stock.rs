@@ -28,6 +28,8 @@ pub(crate) struct Moment {
     pub(crate) clock: i64,
     /// How many moments of knowledge there had been.
     pub(crate) seen: u64,
+    /// The number of the last moment of knowledge that was before this one, whatever the clocks said.
+    pub(crate) after: u64,
     /// Since which sequence it is known that the clock was ahead.
     pub(crate) ahead_since: Option<u64>,
 }
@@ -72,10 +74,14 @@ impl Knower {
 impl Moment {
     /// Whether something that belongs there had happened by now: it was in the book, or is dated so.
     fn covers(&self, fact: &Moment) -> bool {
-        fact.sequence <= self.sequence
-            || (fact.timed
-                && fact.at <= self.at
-                && self.ahead_since.is_none_or(|since| fact.sequence <= since))
+        fact.sequence <= self.sequence || self.dates(fact)
+    }
+
+    /// Whether something is dated before this moment, as far as the clock could be relied on.
+    fn dates(&self, fact: &Moment) -> bool {
+        fact.timed
+            && fact.at <= self.at
+            && self.ahead_since.is_none_or(|since| fact.sequence <= since)
     }
 
     /// Whether the clock says something earlier by now.
@@ -104,8 +110,8 @@ pub(crate) struct Key {
     cost_known: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) value: i128,
-    /// How many moments of knowledge there were.
-    learned: u64,
+    /// Every moment of knowledge that there was, also what was taken back: their dates were right all the same.
+    moments_known: Vec<Moment>,
     /// Of each event, whether it stated its time, its time, and when it was recorded.
     pub(crate) events: Vec<(bool, i64, i64)>,
     /// Of each event, where it belongs: that of a reversal is of what it takes back.
@@ -134,10 +140,17 @@ impl Key {
             .facts
             .iter()
             .filter(|fact| fact.stands && !is_absorbed(fact))
-            .filter(|fact| known.is_none_or(|known| !known.moment.covers(&fact.moment)))
+            .filter(|fact| known.is_none_or(|known| !self.covers(&known.moment, &fact.moment)))
             .map(|fact| fact.change)
             .sum();
         known.map_or(0, |known| known.there) + since
+    }
+
+    /// Whether something had happened by a moment: by itself, or by one that was known before it.
+    fn covers(&self, moment: &Moment, fact: &Moment) -> bool {
+        let earlier = |known: &Moment| known.seen <= moment.after && known.at <= moment.at;
+        let mut earlier = self.moments_known.iter().filter(|known| earlier(known));
+        moment.covers(fact) || earlier.any(|known| known.dates(fact))
     }
 
     /// What must be on hand once it is known that so many were there.
@@ -156,10 +169,16 @@ impl Key {
 
     /// Something is recorded now: what was known later than that was known by a clock that was ahead.
     pub(crate) fn notice(&mut self, now: i64) {
+        self.notice_by(now, u64::MAX);
+    }
+
+    /// The same, of so many moments of knowledge.
+    fn notice_by(&mut self, now: i64, many: u64) {
         let sequence = self.sequence;
-        for known in &mut self.known {
-            if known.moment.is_ahead_of(now) {
-                known.moment.ahead_since.get_or_insert(sequence);
+        let known = self.known.iter_mut().map(|known| &mut known.moment);
+        for moment in known.chain(&mut self.moments_known) {
+            if moment.seen <= many && moment.is_ahead_of(now) {
+                moment.ahead_since.get_or_insert(sequence);
             }
         }
     }
@@ -187,6 +206,7 @@ impl Key {
             timed: true,
             clock: now,
             seen: self.last_known().map_or(0, |known| known.moment.seen),
+            after: self.last_known().map_or(0, |known| known.moment.seen),
             ahead_since: None,
         }
     }
@@ -208,6 +228,7 @@ impl Key {
             timed,
             clock: at,
             seen: 0,
+            after: self.learned(),
             ahead_since: None,
         };
         while let Some(next) = self.moments.get(usize::try_from(began.sequence).unwrap()) {
@@ -254,7 +275,7 @@ impl Key {
     pub(crate) fn moved_since(&self, moment: &Moment) -> bool {
         self.facts
             .iter()
-            .any(|fact| fact.stands && !moment.covers(&fact.moment))
+            .any(|fact| fact.stands && !self.covers(moment, &fact.moment))
     }
 
     /// Whether anything at all was recorded after a moment that is not dated before it.
@@ -284,20 +305,35 @@ impl Key {
     pub(crate) fn forget(&mut self, by: Knower) -> bool {
         let before = self.known.len();
         self.known.retain(|known| known.by != by);
-        let last = self.known.last();
-        for fact in &mut self.facts {
-            if fact.absorbed_by == Some(by) {
-                let covers = |known: &&Known| known.moment.covers(&fact.moment);
-                fact.absorbed_by = last.filter(covers).map(|known| known.by);
+        let last = self.known.last().copied();
+        let covering = |fact: &Fact| {
+            let covers = |known: &Known| self.covers(&known.moment, &fact.moment);
+            last.filter(covers).map(|known| known.by)
+        };
+        let of_it = |fact: &Fact| fact.absorbed_by == Some(by);
+        let absorbed = self.facts.iter().map(|fact| {
+            if of_it(fact) {
+                covering(fact)
+            } else {
+                fact.absorbed_by
             }
+        });
+        let absorbed: Vec<Option<Knower>> = absorbed.collect();
+        for (fact, by) in self.facts.iter_mut().zip(absorbed) {
+            fact.absorbed_by = by;
         }
         self.known.len() < before
     }
 
     pub(crate) fn learn(&mut self, mut known: Known) {
-        self.learned += 1;
-        known.moment.seen = self.learned;
+        known.moment.seen = self.learned() + 1;
         self.known.push(known);
+        self.moments_known.push(known.moment);
+    }
+
+    /// How many moments of knowledge there were.
+    fn learned(&self) -> u64 {
+        u64::try_from(self.moments_known.len()).unwrap()
     }
 
     /// What a change that is not absorbed runs into.
@@ -609,6 +645,7 @@ impl Stock {
                 timed: moment.timed,
                 clock: moment.occurred_at.micros(),
                 seen: 0,
+                after: 0,
                 ahead_since: None,
             });
             ensure!(
@@ -1202,10 +1239,19 @@ fn consume_reversals(
 
 impl Key {
     fn is_absorbed(&self, stated: Option<i64>) -> bool {
-        match (stated, self.last_known()) {
-            (Some(at), Some(known)) => known.moment.ahead_since.is_none() && at <= known.moment.at,
-            (_, _) => false,
-        }
+        let (Some(at), Some(known)) = (stated, self.last_known()) else {
+            return false;
+        };
+        let fact = Moment {
+            at,
+            sequence: self.sequence + 1,
+            timed: true,
+            clock: at,
+            seen: 0,
+            after: 0,
+            ahead_since: None,
+        };
+        self.covers(&known.moment, &fact)
     }
 
     fn add_fact<'a>(
@@ -1229,6 +1275,7 @@ impl Key {
             timed: stated.is_some(),
             clock: now,
             seen: 0,
+            after: 0,
             ahead_since: None,
         };
         let event = feed.take()?;
@@ -1305,6 +1352,7 @@ impl Key {
                 timed: false,
                 clock: now,
                 seen: 0,
+                after: self.learned(),
                 ahead_since: None,
             },
             there,
@@ -1321,6 +1369,8 @@ impl Key {
     ) -> Result<Option<StockEventId>, String> {
         self.notice(now);
         let change = self.level_after(known.moment, known.there) - self.level();
+        // The clock of the count had seen these.
+        self.notice_by(known.moment.clock, known.moment.seen);
         let mut id = None;
         if change != 0 {
             self.sequence += 1;
