@@ -167,6 +167,7 @@
 //! | `sqlite` | [`sqlite`](https://docs.rs/stocktake/latest/stocktake/sqlite/): a store in one file, SQLite built in; no runtime |
 //! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
 //! | `smtp` | `jobs::SmtpMailer`: mail over SMTP, by lettre with rustls (takes in tokio) |
+//! | `pdf` | [`documents::pdf`](https://docs.rs/stocktake/latest/stocktake/documents/pdf/): count sheets, receipts and orders to print, with a font in the library |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::arithmetic_side_effects,

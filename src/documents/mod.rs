@@ -4,6 +4,8 @@ mod csv;
 mod import_body;
 mod json_number;
 mod line_tables;
+#[cfg(feature = "pdf")]
+pub mod pdf;
 
 pub use csv::{CsvNumber, CsvWriter};
 pub use import_body::{

@@ -30,6 +30,7 @@ mod stock_level;
 mod stock_take;
 mod stock_take_item;
 mod stock_take_run;
+mod symbology;
 mod text;
 mod timestamp;
 mod transition;
@@ -102,6 +103,8 @@ pub use stock_take_run::{
     Population, PopulationSource, PostingOptions, PostingResult, REFUSED_LINES_TOLD, Refusal,
     RefusedLine, Run, RunStage,
 };
+pub use symbology::{Symbology, ends_in_its_check_digit};
+pub(crate) use text::is_invisible;
 pub use text::{Code, Label, Note, SearchText, Text, TextError, fold};
 pub use timestamp::Timestamp;
 pub use transition::{Edge, Machine, TransitionError};

@@ -234,7 +234,7 @@ fn clean(text: &str) -> Cow<'_, str> {
 
 /// Whether a character shows nothing by itself: what Unicode calls default ignorable, and the marks around annotations.
 /// White space and control characters are not meant.
-const fn is_invisible(c: char) -> bool {
+pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'

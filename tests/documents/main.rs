@@ -1,1 +1,4 @@
 //! Files for people and machines, opened in the readers of the field.
+
+#[cfg(feature = "pdf")]
+mod pdf;

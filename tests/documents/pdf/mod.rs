@@ -1,0 +1,4 @@
+//! Sheets, receipts and orders as PDF.
+
+mod samples;
+mod texts;
