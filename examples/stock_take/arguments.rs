@@ -9,7 +9,7 @@ use crate::failure::Failure;
 pub(crate) const HELP: &str = "\
 A stock take on a month of a gift shop's trade.
 
-Usage: stock_take [--data DIR] [--database FILE | --memory]
+Usage: stock_take [--data DIR] [--database FILE | --memory] [--files DIR]
 
 Options:
   --data DIR   read products.csv and lines_2010-12.csv of the Online Retail data set from DIR
@@ -20,7 +20,11 @@ Options:
                in a file in the current folder. A take that was interrupted is continued; one that
                is finished is begun anew, unless FILE was named
   --memory     keep everything in memory
+  --files DIR  write the files of the take to DIR; without it, to stock_take_files
   -h, --help   print this";
+
+/// Where files are written, unless it is told.
+const FILES: &str = "stock_take_files";
 
 /// Where everything is kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,13 +46,15 @@ pub(crate) enum Request {
         data: Option<PathBuf>,
         /// Kept there.
         storage: Storage,
+        /// With its files written to this folder.
+        files: PathBuf,
     },
 }
 
 impl Request {
     /// Reads the arguments behind the program's name.
     pub(crate) fn of(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, Failure> {
-        let (mut data, mut database, mut memory) = (None, None, false);
+        let (mut data, mut database, mut files, mut memory) = (None, None, None, false);
         while let Some(argument) = arguments.next() {
             let (name, value) = match argument.to_str() {
                 Some("-h" | "--help") => return Ok(Self::Help),
@@ -56,22 +62,23 @@ impl Request {
                     memory = true;
                     continue;
                 }
-                Some(option @ ("--data" | "--database")) => (option, arguments.next()),
+                Some(option @ ("--data" | "--database" | "--files")) => (option, arguments.next()),
                 Some(option) => match option.split_once('=') {
-                    Some((name @ ("--data" | "--database"), value)) => (name, Some(value.into())),
+                    Some((name @ ("--data" | "--database" | "--files"), value)) => {
+                        (name, Some(value.into()))
+                    }
                     Some(_) | None => return Err(unknown(&argument)),
                 },
                 None => return Err(unknown(&argument)),
             };
-            let what = if name == "--data" { "folder" } else { "file" };
+            let (what, place) = match name {
+                "--data" => ("folder", &mut data),
+                "--files" => ("folder", &mut files),
+                _ => ("file", &mut database),
+            };
             let Some(value) = value.filter(|value| !value.is_empty()) else {
                 let told = format!("{name} needs a {what}; --help tells more");
                 return Err(Failure::Arguments(told));
-            };
-            let place = if name == "--data" {
-                &mut data
-            } else {
-                &mut database
             };
             *place = Some(PathBuf::from(value));
         }
@@ -83,7 +90,12 @@ impl Request {
             (true, None) => Storage::Memory,
             (false, database) => Storage::File(database),
         };
-        Ok(Self::Run { data, storage })
+        let files = files.unwrap_or_else(|| PathBuf::from(FILES));
+        Ok(Self::Run {
+            data,
+            storage,
+            files,
+        })
     }
 }
 
@@ -99,7 +111,7 @@ mod tests {
     use std::ffi::OsString;
     use std::path::PathBuf;
 
-    use super::{Request, Storage};
+    use super::{FILES, Request, Storage};
 
     fn asked(arguments: &[&str]) -> Result<Request, String> {
         Request::of(arguments.iter().map(OsString::from)).map_err(|failure| failure.to_string())
@@ -111,12 +123,14 @@ mod tests {
             Ok(Request::Run {
                 data: Some(PathBuf::from(folder)),
                 storage: Storage::File(None),
+                files: PathBuf::from(FILES),
             })
         };
         let kept = |storage| {
             Ok(Request::Run {
                 data: None,
                 storage,
+                files: PathBuf::from(FILES),
             })
         };
         assert_eq!(asked(&[]), kept(Storage::File(None)));
@@ -127,6 +141,12 @@ mod tests {
         assert_eq!(asked(&["--data", "a b"]), data("a b"));
         assert_eq!(asked(&["--data=x", "--data=y=z"]), data("y=z"));
         assert_eq!(asked(&["--data", "x", "-h"]), Ok(Request::Help));
+        let written = Request::Run {
+            data: None,
+            storage: Storage::Memory,
+            files: PathBuf::from("a b"),
+        };
+        assert_eq!(asked(&["--files=a b", "--memory"]), Ok(written));
         for (arguments, told) in [
             (
                 &["--dta", "x"][..],
@@ -135,6 +155,7 @@ mod tests {
             (&["x"], "unknown argument x; --help tells what there is"),
             (&["--data"], "--data needs a folder; --help tells more"),
             (&["--data="], "--data needs a folder; --help tells more"),
+            (&["--files"], "--files needs a folder; --help tells more"),
             (
                 &["--database"],
                 "--database needs a file; --help tells more",

@@ -22,7 +22,7 @@
 //!
 //! Where to look for what: [`story`] the whole in order, [`shop`] the catalogue and the shelves, [`till`]
 //! movements, [`counting`] counts by many people at once, [`report`] variances, [`closing`] posting and
-//! reopening, [`worth`] valuation, [`feed`] the change feed, [`truth`] the comparison; [`retail`] reads the
+//! reopening, [`worth`] valuation, [`files`] what is written for people, [`feed`] the change feed, [`truth`] the comparison; [`retail`] reads the
 //! files, [`storage`] opens the store.
 
 mod arguments;
@@ -31,6 +31,7 @@ mod closing;
 mod counting;
 mod failure;
 mod feed;
+mod files;
 mod pace;
 mod report;
 mod retail;
@@ -67,9 +68,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let (data, storage) = match Request::of(arguments)? {
+    let (data, storage, files) = match Request::of(arguments)? {
         Request::Help => return Ok(line(HELP)?),
-        Request::Run { data, storage } => (data, storage),
+        Request::Run {
+            data,
+            storage,
+            files,
+        } => (data, storage, files),
     };
     let data = data.or_else(|| {
         env::var_os("STOCKTAKE_DATA")
@@ -91,6 +96,6 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
         .block_on(async {
             let opened = storage::open(storage, &month).await?;
             let shop = Arc::new(GiftShop::of(month, opened)?);
-            story::tell(&shop).await
+            story::tell(&shop, &files).await
         })
 }

@@ -81,6 +81,8 @@ pub(crate) struct GiftShop {
     pub(crate) till: Caller,
     /// Who counts.
     pub(crate) counters: Vec<Caller>,
+    /// What they are called.
+    pub(crate) names: Vec<(UserId, &'static str)>,
     /// What the files tell.
     pub(crate) month: retail::Shop,
     /// A bay for each article, in the articles' order.
@@ -202,6 +204,10 @@ impl GiftShop {
             counters: (2..)
                 .zip(COUNTERS)
                 .map(|(number, name)| person(number, name, Role::Counter))
+                .collect(),
+            names: (2..)
+                .zip(COUNTERS)
+                .map(|(number, name)| (UserId::new(id(3, number)), name))
                 .collect(),
             by_code: (0..)
                 .zip(&bays)

@@ -1,5 +1,6 @@
 //! The story, phase by phase: what happens, and what is told of it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,10 +16,10 @@ use crate::screen::{Bars, grouped, line, more, of, phase, pounds, signed};
 use crate::shop::GiftShop;
 use crate::till::Till;
 use crate::worth::Worth;
-use crate::{closing, report, shop, till, truth, worth};
+use crate::{closing, files, report, shop, till, truth, worth};
 
 /// The whole story, phase by phase.
-pub(crate) async fn tell(shop: &Arc<GiftShop>) -> Result<(), Failure> {
+pub(crate) async fn tell(shop: &Arc<GiftShop>, folder: &Path) -> Result<(), Failure> {
     let mut checks = Checks::default();
     open(shop).await?;
     let feed = Feed::follow(shop);
@@ -51,7 +52,9 @@ pub(crate) async fn tell(shop: &Arc<GiftShop>) -> Result<(), Failure> {
         )?;
     }
     worth::check(shop, &counted.listed, &worth, &mut checks).await?;
-    verify(shop, &counted, feed.finish().await?, checks).await
+    verify(shop, &counted, feed.finish().await?, checks).await?;
+    line("")?;
+    files::write(shop, take.id(), folder).await
 }
 
 /// Tells what was read.

@@ -6,6 +6,7 @@ mod json_number;
 mod line_tables;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+mod report;
 
 pub use csv::{CsvNumber, CsvWriter};
 pub use import_body::{
@@ -14,4 +15,7 @@ pub use import_body::{
 pub use json_number::read_number;
 pub use line_tables::{
     inventory_order_header, inventory_order_row, stock_take_header, stock_take_row,
+};
+pub use report::{
+    ReportHeading, ReportLine, ReportOptions, VARIANCE_REPORT_POLICY, VarianceReport,
 };

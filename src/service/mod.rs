@@ -48,6 +48,7 @@ mod stock_take_populating;
 mod stock_take_posting;
 mod stock_take_reopening;
 mod stock_takes;
+mod variance_reports;
 mod verification;
 mod verification_documents;
 

@@ -2,3 +2,4 @@
 
 #[cfg(feature = "pdf")]
 mod pdf;
+mod report;

@@ -19,12 +19,14 @@ put /inventory/stock-takes/{stockTakeId}/items/{stockTakeItemId}
 delete /inventory/stock-takes/{stockTakeId}/items/{stockTakeItemId}
 get /inventory/stock-takes/{stockTakeId}/queue
 get /inventory/stock-takes/{stockTakeId}/items-v2
+get /inventory/stock-takes/{stockTakeId}/report
 post /inventory/stock-takes/{stockTakeId}/submit
 get /inventory-counts
 post /inventory-counts
 get /inventory-counts/summary
 get /inventory-counts/{id}
 get /inventory-counts/{id}/items
+get /inventory-counts/{id}/report
 post /inventory-counts/{id}/items
 post /inventory-counts/{id}/complete
 post /inventory-counts/{id}/cancel

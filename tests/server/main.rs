@@ -18,6 +18,7 @@ mod n_streaming;
 mod on_postgres;
 mod precedence;
 mod program;
+mod reports;
 mod restarts;
 mod s1_items;
 mod s1_takes;

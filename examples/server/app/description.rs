@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::rendering::{DocumentError, ErrorBody, LISTS};
 use super::{
-    Shared, health, imports, inventory_counts, inventory_orders, jobs, lists, stock,
+    Shared, health, imports, inventory_counts, inventory_orders, jobs, lists, reports, stock,
     stock_adjustments, stock_takes,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn routes() -> (Router<Shared>, OpenApi) {
         .merge(lists::routes())
         .merge(imports::routes())
         .merge(jobs::routes())
+        .merge(reports::routes())
         .merge(stock::routes())
         .merge(health::routes())
         .split_for_parts();
@@ -98,7 +99,7 @@ fn complete(path: &str, item: &mut PathItem) {
         if path == "/jobs" {
             failures.push(403);
         }
-        if path.ends_with("/file") {
+        if path.ends_with("/file") || path.ends_with("/report") {
             failures.push(409);
         }
         finish(operation, is_list, &failures);

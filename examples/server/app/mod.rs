@@ -24,6 +24,7 @@ mod open_store;
 mod people;
 mod query;
 mod rendering;
+mod reports;
 mod request_limit;
 mod request_size;
 mod seed;

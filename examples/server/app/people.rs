@@ -79,6 +79,11 @@ impl People {
         self.by_key.get(key)
     }
 
+    /// Everybody's full name.
+    pub(super) fn names(&self) -> impl Iterator<Item = (UserId, &str)> {
+        self.names.iter().map(|(user, name)| (*user, name.as_str()))
+    }
+
     /// A user's full name.
     pub(super) fn name(&self, id: UserId) -> Option<&str> {
         self.names.get(&id).map(String::as_str)
