@@ -139,7 +139,7 @@ impl CountSheet {
         printed: &Stamp,
         options: &CountSheetOptions,
     ) -> Result<Self, PrintError> {
-        let description = take.details().description.as_str();
+        let description = head::take_title(take);
         let title = format!("Count sheet: {description}");
         let running = format!("{title} · {}", site.name);
         let foot = format!("Stock take {}", take.id());
@@ -325,16 +325,11 @@ fn put_head(
 ) -> Result<(), PrintError> {
     let details = take.details();
     let part = PrintedPart::Head("the head of the sheet");
-    let title = head::title(flow, "COUNT SHEET", details.description.as_str())?;
+    let title = head::title(flow, "COUNT SHEET", head::take_title(take))?;
     flow.put(&title, &part)?;
 
     let mut known = vec![Fact::site(site)];
-    known.extend(
-        details
-            .name
-            .as_ref()
-            .map(|name| Fact::new("Name", name.as_str())),
-    );
+    known.extend(head::take_name(take));
     known.extend(
         details
             .due_at

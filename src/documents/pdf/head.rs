@@ -4,7 +4,7 @@ use super::block::{Block, Column, Side, columns};
 use super::flow::Flow;
 use super::text::Style;
 use super::{PrintError, PrintedPart};
-use crate::domain::{Site, Stamp, Timestamp, UserSummary};
+use crate::domain::{Label, Site, Stamp, StockTake, Timestamp, UserSummary};
 
 /// A fact: what it is, and how it is.
 pub(super) struct Fact {
@@ -38,6 +38,23 @@ impl Fact {
 /// A moment to the minute, in UTC.
 pub(super) fn minute(at: Timestamp) -> String {
     at.to_datetime().format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What a take is called: by its description, without one by its name.
+pub(super) fn take_title(take: &StockTake) -> &str {
+    let details = take.details();
+    let title = details.description.as_ref().or(details.name.as_ref());
+    title.map_or("Stock take", Label::as_str)
+}
+
+/// The name of a take that is not its title.
+pub(super) fn take_name(take: &StockTake) -> Option<Fact> {
+    let details = take.details();
+    let name = details
+        .name
+        .as_ref()
+        .filter(|_| details.description.is_some());
+    name.map(|name| Fact::new("Name", name.as_str()))
 }
 
 /// A person's name; without one the e-mail address, or the id.

@@ -110,7 +110,7 @@ impl TakeReceipt {
         options: &TakeReceiptOptions,
     ) -> Result<Self, PrintError> {
         let result = take.result().ok_or(PrintError::NotPosted)?.clone();
-        let description = take.details().description.as_str();
+        let description = head::take_title(take);
         let title = format!("Stock take receipt: {description}");
         let running = format!("{title} · {}", site.name);
         let foot = format!("Stock take {}", take.id());
@@ -391,17 +391,11 @@ fn put_head(
     site: &Site,
     printed: &Stamp,
 ) -> Result<(), PrintError> {
-    let details = take.details();
     let part = PrintedPart::Head("the head of the receipt");
-    let title = head::title(flow, "STOCK TAKE RECEIPT", details.description.as_str())?;
+    let title = head::title(flow, "STOCK TAKE RECEIPT", head::take_title(take))?;
     flow.put(&title, &part)?;
     let mut known = vec![Fact::site(site)];
-    known.extend(
-        details
-            .name
-            .as_ref()
-            .map(|name| Fact::new("Name", name.as_str())),
-    );
+    known.extend(head::take_name(take));
     known.push(Fact::done("Created", take.created_at(), take.created_by()));
     if let (Some(at), Some(by)) = (take.posted_at(), take.posted_by()) {
         known.push(Fact::done("Posted", at, by));

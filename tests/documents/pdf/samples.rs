@@ -61,7 +61,7 @@ pub(super) fn take_called(site: &Site, description: &str) -> StockTake {
     };
     let details = StockTakeDetails {
         name: Some(text("Annual count")),
-        description: text(description),
+        description: Some(text(description)),
         due_at: Some(stamp().at.later_by(86_400_000_000)),
         annual: true,
         movement_policy: MovementPolicy::default(),
