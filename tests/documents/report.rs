@@ -53,7 +53,7 @@ fn take(site: &Site, name: &str) -> StockTake {
     };
     let details = StockTakeDetails {
         name: None,
-        description: name.parse().unwrap(),
+        description: Some(name.parse().unwrap()),
         due_at: None,
         annual: false,
         movement_policy: MovementPolicy::default(),

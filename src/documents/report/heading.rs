@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Currency, InventoryCount, InventoryCountState, Site, StockTake, StockTakeState, Timestamp,
-    UserId, UserSummary, ValueSum,
+    Currency, InventoryCount, InventoryCountState, Label, Site, StockTake, StockTakeState,
+    Timestamp, UserId, UserSummary, ValueSum,
 };
 
 /// What a report is about: a stock take or an inventory count, at its site.
@@ -34,8 +34,8 @@ impl ReportHeading {
     /// Of a stock take.
     pub fn of_stock_take(take: &StockTake, site: &Site) -> Self {
         let details = take.details();
-        let name = details.name.as_ref().unwrap_or(&details.description);
-        let about = Some(&details.description).filter(|about| *about != name);
+        let name = details.name.as_ref().map_or(details.title(), Label::as_str);
+        let about = details.description.as_ref().map(Label::as_str);
         let mut happened = vec![("Created", take.created_at(), Some(take.created_by().id))];
         if let Some(began) = take.began_at().filter(|began| *began != take.created_at()) {
             happened.push(("Counting began", began, None));
@@ -58,7 +58,7 @@ impl ReportHeading {
         Self {
             kind: "Stock take",
             name: name.to_string(),
-            about: about.map(ToString::to_string),
+            about: about.filter(|about| *about != name).map(str::to_owned),
             site: site.name.to_string(),
             currency: take.currency(),
             state: match take.state() {

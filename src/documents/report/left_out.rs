@@ -217,17 +217,13 @@ fn words(problem: &LineProblem, told: impl Fn(Timestamp) -> String) -> String {
             format!("The serial number would be there {} times", shown(quantity))
         }
         LineProblem::SerialElsewhere { at } => {
-            let at = at.as_ref().map(|key| {
-                let parts = whereabouts(key);
-                let parts = parts.iter().filter(|(what, _)| *what != "serial");
-                parts
-                    .map(|(what, code)| format!(", {what} {code}"))
-                    .collect::<String>()
-            });
-            format!(
-                "The serial number is on hand elsewhere{}",
-                at.unwrap_or_default()
-            )
+            let mut told = "The serial number is on hand elsewhere".to_owned();
+            for (what, code) in at.iter().flat_map(|key| whereabouts(key)) {
+                if what != "serial" {
+                    told.extend([", ", what, " ", &code]);
+                }
+            }
+            told
         }
         LineProblem::OutOfRange => "The level would leave its range".to_owned(),
         LineProblem::GivenUp => "The posting was given up before it came to the line".to_owned(),

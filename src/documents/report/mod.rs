@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use chrono::{FixedOffset, Offset as _, Utc};
 
-use crate::domain::{Timestamp, UserId};
+use crate::domain::{Code, Timestamp, UserId};
 
 use self::groups::Groups;
 use self::hours::Hours;
@@ -154,7 +154,7 @@ impl VarianceReport {
         let product = line.product;
         let category = product.category.as_ref().map(|it| it.name.as_str());
         let brand = product.brand.as_ref().map(|it| it.name.as_str());
-        let account = product.account.as_ref().map(|it| it.as_str());
+        let account = product.account.as_ref().map(Code::as_str);
         for (groups, name) in [
             (&mut self.categories, category),
             (&mut self.brands, brand),

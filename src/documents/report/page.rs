@@ -114,7 +114,7 @@ fn head(page: &mut Markup, report: &VarianceReport) {
                 });
             }
             fact(page, "Report made", |page| {
-                time(page, report.made_at, offset)
+                time(page, report.made_at, offset);
             });
             fact(page, "Times, amounts", |page| {
                 page.text(&format!("{}, {}", zone(offset), code(heading.currency)));

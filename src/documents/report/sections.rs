@@ -177,7 +177,7 @@ pub(super) fn by_group(page: &mut Markup, report: &VarianceReport) {
             ("account", "accounts", &report.accounts),
         ] {
             if groups.is_named() {
-                group_table(report, (one, many), groups, |name| name.clone()).write(page);
+                group_table(report, (one, many), groups).write(page);
             } else {
                 note(
                     page,
@@ -227,12 +227,7 @@ fn balance(sum: &Tally, scale: Scale, currency: Currency) -> Cell {
     Cell::Drawn(bar, title)
 }
 
-fn group_table<K: Ord + Clone>(
-    report: &VarianceReport,
-    what: (&str, &str),
-    groups: &Groups<K>,
-    name: impl Fn(&K) -> String,
-) -> Table {
+fn group_table(report: &VarianceReport, what: (&str, &str), groups: &Groups<String>) -> Table {
     let currency = report.heading.currency;
     let is_posted = report.heading.worth.is_some();
     let rows = groups.rows(NAMED);
@@ -253,9 +248,9 @@ fn group_table<K: Ord + Clone>(
             bar,
         ]
     };
-    let row = |(whose, sum): &(Whose<K>, Tally)| {
+    let row = |(whose, sum): &(Whose<String>, Tally)| {
         cells(
-            named(whose, what, &name),
+            named(whose, what, Clone::clone),
             sum,
             balance(sum, scale, currency),
         )
@@ -288,7 +283,7 @@ fn group_table<K: Ord + Clone>(
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    let first = letters.next().map(|first| first.to_uppercase());
+    let first = letters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(letters).collect()
 }
 

@@ -88,7 +88,7 @@ impl Table {
             });
             if let Some(foot) = &self.foot {
                 page.within("tfoot", &[("role", "rowgroup")], |page| {
-                    self.row(page, foot)
+                    self.row(page, foot);
                 });
             }
         });
