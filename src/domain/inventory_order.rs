@@ -100,6 +100,8 @@ pub struct InventoryOrder {
     submitted_at: Option<Timestamp>,
     last_submitted_at: Option<Timestamp>,
     received_at: Option<Timestamp>,
+    #[serde(default)]
+    sent_at: Option<Timestamp>,
 }
 
 /// The words on an order.
@@ -216,6 +218,7 @@ impl InventoryOrder {
             submitted_at: None,
             last_submitted_at: None,
             received_at: None,
+            sent_at: None,
         })
     }
 
@@ -307,7 +310,7 @@ impl InventoryOrder {
         self.state == State::Draft || (self.state == State::Submitted && self.edited)
     }
 
-    /// How often it was sent to the supplier.
+    /// How often it was submitted.
     pub const fn submissions(&self) -> u32 {
         self.submissions
     }
@@ -332,14 +335,19 @@ impl InventoryOrder {
         self.updated_at
     }
 
-    /// When it was sent first.
+    /// When it was submitted first.
     pub const fn submitted_at(&self) -> Option<Timestamp> {
         self.submitted_at
     }
 
-    /// When it was sent last.
+    /// When it was submitted last.
     pub const fn last_submitted_at(&self) -> Option<Timestamp> {
         self.last_submitted_at
+    }
+
+    /// When it went out to the supplier as it was last submitted: nothing as long as it has not.
+    pub const fn sent_at(&self) -> Option<Timestamp> {
+        self.sent_at
     }
 
     /// When nothing was outstanding any more.
@@ -530,12 +538,11 @@ impl InventoryOrder {
         self.edit(Command::DeleteItem, totals, stamp.at)
     }
 
-    /// It is sent to the supplier (S3.5), for the first time or again after an edit.
+    /// It is to be sent to the supplier (S3.5), for the first time or again, edited or not: a letter can get lost.
     ///
     /// # Errors
     ///
-    /// [`TransitionError::NoLines`] without a line; [`TransitionError::Rule`] `nothing_changed` when the
-    /// supplier knows it as it is.
+    /// [`TransitionError::NoLines`] without a line.
     pub fn submit(&self, stamp: &Stamp) -> Result<Self, TransitionError> {
         let next = self.take_step(Command::Submit, stamp.at)?;
         if !self.items_added() {
@@ -543,18 +550,24 @@ impl InventoryOrder {
                 machine: Machine::InventoryOrder,
             });
         }
-        if !self.needs_submission() {
-            return Err(TransitionError::Rule {
-                code: "nothing_changed",
-                message: "the order has not changed since it was submitted",
-            });
-        }
         Ok(Self {
             edited: false,
             submissions: self.submissions.saturating_add(1),
             submitted_at: self.submitted_at.or(Some(stamp.at)),
             last_submitted_at: Some(stamp.at),
+            sent_at: None,
             ..next
+        })
+    }
+
+    /// The letter of a submission went out. Nothing when it is known already, or when the order was submitted again since:
+    /// that letter is another one.
+    #[must_use]
+    pub fn sent(&self, submission: u32, at: Timestamp) -> Option<Self> {
+        let is_news = self.submissions == submission && submission > 0 && self.sent_at.is_none();
+        is_news.then(|| Self {
+            sent_at: Some(at),
+            ..self.clone()
         })
     }
 

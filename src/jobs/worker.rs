@@ -1,6 +1,6 @@
 //! One worker.
 
-use std::fmt::Debug;
+use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,27 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
-use super::Timer;
+use super::order_mail::{NoAddress, order_mail};
+use super::{Courier, MailError, Mailer, Timer};
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
-use crate::service::{Error, OrderLetter, Pace, Pending, Retention, Stocktake};
-use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError, StoreErrorKind};
+use crate::service::{Error, Pace, Pending, Retention, Stocktake};
+use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError};
 
 /// How long a lease lasts, unless told otherwise.
 const LEASE: Duration = Duration::from_mins(1);
 /// How often a lease is extended while it lasts: two extensions may fail before it is lost.
 const BEATS: u32 = 3;
-/// What a worker without a courier can do.
-const WITHOUT_COURIER: &[JobKind] = &[
-    JobKind::PopulateStockTake,
-    JobKind::PostStockTake,
-    JobKind::ReopenStockTake,
-    JobKind::CompleteInventoryCount,
-    JobKind::ImportStock,
-    JobKind::Export,
-];
 /// How many organisations are looked up at a time.
 const ORGANISATIONS: u32 = 100;
 /// The longest wait between two attempts.
@@ -40,6 +30,7 @@ pub struct Worker {
     stocktake: Stocktake,
     name: String,
     courier: Option<Arc<dyn Courier>>,
+    mailer: Option<Arc<dyn Mailer>>,
     lease: Duration,
     timer: Option<Arc<dyn Timer>>,
     stopped: Arc<AtomicBool>,
@@ -68,20 +59,6 @@ impl Schedule {
     }
 }
 
-/// Brings orders to suppliers: the host's mail, or whatever it uses (S3.5).
-#[async_trait]
-pub trait Courier: Debug + Send + Sync + 'static {
-    /// Sends an order. It may be asked to send the same one again: when a worker died after sending.
-    ///
-    /// # Errors
-    ///
-    /// Whatever went wrong; the job is tried again later.
-    async fn send_order(
-        &self,
-        letter: &OrderLetter,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
-}
-
 /// What one turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
@@ -106,6 +83,7 @@ impl Worker {
             stocktake: stocktake.clone(),
             name: name.into(),
             courier: None,
+            mailer: None,
             lease: LEASE,
             timer: None,
             stopped: Arc::default(),
@@ -113,11 +91,18 @@ impl Worker {
         }
     }
 
-    /// The same worker with somebody who brings orders to suppliers. A worker without one leaves such jobs alone: they wait
-    /// for a worker that has one.
+    /// The same worker with somebody who brings orders to suppliers in the host's own way. A worker that has neither a
+    /// courier nor a [mailer](Self::with_mailer) leaves orders alone: they wait for a worker that has one.
     #[must_use]
     pub fn with_courier(mut self, courier: Arc<dyn Courier>) -> Self {
         self.courier = Some(courier);
+        self
+    }
+
+    /// The same worker with mail: it mails orders to their suppliers itself, unless it has a [courier](Self::with_courier).
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.mailer = Some(mailer);
         self
     }
 
@@ -172,7 +157,7 @@ impl Worker {
             let lease = self
                 .stocktake
                 .queue
-                .lease(&self.name, self.kinds(), now, self.lease_from(now))
+                .lease(&self.name, &self.kinds(), now, self.lease_from(now))
                 .await?;
             match lease {
                 None => {
@@ -188,12 +173,10 @@ impl Worker {
     }
 
     /// The kinds of jobs that it can do.
-    const fn kinds(&self) -> &'static [JobKind] {
-        if self.courier.is_some() {
-            JobKind::ALL
-        } else {
-            WITHOUT_COURIER
-        }
+    fn kinds(&self) -> Vec<JobKind> {
+        let sends = self.courier.is_some() || self.mailer.is_some();
+        let can = |kind: &JobKind| sends || *kind != JobKind::SendInventoryOrder;
+        JobKind::ALL.iter().copied().filter(can).collect()
     }
 
     /// Throws away what has been kept long enough, if it is time for that.
@@ -321,7 +304,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Hands an order to the host's courier.
+    /// Hands an order to the courier or mails it, and keeps that it went out.
     async fn send_order(
         &self,
         stamp: &Stamp,
@@ -336,17 +319,20 @@ impl Worker {
         let Some(letter) = letter else {
             return Ok(());
         };
-        let Some(courier) = &self.courier else {
-            return Err(Interrupted::Failed(Error::invalid(
-                "courier",
-                "no_courier",
-                "the worker has no courier",
-            )));
+        match (&self.courier, &self.mailer) {
+            (Some(courier), _) => courier.send_order(&letter).await.map_err(Failure::unsent)?,
+            (None, Some(mailer)) => {
+                let mail = order_mail(&letter, job)?;
+                mailer.send(&mail).await?;
+            }
+            // It does not ask for such jobs.
+            (None, None) => return Err(Interrupted::Stopped),
+        }
+        let stamp = Stamp {
+            at: self.stocktake.clock.now(),
+            ..stamp.clone()
         };
-        courier.send_order(&letter).await.map_err(|error| {
-            let failed = StoreError::new(StoreErrorKind::Unavailable, "send_order").because(error);
-            Interrupted::Failed(Error::Store(failed))
-        })
+        Ok(self.stocktake.order_sent(&stamp, order, job).await?)
     }
 
     async fn run_take(
@@ -376,7 +362,7 @@ impl Worker {
             Ok(()) => Ok(()),
             // The last commit of the work ended the job, or somebody else has it: the next step tells.
             Err(LeaseError::Lost) => Err(Interrupted::Lost),
-            Err(LeaseError::Store(error)) => Err(Interrupted::Failed(Error::Store(error))),
+            Err(LeaseError::Store(error)) => Err(Error::Store(error).into()),
         }
     }
 
@@ -397,8 +383,8 @@ impl Worker {
                 let released = self.stocktake.queue.release(lease.token, now).await;
                 (released, Ran::HandedBack(id))
             }
-            Err(Interrupted::Failed(error)) => {
-                let retry_at = retry_at(&lease.job, &error, now);
+            Err(Interrupted::Failed(failure)) => {
+                let retry_at = retry_at(&lease.job, &failure, now);
                 let ran = if retry_at.is_some() {
                     Ran::Failed(id)
                 } else {
@@ -407,7 +393,7 @@ impl Worker {
                 (
                     self.stocktake
                         .queue
-                        .fail(lease.token, &told(&error), now, retry_at)
+                        .fail(lease.token, &failure.told, now, retry_at)
                         .await,
                     ran,
                 )
@@ -450,18 +436,69 @@ async fn first_of<T>(one: impl Future<Output = T>, other: impl Future<Output = T
 enum Interrupted {
     Lost,
     Stopped,
-    Failed(Error),
+    Failed(Failure),
 }
 
-impl From<Error> for Interrupted {
+impl<E: Into<Failure>> From<E> for Interrupted {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What went wrong in a job.
+struct Failure {
+    /// A code, and what is told to who looks after jobs.
+    told: String,
+    /// Whether trying again may help.
+    is_retryable: bool,
+}
+
+impl Failure {
+    fn of(code: &str, error: &dyn StdError, is_retryable: bool) -> Self {
+        let mut told = format!("{code}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            told.push_str(": ");
+            told.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { told, is_retryable }
+    }
+
+    /// A courier failed, nobody knows how: it is asked again.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it stands where errors are mapped"
+    )]
+    fn unsent(error: Box<dyn StdError + Send + Sync>) -> Self {
+        Self::of("not_sent", &*error, true)
+    }
+}
+
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Failed(error)
+        Self::of(error.code(), &error, error.is_retryable())
+    }
+}
+
+impl From<MailError> for Failure {
+    fn from(error: MailError) -> Self {
+        Self::of(error.code(), &error, error.is_retryable())
+    }
+}
+
+impl From<NoAddress> for Failure {
+    fn from(NoAddress(told): NoAddress) -> Self {
+        Self {
+            told: told.to_owned(),
+            is_retryable: false,
+        }
     }
 }
 
 /// When a failed job is tried again: never when it would fail again for the same reason.
-fn retry_at(job: &Job, error: &Error, now: Timestamp) -> Option<Timestamp> {
-    if !error.is_retryable() || job.attempts >= job.max_attempts {
+fn retry_at(job: &Job, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
+    if !failure.is_retryable || job.attempts >= job.max_attempts {
         return None;
     }
     let seconds = 2_i64.saturating_pow(job.attempts).min(MAX_BACKOFF_SECONDS);
@@ -469,16 +506,4 @@ fn retry_at(job: &Job, error: &Error, now: Timestamp) -> Option<Timestamp> {
     let spread = i64::from(job.id.as_uuid().as_bytes().first().copied().unwrap_or(0));
     let micros = seconds.saturating_mul(800_000_i64.saturating_add(spread.saturating_mul(1_568)));
     Some(now.later_by(micros))
-}
-
-/// The failure and what is behind it.
-fn told(error: &Error) -> String {
-    let mut text = format!("{}: {error}", error.code());
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

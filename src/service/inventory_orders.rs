@@ -1,21 +1,20 @@
-//! Inventory orders (S3): the header, from creation to removal, and what a supplier is sent.
+//! Inventory orders (S3): the header, from creation to removal.
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use crate::domain::{
-    InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderState, JobId, Label, Note, OrganisationId, PurchaseOrderNumber, Site, SiteId,
-    Stamp, Supplier, SupplierId, is_email_address,
+    InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderState, JobId, Label,
+    Note, OrganisationId, PurchaseOrderNumber, Site, SiteId, Stamp, Supplier, SupplierId,
+    is_email_address,
 };
 use crate::store::{
-    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, StoreError,
-    StoreErrorKind, Versioned,
+    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, Versioned,
 };
 
 use super::access::{Operation, sees_supplier_email};
 use super::call::{Call, Once, Step};
+use super::order_letter::{NO_ADDRESS, OrderSending, letter_job};
+use super::queued_jobs::told;
 use super::{Caller, Edit, Error, Pending, Stocktake};
 
 /// How often sending an order is tried before its job ends dead.
@@ -87,15 +86,6 @@ pub struct InventoryOrderAmendment {
     pub purchase_order_number: Edit<PurchaseOrderNumber>,
     /// Where the order is sent; taken away, it is the supplier's own address.
     pub supplier_email: Edit<Label>,
-}
-
-/// What a supplier is sent: the order and all of its lines, as they are when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderLetter {
-    /// The order; [`submissions`](InventoryOrder::submissions) tells one letter from an earlier one.
-    pub order: InventoryOrder,
-    /// Its lines, in their order.
-    pub items: Vec<InventoryOrderItem>,
 }
 
 impl<'a> InventoryOrders<'a> {
@@ -325,13 +315,13 @@ impl<'a> InventoryOrders<'a> {
         })
     }
 
-    /// Submits an order (S3.5), for the first time or again after an edit: `submitted_at` is of the first time,
-    /// `last_submitted_at` of the last. A job sends it to the supplier ([`Self::sending_job`]).
+    /// Submits an order (S3.5), for the first time or again, edited or not, because a letter can get lost: `submitted_at` is
+    /// of the first time, `last_submitted_at` of the last. A job sends it to the supplier; how that goes is told by
+    /// [`sending`](Self::sending), at once where the order has no address to be mailed to.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line, or when nothing has
-    /// changed since it was submitted; failures of the store.
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`] without a line; failures of the store.
     #[inline(never)]
     pub fn submit<'c>(
         &'c self,
@@ -362,7 +352,41 @@ impl<'a> InventoryOrders<'a> {
     /// The job that sends an order as it was last submitted, to be read with [`Stocktake::job`].
     pub fn sending_job(order: &InventoryOrder) -> Option<JobId> {
         let submission = order.submissions();
-        (submission > 0).then(|| job_of(order.id(), submission))
+        (submission > 0).then(|| letter_job(order.id(), submission))
+    }
+
+    /// Reads whether an order went out to its supplier as it was last submitted, and if not, why: nothing for one that was
+    /// never submitted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    #[inline(never)]
+    pub fn sending<'c>(
+        &'c self,
+        caller: &'c Caller,
+        id: InventoryOrderId,
+    ) -> Pending<'c, Option<OrderSending>> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let order = self.visible(&stamp, id).await?.value;
+            let Some(job) = Self::sending_job(&order) else {
+                return Ok(None);
+            };
+            let queue = &self.library.queue;
+            let queued = queue.job(stamp.actor.organisation, job).await?;
+            let failure = queued.and_then(|queued| told(queued, &stamp).last_error);
+            let without_address = order.supplier().email.is_none();
+            let problem = match order.sent_at() {
+                Some(_) => None,
+                None => failure.or_else(|| without_address.then(|| NO_ADDRESS.to_owned())),
+            };
+            Ok(Some(OrderSending {
+                job,
+                sent_at: order.sent_at(),
+                problem,
+            }))
+        })
     }
 
     /// Gives up what is outstanding (S3.6): the order is received, nothing more will come.
@@ -459,56 +483,6 @@ impl<'a> InventoryOrders<'a> {
             })
             .ok_or(Error::not_found("inventory order"))
     }
-}
-
-/// How often an order is read for a letter, each time because it changed meanwhile, before the job is tried again later.
-const MOST_READINGS: u32 = 20;
-
-impl Stocktake {
-    /// What a job sends to a supplier: nothing when the order is not waited for any more (removed, received,
-    /// closed short), or when a later submission has a job of its own.
-    pub(crate) async fn order_letter(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-        job: JobId,
-    ) -> Result<Option<OrderLetter>, Error> {
-        // The lines are to be those of the header: it may change while they are read.
-        for _ in 0..MOST_READINGS {
-            let read = self.repository.inventory_order(organisation, id).await?;
-            let is_due = |order: &InventoryOrder| {
-                order.state() == InventoryOrderState::Submitted
-                    && InventoryOrders::sending_job(order) == Some(job)
-            };
-            let Some(read) = read else {
-                return Ok(None);
-            };
-            if !is_due(&read.value) {
-                // The job was born when the order was submitted. An order that knows nothing of it was read as it
-                // was before: whoever gave the job up for that would send nothing at all.
-                let mut submissions = 1..=read.value.submissions();
-                if submissions.any(|submission| job_of(id, submission) == job) {
-                    return Ok(None);
-                }
-                let outdated = StoreError::new(StoreErrorKind::Unavailable, "inventory_order");
-                return Err(Error::Store(outdated));
-            }
-            let items = self.inventory_orders().all_items(&read.value).await?;
-            if self.inventory_orders().is_current(&read).await? {
-                return Ok(Some(OrderLetter {
-                    order: read.value,
-                    items: items.into_iter().map(|item| item.value).collect(),
-                }));
-            }
-        }
-        Err(Error::Conflict)
-    }
-}
-
-/// The job that sends an order as it was submitted the first time, the second ...
-fn job_of(order: InventoryOrderId, submission: u32) -> JobId {
-    let name = format!("send/{submission}");
-    JobId::new(Uuid::new_v5(&order.as_uuid(), name.as_bytes()))
 }
 
 pub(super) fn order_of(outcome: Outcome) -> Result<InventoryOrder, Error> {

@@ -29,6 +29,7 @@ mod key_history;
 mod look_ahead;
 mod movement;
 mod movement_batch;
+mod order_letter;
 mod pace;
 mod queued_jobs;
 mod replay;
@@ -71,9 +72,11 @@ pub use inventory_counts::{CountingSummary, InventoryCountSummary, InventoryCoun
 pub use inventory_order_items::{NewOrderItem, OrderItemUpdate};
 pub use inventory_order_receiving::{ReceiptLine, ReceiveRequest};
 pub use inventory_orders::{
-    InventoryOrderAmendment, InventoryOrderUpdate, InventoryOrders, NewInventoryOrder, OrderLetter,
+    InventoryOrderAmendment, InventoryOrderUpdate, InventoryOrders, NewInventoryOrder,
 };
 pub use movement::{Movement, NewMovement};
+pub(crate) use order_letter::NO_ADDRESS;
+pub use order_letter::{OrderLetter, OrderSending};
 pub(crate) use pace::Pace;
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};

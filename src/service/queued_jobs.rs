@@ -89,7 +89,7 @@ impl Stocktake {
 
 /// A job as an actor is shown it: whoever does not look after jobs is told the code of an error only, not what a store or a
 /// mail server says about it.
-fn told(mut job: Job, stamp: &Stamp) -> Job {
+pub(super) fn told(mut job: Job, stamp: &Stamp) -> Job {
     if !allows(stamp.actor.role, Operation::ManageJobs) {
         job.last_error = job.last_error.map(|error| {
             let code = error.split_once(':').map_or("failed", |(code, _)| code);

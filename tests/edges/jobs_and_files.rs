@@ -177,7 +177,7 @@ async fn fault_h3_the_words_of_an_error_are_for_who_looks_after_jobs() {
     };
     assert!(told(&shop.manager).await.contains("bob@example.com"));
     for reader in [&shop.viewer, &shop.counter, &shop.service] {
-        assert_eq!(told(reader).await, "store_unavailable");
+        assert_eq!(told(reader).await, "not_sent");
     }
 }
 

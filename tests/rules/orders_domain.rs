@@ -279,7 +279,17 @@ fn the_first_submission_is_remembered() {
     assert!(kept.take(&Step::Add(ordered(10, 200))));
     let sent = kept.order.submit(&by(1, 10)).unwrap();
     assert!(!sent.needs_submission());
-    assert_eq!(code(sent.submit(&by(1, 11))), "nothing_changed");
+    assert_eq!(sent.sent_at(), None);
+    let known = sent.sent(1, at(11)).unwrap();
+    assert_eq!(known.sent_at(), Some(at(11)));
+    assert_eq!(known.sent(1, at(12)), None, "it is known");
+    assert_eq!(sent.sent(2, at(12)), None, "another letter");
+    // A letter can get lost: it is sent again, and nobody knows yet whether that one arrived.
+    let lost = known.submit(&by(1, 11)).unwrap();
+    assert_eq!((lost.submissions(), lost.sent_at()), (2, None));
+    assert_eq!(lost.submitted_at(), Some(at(10)));
+    assert_eq!(lost.last_submitted_at(), Some(at(11)));
+    assert_eq!(lost.sent(1, at(12)), None, "of the letter before");
     // The same again is no edit.
     let line = &kept.items[0];
     let same = line

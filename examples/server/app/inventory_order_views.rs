@@ -46,7 +46,10 @@ pub(super) struct OrderView {
     submitted_at: Option<String>,
     #[schema(format = DateTime, required)]
     last_submitted_at: Option<String>,
-    /// The job that sends it as it is, or has.
+    /// When it went out to the supplier as it was last submitted; null as long as it has not.
+    #[schema(format = DateTime, required)]
+    sent_at: Option<String>,
+    /// The job that sends it as it was last submitted, or has: `GET /jobs/{id}` tells why it has not gone out.
     #[schema(value_type = Option<Uuid>, required)]
     sending_job_id: Option<JobId>,
 }
@@ -116,6 +119,7 @@ impl OrderView {
             updated_at: order.updated_at().to_string(),
             submitted_at: order.submitted_at().map(|at| at.to_string()),
             last_submitted_at: order.last_submitted_at().map(|at| at.to_string()),
+            sent_at: order.sent_at().map(|at| at.to_string()),
             sending_job_id: InventoryOrders::sending_job(order),
         }
     }

@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use stocktake::domain::{InventoryOrderItem, InventoryOrderState};
+use stocktake::domain::{
+    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderState,
+};
 use stocktake::jobs::{Courier, Ran, Worker};
-use stocktake::service::{ErrorKind, InventoryOrders, OrderItemUpdate, OrderLetter};
+use stocktake::service::{
+    Caller, Edit, ErrorKind, InventoryOrderAmendment, InventoryOrders, OrderItemUpdate,
+    OrderLetter, OrderSending,
+};
 use stocktake::store::JobState;
-use stocktake::testing::Shop;
+use stocktake::testing::{MailFault, RecordingMailer, Shop};
 use tokio::sync::Mutex;
 
 use super::{add, draft, manager, opened, q};
@@ -56,8 +61,6 @@ async fn s3_5_submitting_sends_the_order_and_again_after_an_edit() {
     assert_eq!(first.state(), InventoryOrderState::Submitted);
     assert_eq!(first.submitted_at(), Some(shop.now()));
     assert_eq!(first.last_submitted_at(), Some(shop.now()));
-    let again = orders.submit(&manager(&shop), order).await.unwrap_err();
-    assert_eq!(again.code(), "nothing_changed");
     let job = InventoryOrders::sending_job(&first).unwrap();
     let state = async || {
         shop.stocktake
@@ -176,4 +179,152 @@ async fn s3_5_what_is_not_waited_for_any_more_is_not_sent() {
     let sent = postman.sent.lock().await;
     assert_eq!(sent.len(), 1, "one letter, of the last submission");
     assert_eq!((sent[0].order.id(), sent[0].items.len()), (twice, 2));
+}
+
+/// An order of one line, submitted, and the job that sends it.
+async fn submitted(shop: &Shop) -> (InventoryOrder, stocktake::domain::JobId) {
+    let order = draft(shop).await.id();
+    add(shop, order, 0).await;
+    let orders = shop.stocktake.inventory_orders();
+    let order = orders.submit(&manager(shop), order).await.unwrap();
+    let job = InventoryOrders::sending_job(&order).unwrap();
+    (order, job)
+}
+
+async fn sending(shop: &Shop, caller: &Caller, order: InventoryOrderId) -> OrderSending {
+    let orders = shop.stocktake.inventory_orders();
+    orders.sending(caller, order).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn s3_5_a_worker_with_mail_mails_the_order_and_the_order_tells() {
+    let shop = opened().await;
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&shop.stocktake, "mail").with_mailer(mailer.clone());
+    let order = draft(&shop).await.id();
+    let orders = shop.stocktake.inventory_orders();
+    assert_eq!(orders.sending(&manager(&shop), order).await.unwrap(), None);
+    let (order, job) = submitted(&shop).await;
+    let waiting = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!(
+        (waiting.job, waiting.sent_at, waiting.problem),
+        (job, None, None)
+    );
+    shop.clock.advance_seconds(5);
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Done(job));
+
+    let sent = mailer.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        (sent[0].id, sent[0].to.as_str()),
+        (job.as_uuid(), "orders@example.com")
+    );
+    for said in ["SKU-0 Product 0", "at 2.00: 20.00", "Total: 20.00 GBP"] {
+        assert!(sent[0].text.contains(said), "{}", sent[0].text);
+    }
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!((told.sent_at, told.problem), (Some(shop.now()), None));
+    let read = orders.get(&manager(&shop), order.id()).await.unwrap();
+    assert_eq!(read.sent_at(), Some(shop.now()));
+    assert_eq!(read.updated_at(), order.updated_at(), "nobody edited it");
+
+    // It got lost: it is sent again, as it is.
+    let again = orders.submit(&manager(&shop), order.id()).await.unwrap();
+    assert_eq!((again.submissions(), again.sent_at()), (2, None));
+    worker.run_all_due().await.unwrap();
+    let ids: Vec<_> = mailer.sent().iter().map(|mail| mail.id).collect();
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1], "another mail");
+}
+
+#[tokio::test]
+async fn s3_5_what_was_not_mailed_is_told_and_can_be_sent_again() {
+    let shop = opened().await;
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&shop.stocktake, "mail").with_mailer(mailer.clone());
+    let (order, job) = submitted(&shop).await;
+
+    // The server is away: again later.
+    mailer.fail_with(Some(MailFault::Away));
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Failed(job));
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert!(told.problem.unwrap().starts_with("mail_unavailable: "));
+    shop.clock.advance_seconds(60);
+
+    // The address is refused: trying again does not help.
+    mailer.fail_with(Some(MailFault::Refuses));
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Dead(job));
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!(told.sent_at, None);
+    assert!(told.problem.unwrap().contains("no such mailbox"));
+    let counter = Caller::of(&shop.counter);
+    let told = sending(&shop, &counter, order.id()).await;
+    assert_eq!(told.problem.as_deref(), Some("mail_refused"));
+
+    // Mended and submitted again, it goes out.
+    mailer.fail_with(None);
+    let orders = shop.stocktake.inventory_orders();
+    let amendment = InventoryOrderAmendment {
+        supplier_email: Edit::Set("right@example.com".parse().unwrap()),
+        ..InventoryOrderAmendment::default()
+    };
+    orders
+        .amend(&manager(&shop), order.id(), amendment)
+        .await
+        .unwrap();
+    orders.submit(&manager(&shop), order.id()).await.unwrap();
+    worker.run_all_due().await.unwrap();
+    assert_eq!(mailer.sent()[0].to, "right@example.com");
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!((told.sent_at, told.problem), (Some(shop.now()), None));
+}
+
+/// A mail that went out though the server's answer was lost is sent again, and is the same mail.
+#[tokio::test]
+async fn s3_5_a_mail_whose_fate_is_unknown_is_sent_again_as_the_same() {
+    let shop = opened().await;
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&shop.stocktake, "mail").with_mailer(mailer.clone());
+    let (_, job) = submitted(&shop).await;
+    mailer.fail_with(Some(MailFault::LosesAnswer));
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Failed(job));
+    mailer.fail_with(None);
+    shop.clock.advance_seconds(60);
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Done(job));
+    let sent = mailer.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0], sent[1]);
+}
+
+#[tokio::test]
+async fn s3_5_an_order_without_an_address_says_so_at_once() {
+    let shop = opened().await;
+    let mut supplier = shop.supplier.clone();
+    supplier.email = None;
+    let catalogue = shop.stocktake.catalogue();
+    catalogue
+        .put_supplier(&manager(&shop), supplier)
+        .await
+        .unwrap();
+    let (order, job) = submitted(&shop).await;
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert!(told.problem.unwrap().starts_with("no_address: "));
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&shop.stocktake, "mail").with_mailer(mailer.clone());
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Dead(job));
+    assert!(mailer.sent().is_empty());
+    // Whoever brings orders in another way needs no address.
+    let postman = Arc::new(Postman::default());
+    assert!(
+        shop.stocktake
+            .requeue_job(&manager(&shop), job)
+            .await
+            .unwrap()
+    );
+    let both = self::worker(&shop, &postman).with_mailer(mailer.clone());
+    assert_eq!(both.run_once().await.unwrap(), Ran::Done(job));
+    assert_eq!(postman.sent.lock().await.len(), 1);
+    assert!(mailer.sent().is_empty(), "the courier goes before the mail");
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!((told.sent_at, told.problem), (Some(shop.now()), None));
 }
