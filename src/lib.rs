@@ -84,6 +84,7 @@
 //! | [`domain`] | the rules, pure: values, levels, layers, state machines | who wants to know why |
 //! | [`store`] | the storage contract, clause by clause | who writes a backend |
 //! | [`documents`] | what comes in and goes out as a file | who reads or writes such files itself |
+//! | [`files`] | places for the files of jobs beside the store | who keeps them in a folder or a bucket |
 //! | [`memory`] | the reference backend | tests, small applications |
 //! | [`jobs`] | the worker; the host owns the loop | who runs workers |
 #![cfg_attr(
@@ -166,6 +167,7 @@
 //! | `conformance` | [`conformance`](https://docs.rs/stocktake/latest/stocktake/conformance/): the suite that every store must pass (takes in `testing`, and tokio) |
 //! | `sqlite` | [`sqlite`](https://docs.rs/stocktake/latest/stocktake/sqlite/): a store in one file, SQLite built in; no runtime |
 //! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
+//! | `object-store` | `files::ObjectFiles`: the files of jobs in S3, GCS, Azure or whatever an `object_store` is over |
 //! | `smtp` | `jobs::SmtpMailer`: mail over SMTP, by lettre with rustls (takes in tokio) |
 //! | `pdf` | [`documents::pdf`](https://docs.rs/stocktake/latest/stocktake/documents/pdf/): count sheets, receipts and orders to print, with a font in the library |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -182,6 +184,7 @@
 pub mod conformance;
 pub mod documents;
 pub mod domain;
+pub mod files;
 pub mod jobs;
 pub mod memory;
 #[cfg(feature = "postgres")]

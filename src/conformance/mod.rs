@@ -64,6 +64,7 @@ mod concurrency;
 mod differential;
 mod edges;
 mod everything;
+mod files;
 mod filters;
 mod harness;
 mod idempotency;
@@ -93,6 +94,7 @@ mod visibility;
 use self::case::table;
 
 pub use self::case::{Case, Failure, run};
+pub use self::files::check_file_store;
 pub use self::harness::Harness;
 
 /// Every case, in the order of their names.

@@ -38,6 +38,7 @@ async fn exported(store: &dyn Store, organisation: OrganisationId, exports: &[Ex
                 job: export.job,
                 number,
                 bytes: b"a line".as_slice().into(),
+                part: None,
             });
         }
         changes.insert(export.clone());

@@ -124,6 +124,7 @@ pub(super) fn record(sampler: &mut Sampler, of: &RecordKey) -> Result<Record, Wr
             job: *job,
             number: *number,
             bytes: (0..=u8::MAX).collect(),
+            part: (number % 2 == 1).then(|| job.as_uuid()),
         }
         .into(),
         RecordKey::StockLevel(key) => {

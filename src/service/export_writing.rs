@@ -8,9 +8,8 @@ use crate::domain::{
     StockTakeState,
 };
 use crate::store::{
-    ArticleSort, CommandId, Cursor, Export, ExportChunk, ExportSubject, InventoryOrderItemFilter,
-    JobAck, JobProgress, Outcome, Page, PageRequest, PageStart, Progress, StockTakeItemFilter,
-    Versioned,
+    ArticleSort, CommandId, Cursor, Export, ExportSubject, InventoryOrderItemFilter, JobAck,
+    JobProgress, Outcome, Page, PageRequest, PageStart, Progress, StockTakeItemFilter, Versioned,
 };
 
 use super::call::Call;
@@ -110,13 +109,18 @@ impl Stocktake {
         let total = known.max(next.lines);
         let done = if complete { total } else { next.lines };
         let progress = Progress { done, total };
+        let organisation = call.organisation();
+        let chunk = self
+            .keep_part(
+                organisation,
+                export.job,
+                export.chunks,
+                written.bytes.into(),
+            )
+            .await?;
         // Whoever else works on it: one of the two writes the chunk.
         let step = self.commit(&mut call, Outcome::Done, |changes| {
-            changes.insert(ExportChunk {
-                job: export.job,
-                number: export.chunks,
-                bytes: written.bytes.into(),
-            });
+            changes.insert(chunk);
             changes.update(read.version, next);
             changes.progress(JobProgress {
                 job: export.job,

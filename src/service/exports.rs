@@ -390,9 +390,8 @@ impl<'a> Exports<'a> {
     ) -> Result<Arc<[u8]>, Error> {
         let repository = &self.library.repository;
         let chunk = repository.export_chunk(organisation, job, number).await?;
-        chunk
-            .map(|chunk| chunk.value.bytes)
-            .ok_or(Error::not_found("export"))
+        let chunk = chunk.ok_or(Error::not_found("export"))?;
+        self.library.read_part(organisation, chunk.value).await
     }
 
     fn not_expired(self, export: &Export) -> Result<(), Error> {

@@ -66,6 +66,8 @@ pub struct ThrownAway {
     pub dead_jobs: u64,
     /// Exports and the parts of their files.
     pub exports: u64,
+    /// Files of jobs in a place of the host's ([`Stocktake::with_files`]).
+    pub files: u64,
 }
 
 impl Stocktake {
@@ -153,6 +155,8 @@ impl Stocktake {
             finished_jobs: purge_jobs(EndedJobs::Over, old(retention.finished_jobs)).await?,
             dead_jobs: purge_jobs(EndedJobs::Dead, old(retention.dead_jobs)).await?,
             exports: purge(Purge::Exports, of(retention.expired_exports)).await?,
+            // After the exports, whose files go with them.
+            files: self.delete_left_files(organisation).await?,
         })
     }
 }

@@ -25,6 +25,7 @@ mod inventory_counts;
 mod inventory_order_items;
 mod inventory_order_receiving;
 mod inventory_orders;
+mod job_files;
 mod key_history;
 mod look_ahead;
 mod movement;
@@ -58,7 +59,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::domain::{OrganisationId, Site, SiteId, Stamp};
-use crate::store::{JobQueue, Repository, Versioned};
+use crate::store::{FileStore, JobQueue, Repository, Versioned};
 
 pub use caller::Caller;
 pub use catalogue::Catalogue;
@@ -111,6 +112,7 @@ pub struct Stocktake {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) export_limits: ExportLimits,
+    pub(crate) files: Option<Arc<dyn FileStore>>,
 }
 
 impl Stocktake {
@@ -137,6 +139,7 @@ impl Stocktake {
             clock,
             ids,
             export_limits: ExportLimits::default(),
+            files: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter, StockAdjustmentFilter,
@@ -174,6 +175,9 @@ pub struct ExportChunk {
     /// The bytes.
     #[serde(with = "raw")]
     pub bytes: Arc<[u8]>,
+    /// Where the bytes are, when they are not here: in the [`FileStore`](super::FileStore), under this name.
+    #[serde(default)]
+    pub part: Option<Uuid>,
 }
 
 /// Bytes as bytes, where serde would take them for a list of numbers.

@@ -79,6 +79,7 @@ mod check;
 mod command;
 mod error;
 mod export;
+mod file_store;
 mod filter;
 mod job;
 mod job_queue;
@@ -97,6 +98,7 @@ pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
 pub use export::{Export, ExportChunk, ExportForm, ExportFormat, ExportStyle, ExportSubject};
+pub use file_store::{FilePart, FileStore};
 pub use filter::{
     ArticleFilter, Filter, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
     InventoryOrderItemFilter, LevelFilter, MAX_FILTER_IDS, StockAdjustmentFilter, StockEventFilter,

@@ -37,6 +37,7 @@ async fn r16_every_record_comes_back_as_it_was_written() {
         job,
         number: 0,
         bytes: b"article,quantity\n\xff".as_slice().into(),
+        part: None,
     };
     commit(&store, |changes| {
         changes.insert(count.clone());

@@ -84,6 +84,11 @@ fn sql_imports_only_store_and_domain() -> io::Result<()> {
 }
 
 #[test]
+fn files_import_only_store_and_domain() -> io::Result<()> {
+    hold_wall("files", &Wall::Only(&["domain", "store", "files"]))
+}
+
+#[test]
 fn documents_import_only_store_and_domain() -> io::Result<()> {
     hold_wall("documents", &Wall::Only(&["domain", "store", "documents"]))
 }

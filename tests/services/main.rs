@@ -8,6 +8,7 @@ mod amendments;
 mod bad_input;
 mod document_permissions;
 mod exports;
+mod files;
 mod inventory_count_completing;
 mod inventory_count_crashes;
 mod inventory_counts;
