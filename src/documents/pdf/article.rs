@@ -6,7 +6,7 @@ use super::text::{Setter, Style};
 use crate::domain::{Code, Product, StockKey};
 
 /// How an article id looks.
-const ID: Style = Style::bold(9.0);
+pub(super) const ID: Style = Style::bold(9.0);
 /// How its name looks.
 const NAME: Style = Style::regular(8.5);
 /// How what tells its units apart looks.
@@ -24,17 +24,13 @@ pub(super) fn describe(
     let id = setter.wrapped(product.article_id.as_str(), ID, column.width)?;
     let y = block.text(column, y, id);
     let name = setter.wrapped(product.name.as_str(), NAME, column.width)?;
-    let mut y = block.text(column, y, name);
-    for (what, text) in details {
-        let text = if what.is_empty() {
-            (*text).to_owned()
-        } else {
-            format!("{what} {text}")
-        };
-        let lines = setter.wrapped(&text, DETAIL, column.width)?;
-        y = block.text(column, y, lines);
-    }
-    Ok(y)
+    let y = block.text(column, y, name);
+    let details: Vec<String> = details
+        .iter()
+        .map(|(what, text)| format!("{what} {text}"))
+        .collect();
+    let lines = setter.wrapped(&details.join(" · "), DETAIL, column.width)?;
+    Ok(block.text(column, y, lines))
 }
 
 /// What a key has beyond its product; its place only where that is not said otherwise.

@@ -12,8 +12,8 @@ pub(super) const DOT: f32 = 0.24;
 /// How wide the narrowest bar may be, in dots, the best first: 0.34 mm as in shops, or 0.25 mm, which every scanner in
 /// the hand still reads.
 const MODULES: [u16; 2] = [4, 3];
-/// The least height of the bars, in points (7 mm).
-const LEAST_HEIGHT: f32 = 20.0;
+/// The least and the greatest height of bars, in points (7 and 14 mm).
+const HEIGHTS: (f32, f32) = (20.0, 40.0);
 
 /// The bars of a code, in modules: the narrowest bar is one wide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Bars {
                 inset: points(left),
                 width,
                 // Who holds a scanner in the hand holds it askew: wide bars are higher.
-                height: LEAST_HEIGHT.max(points(self.modules) * 0.15),
+                height: (points(self.modules) * 0.15).clamp(HEIGHTS.0, HEIGHTS.1),
             };
             (width <= column).then_some((self, size))
         })

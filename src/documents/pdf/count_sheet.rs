@@ -147,7 +147,7 @@ impl CountSheet {
         put_head(&mut flow, take, site, printed)?;
         let table = Table::new(flow.width(), options.expected);
         let heading = table::heading(&mut flow, &table.named())?;
-        let part = PrintedPart::Head("the names of the columns");
+        let part = PrintedPart::Head("Columns");
         flow.begin_rows(heading, &part)?;
         Ok(Self {
             flow,
@@ -208,9 +208,9 @@ impl CountSheet {
         let mut setter = self.flow.setter(part);
         let mut block = Block::default();
 
-        let number = Style::regular(7.5).grey();
-        let lines = setter.number(&item.line.to_string(), number, table.line.width)?;
-        block.text(table.line, TOP + 1.0, lines);
+        let small = Style::regular(7.5).grey();
+        let lines = setter.number(&item.line.to_string(), small, table.line.width)?;
+        block.text(table.line, TOP + small.lower_than(article::ID), lines);
 
         let mut details = article::details(&item.key, !by_place);
         let so_far = item.counted_quantity().map(|counted| counted.to_string());
@@ -227,13 +227,14 @@ impl CountSheet {
 
         if let Some(column) = table.expected {
             let expected = item.expected().or(view.on_hand).unwrap_or(Quantity::ZERO);
-            let lines = setter.number(&expected.to_string(), Style::regular(10.0), column.width)?;
-            block.text(column, TOP, lines);
+            let style = Style::regular(10.0);
+            let lines = setter.number(&expected.to_string(), style, column.width)?;
+            block.text(column, TOP + style.lower_than(article::ID), lines);
         }
         if let Some(unit) = &product.unit {
-            let lines =
-                setter.wrapped(unit.name.as_str(), Style::regular(8.0), table.unit.width)?;
-            block.text(table.unit, TOP + 1.0, lines);
+            let style = Style::regular(8.0);
+            let lines = setter.wrapped(unit.name.as_str(), style, table.unit.width)?;
+            block.text(table.unit, TOP + style.lower_than(article::ID), lines);
         }
         let below = put_code(&mut block, &mut setter, table, product)?;
         let height = (block.height - TOP + 2.0).clamp(24.0, 32.0);
@@ -251,7 +252,7 @@ impl CountSheet {
     /// [`PrintError::Pdf`].
     pub fn finish(mut self) -> Result<Vec<u8>, PrintError> {
         if self.empty {
-            let part = PrintedPart::Head("the lines");
+            let part = PrintedPart::Head("Lines");
             let [column] = columns(self.flow.width(), 0.0, [(0.0, Side::Left)]);
             let line = self
                 .flow
@@ -324,7 +325,7 @@ fn put_head(
     printed: &Stamp,
 ) -> Result<(), PrintError> {
     let details = take.details();
-    let part = PrintedPart::Head("the head of the sheet");
+    let part = PrintedPart::Head("Head");
     let title = head::title(flow, "COUNT SHEET", head::take_title(take))?;
     flow.put(&title, &part)?;
 

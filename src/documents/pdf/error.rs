@@ -56,7 +56,7 @@ pub enum PrintError {
 pub enum PrintedPart {
     /// The line of an article, by its article id.
     Article(Code),
-    /// What stands above or below the lines: "the description", "the supplier".
+    /// What stands above or below the lines, by the word that stands beside it: "Title", "Site", "Supplier", "Totals".
     Head(&'static str),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for PrintedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Article(id) => write!(f, "article {id}"),
-            Self::Head(what) => f.write_str(what),
+            Self::Head(what) => write!(f, "{what:?}"),
         }
     }
 }

@@ -34,7 +34,7 @@ impl Flow {
     pub(super) fn new(options: &PrintOptions, title: &str, foot: &str) -> Result<Self, PrintError> {
         let mut fonts = Fonts::new(&options.fonts)?;
         let width = width(options.paper);
-        let part = PrintedPart::Head("the title");
+        let part = PrintedPart::Head("Title");
         let mut setter = Setter::new(&mut fonts, &part);
         let mut running = Block::default();
         let title = setter.cut(title, Style::regular(8.0).grey(), width)?;
@@ -148,7 +148,7 @@ impl Flow {
     /// The pages with their numbers, and the fonts.
     pub(super) fn finish(mut self) -> Result<(Paper, Fonts, Vec<Page>), PrintError> {
         let (width, total) = (self.width(), self.pages.len());
-        let part = PrintedPart::Head("the page number");
+        let part = PrintedPart::Head("Page");
         let mut setter = Setter::new(&mut self.fonts, &part);
         for (number, page) in (1_usize..).zip(&mut self.pages) {
             let mut block = Block::default();

@@ -4,7 +4,7 @@ use super::block::{Block, Column, Side, columns};
 use super::flow::Flow;
 use super::text::Style;
 use super::{PrintError, PrintedPart};
-use crate::domain::{Label, Site, Stamp, StockTake, Timestamp, UserSummary};
+use crate::domain::{Site, Stamp, StockTake, Timestamp, UserSummary};
 
 /// A fact: what it is, and how it is.
 pub(super) struct Fact {
@@ -40,11 +40,14 @@ pub(super) fn minute(at: Timestamp) -> String {
     at.to_datetime().format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// What a take is called: by its description, without one by its name.
+/// What a take is called.
 pub(super) fn take_title(take: &StockTake) -> &str {
-    let details = take.details();
-    let title = details.description.as_ref().or(details.name.as_ref());
-    title.map_or("Stock take", Label::as_str)
+    let title = take.details().title();
+    if title.is_empty() {
+        "Stock take"
+    } else {
+        title
+    }
 }
 
 /// The name of a take that is not its title.
@@ -68,7 +71,7 @@ pub(super) fn person(user: &UserSummary) -> String {
 
 /// The kind of the document in small letters, and its title in large ones.
 pub(super) fn title(flow: &mut Flow, kind: &'static str, title: &str) -> Result<Block, PrintError> {
-    let part = PrintedPart::Head("the title");
+    let part = PrintedPart::Head("Title");
     let [column] = columns(flow.width(), 0.0, [(0.0, Side::Left)]);
     let mut setter = flow.setter(&part);
     let mut block = Block::default();
@@ -114,7 +117,7 @@ pub(super) fn signatures<const N: usize>(
     flow: &mut Flow,
     names: [&'static str; N],
 ) -> Result<Block, PrintError> {
-    let part = PrintedPart::Head("the signatures");
+    let part = PrintedPart::Head("Signature");
     let mut block = Block::default();
     let places = columns(
         flow.width(),

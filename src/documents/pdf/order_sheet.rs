@@ -94,7 +94,7 @@ impl OrderSheet {
         put_head(&mut flow, order, site, printed, &name)?;
         let table = Table::new(flow.width());
         let heading = table::heading(&mut flow, &table.named())?;
-        let part = PrintedPart::Head("the names of the columns");
+        let part = PrintedPart::Head("Columns");
         flow.begin_rows(heading, &part)?;
         Ok(Self {
             flow,
@@ -140,12 +140,6 @@ impl OrderSheet {
         let (table, width) = (self.table, self.flow.width());
         let mut setter = self.flow.setter(part);
         let mut block = Block::default();
-        let line = setter.number(
-            &item.line().to_string(),
-            Style::regular(7.5).grey(),
-            table.line.width,
-        )?;
-        block.text(table.line, TOP + 1.0, line);
         let product = item.product();
         let variant = item.variant().map(|it| ("Variant", it.as_str()));
         let details: Vec<(&str, &str)> = variant.into_iter().collect();
@@ -158,19 +152,21 @@ impl OrderSheet {
             &details,
         )?;
         if let Some(unit) = &product.unit {
-            let lines =
-                setter.wrapped(unit.name.as_str(), Style::regular(8.0), table.unit.width)?;
-            block.text(table.unit, TOP, lines);
+            let style = Style::regular(8.0);
+            let lines = setter.wrapped(unit.name.as_str(), style, table.unit.width)?;
+            block.text(table.unit, TOP + style.lower_than(article::ID), lines);
         }
         let ordered = item.ordered();
         let price = Money::new(ordered.unit_price_minor.into(), total.currency());
-        for (column, number) in [
-            (table.quantity, ordered.quantity.to_string()),
-            (table.price, price.major()),
-            (table.total, total.major()),
+        let (small, normal) = (Style::regular(7.5).grey(), Style::regular(8.5));
+        for (column, number, style) in [
+            (table.line, item.line().to_string(), small),
+            (table.quantity, ordered.quantity.to_string(), normal),
+            (table.price, price.major(), normal),
+            (table.total, total.major(), normal),
         ] {
-            let lines = setter.number(&number, Style::regular(8.5), column.width)?;
-            block.text(column, TOP, lines);
+            let lines = setter.number(&number, style, column.width)?;
+            block.text(column, TOP + style.lower_than(article::ID), lines);
         }
         Ok(table::end_of_row(block, width))
     }
@@ -181,7 +177,7 @@ impl OrderSheet {
     ///
     /// [`PrintError::Letters`], [`PrintError::Room`], [`PrintError::Pdf`].
     pub fn finish(mut self) -> Result<Vec<u8>, PrintError> {
-        let part = PrintedPart::Head("the sum");
+        let part = PrintedPart::Head("Total");
         let all = self.order.item_count();
         let name = if self.lines == all {
             format!("Total {}", upper(self.sum.currency()))
@@ -223,7 +219,7 @@ fn put_head(
     printed: &Stamp,
     name: &str,
 ) -> Result<(), PrintError> {
-    let part = PrintedPart::Head("the head of the order");
+    let part = PrintedPart::Head("Head");
     let title = head::title(flow, "PURCHASE ORDER", name)?;
     flow.put(&title, &part)?;
     let supplier = order.supplier();

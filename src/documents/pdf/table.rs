@@ -7,7 +7,7 @@ use super::{PrintError, PrintedPart};
 
 /// The names of columns, over a rule.
 pub(super) fn heading(flow: &mut Flow, columns: &[(Column, &str)]) -> Result<Block, PrintError> {
-    let part = PrintedPart::Head("the names of the columns");
+    let part = PrintedPart::Head("Columns");
     let width = flow.width();
     let mut setter = flow.setter(&part);
     let mut block = Block::default();

@@ -12,8 +12,8 @@ use super::table;
 use super::text::Style;
 use super::{PrintError, PrintOptions, PrintedPart};
 use crate::domain::{
-    Currency, LineOutcome, Money, PostingResult, Site, Stamp, StockTake, StockTakeItem, Timestamp,
-    UserId,
+    Currency, LineOutcome, Money, PostingResult, Quantity, Site, Stamp, StockTake, StockTakeItem,
+    Timestamp, UnitCost, UserId,
 };
 use crate::store::StockTakeItemView;
 
@@ -118,7 +118,7 @@ impl TakeReceipt {
         put_head(&mut flow, take, site, printed)?;
         let table = Table::new(flow.width());
         let heading = table::heading(&mut flow, &table.named())?;
-        let part = PrintedPart::Head("the names of the columns");
+        let part = PrintedPart::Head("Columns");
         flow.begin_rows(heading, &part)?;
         let known = [Some(take.created_by()), take.posted_by()];
         let mut people: BTreeMap<UserId, String> = known
@@ -173,56 +173,46 @@ impl TakeReceipt {
         let mut setter = self.flow.setter(part);
         let mut block = Block::default();
 
-        let line = setter.number(
-            &item.line.to_string(),
-            Style::regular(7.5).grey(),
-            table.line.width,
-        )?;
-        block.text(table.line, TOP + 1.0, line);
-
-        let mark = mark(item);
         let mut details = article::details(&item.key, true);
-        details.extend(
-            item.product
-                .unit
-                .as_ref()
-                .map(|it| ("Unit", it.name.as_str())),
-        );
+        let unit = item.product.unit.as_ref();
+        details.extend(unit.map(|it| ("Unit", it.name.as_str())));
+        let product = &item.product;
         let y = article::describe(
             &mut block,
             &mut setter,
             table.article,
             TOP,
-            &item.product,
+            product,
             &details,
         )?;
-        if let Some(mark) = mark {
-            // It tells why a line adjusts nothing, across all columns of numbers where it is long.
+        if let Some(mark) = mark(item) {
             let lines = setter.wrapped(&mark, Style::bold(7.5), table.article.width)?;
             block.text(table.article, y, lines);
         }
 
+        let variance = item.variance();
+        let off = variance.is_some_and(|variance| !variance.is_zero());
+        let value = variance.map(|_| Money::new(item.adjustment_minor().into(), currency).major());
         let cost = item.count.as_ref().and_then(|count| count.unit_cost);
-        let value = item
-            .variance()
-            .map(|_| Money::new(item.adjustment_minor().into(), currency).major());
+        let expected = item.expected().or(view.on_hand);
+        let (small, normal) = (Style::regular(7.5).grey(), Style::regular(8.5));
+        let found = if off { Style::bold(8.5) } else { normal };
         let numbers = [
-            (
-                table.expected,
-                item.expected().or(view.on_hand).map(|it| it.to_string()),
-            ),
+            (table.line, Some(item.line.to_string()), small),
+            (table.expected, expected.map(|it| it.to_string()), normal),
             (
                 table.counted,
                 item.counted_quantity().map(|it| it.to_string()),
+                normal,
             ),
-            (table.variance, item.variance().map(signed)),
-            (table.cost, cost.map(|cost| cost.to_string())),
-            (table.value, value),
+            (table.variance, variance.map(signed), found),
+            (table.cost, cost.map(|it| major(it, currency)), normal),
+            (table.value, value, found),
         ];
-        for (column, number) in numbers {
+        for (column, number, style) in numbers {
             let number = number.unwrap_or_else(|| "–".to_owned());
-            let lines = setter.number(&number, Style::regular(8.5), column.width)?;
-            block.text(column, TOP, lines);
+            let lines = setter.number(&number, style, column.width)?;
+            block.text(column, TOP + style.lower_than(article::ID), lines);
         }
         Ok(table::end_of_row(block, width))
     }
@@ -236,7 +226,7 @@ impl TakeReceipt {
         self.flow.end_rows();
         self.put_totals()?;
         self.put_people()?;
-        let part = PrintedPart::Head("the signatures");
+        let part = PrintedPart::Head("Signature");
         let lines = head::signatures(&mut self.flow, ["Checked by", "Date", "Signature"])?;
         self.flow.put(&lines, &part)?;
         let (paper, fonts, pages) = self.flow.finish()?;
@@ -314,7 +304,7 @@ impl TakeReceipt {
         }
         let width = (self.flow.width() * 0.6).min(330.0);
         let [name, number] = columns(width, 8.0, [(0.0, Side::Left), (110.0, Side::Right)]);
-        let part = PrintedPart::Head("the totals");
+        let part = PrintedPart::Head("Totals");
         let mut heading = Block::default();
         let lines = self
             .flow
@@ -348,12 +338,23 @@ impl fmt::Debug for TakeReceipt {
 }
 
 /// A variance with its sign, also when it is a surplus.
-fn signed(quantity: crate::domain::Quantity) -> String {
+fn signed(quantity: Quantity) -> String {
     if quantity.is_positive() {
         format!("+{quantity}")
     } else {
         quantity.to_string()
     }
+}
+
+/// A unit cost with at least the digits that its currency has.
+fn major(cost: UnitCost, currency: Currency) -> String {
+    let digits = usize::try_from(currency.minor_digits()).unwrap_or_default();
+    let text = cost.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    if digits == 0 && fraction.is_empty() {
+        return text;
+    }
+    format!("{whole}.{fraction:0<digits$}")
 }
 
 /// The currency as people write it.
@@ -391,7 +392,7 @@ fn put_head(
     site: &Site,
     printed: &Stamp,
 ) -> Result<(), PrintError> {
-    let part = PrintedPart::Head("the head of the receipt");
+    let part = PrintedPart::Head("Head");
     let title = head::title(flow, "STOCK TAKE RECEIPT", head::take_title(take))?;
     flow.put(&title, &part)?;
     let mut known = vec![Fact::site(site)];

@@ -43,6 +43,11 @@ impl Style {
     pub(super) fn baseline(self) -> f32 {
         self.size * 0.96
     }
+
+    /// How much lower its line begins than one of another style, for both to stand on the same height.
+    pub(super) fn lower_than(self, other: Self) -> f32 {
+        other.baseline() - self.baseline()
+    }
 }
 
 /// A line of text and how it looks.
