@@ -3,7 +3,6 @@
 //! Stock is brought in by receipts in the order of the facts, each on its own date, so that a layer which is told
 //! late but is older is recorded late with an older date. What is below zero is issued while the site allows that.
 
-use rust_decimal::Decimal;
 use stocktake::domain::{Quantity, StockKey, Tracking, UnitCost};
 use stocktake::service::{Movement, NewMovement};
 
@@ -191,37 +190,18 @@ impl World {
         Ok(())
     }
 
-    /// A layer of which only the total is known. Where one unit cost does not give it exactly, the last unit has what is
-    /// left.
+    /// A layer of which only the total is known.
     async fn set_up_total(&mut self, words: &Words) -> Tried<()> {
         let key = self.key(words).await?;
         let quantity = words.need_quantity("qty")?;
-        let total: Decimal = match words.either(&["total_value", "value", "amount", "total"])? {
-            Some(text) => text
-                .parse()
-                .map_err(|_| Trouble::broken(format!("`{text}` is no amount")))?,
-            None => return Err(Trouble::broken("the total value is not there")),
+        let total = words.worth(&["total_value", "value", "amount", "total"])?;
+        let total = total.ok_or_else(|| Trouble::broken("the total value is not there"))?;
+        let receipt = Movement::ReceiptAtTotal {
+            key,
+            quantity,
+            total,
         };
-        let units = quantity.to_decimal();
-        let each = (total / units).trunc_with_scale(6);
-        let rest = total - each * units;
-        let cost = |cost| UnitCost::from_decimal(cost).map_err(Trouble::unreadable);
-        if rest.is_zero() {
-            return self
-                .bring_in(key, quantity, Some(cost(each)?), words.clone())
-                .await;
-        }
-        if quantity <= Quantity::ONE {
-            return Err(Trouble::unsupported(
-                "fact stock_total_value of an inexact cost",
-            ));
-        }
-        let most = quantity.checked_sub(Quantity::ONE)?;
-        self.bring_in(key.clone(), most, Some(cost(each)?), words.clone())
-            .await?;
-        let last = cost(each + rest)?;
-        self.bring_in(key, Quantity::ONE, Some(last), words.clone())
-            .await
+        self.record_given(vec![receipt], words).await
     }
 
     /// Puts stock there that is given.
@@ -232,7 +212,6 @@ impl World {
         unit_cost: Option<UnitCost>,
         words: Words,
     ) -> Tried<()> {
-        let at = self.stated_time(&words, true)?;
         let receipt = |quantity| Movement::Receipt {
             key: key.clone(),
             quantity,
@@ -256,6 +235,13 @@ impl World {
                 expected: None,
             }]
         };
+        self.record_given(movements, &words).await
+    }
+
+    async fn record_given(&mut self, movements: Vec<Movement>, words: &Words) -> Tried<()> {
+        let at = self.stated_time(words, true)?;
+        let location = words.text("location")?.unwrap_or_else(|| "A".to_owned());
+        let site = self.site(&location)?;
         let movements: Vec<NewMovement> = movements
             .into_iter()
             .map(|movement| {
@@ -267,10 +253,8 @@ impl World {
                 }
             })
             .collect();
-        self.library
-            .stock()
-            .record(&self.host(), key.site, &movements)
-            .await?;
+        let stock = self.library.stock();
+        stock.record(&self.host(), site, &movements).await?;
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use stocktake::domain::{
-    InventoryOrderDetails, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
-    InventoryOrderState, Ordered, Quantity, StockKey,
+    Cause, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
+    InventoryOrderState, Ordered, Quantity, StockEvent, StockEventKind, StockKey,
 };
 use stocktake::service::{
     Caller, Error, Movement, NewInventoryOrder, NewMovement, NewOrderItem, OrderItemUpdate,
@@ -26,6 +26,7 @@ pub(crate) const OPS: &[&str] = &[
     "order_delete_line",
     "order_receive",
     "order_receive_all",
+    "order_return",
     "order_cancel_outstanding",
     "order_delete",
     "order_get",
@@ -340,13 +341,95 @@ impl World {
             }
         }
         let all = lines.is_empty() && !words.names("lines");
+        let request = ReceiveRequest {
+            lines: (!all).then_some(lines),
+            occurred_at,
+        };
+        if words.flag("affects_received")? == Some(false) {
+            return self.receipt_beside(words, request).await;
+        }
         Ok(Command::Receive {
             caller,
             order: order.id,
-            request: ReceiveRequest {
-                lines: (!all).then_some(lines),
-                occurred_at,
-            },
+            request,
+        })
+    }
+
+    /// Goods that go back to the supplier: each line's name the receipts with which they came, the first one first. What is
+    /// outstanding of the order stays as it is.
+    pub(crate) async fn return_of(&mut self, words: &Words) -> Tried<Command> {
+        let (caller, (_, order)) = (self.actor(words)?, self.order_named(words)?);
+        if words.flag("affects_received")?.unwrap_or(true) {
+            let word = "order_return after which it is outstanding again";
+            return Err(Trouble::unsupported(word));
+        }
+        let mut movements = Vec::new();
+        for line in words.need_objects("lines")? {
+            let item = self.order_line_id(&order, &line).await?;
+            let mut left = line.need_quantity("qty")?;
+            let of_line = |event: &&StockEvent| {
+                let is_of_line = matches!(event.cause, Cause::Order { item: of, .. } if of == item);
+                is_of_line && event.kind == StockEventKind::Receipt
+            };
+            let receipts: Vec<&StockEvent> = self.events.iter().filter(of_line).collect();
+            let Some(last) = receipts.last() else {
+                return Err(Error::NotFound { what: "receipt" }.into());
+            };
+            for receipt in &receipts {
+                // The last one is asked for all that is missing, so that the library says when it is too much.
+                let quantity = if receipt.id == last.id {
+                    left
+                } else {
+                    left.min(receipt.change)
+                };
+                left = left.checked_sub(quantity)?;
+                if quantity.is_positive() {
+                    movements.push(NewMovement::from(Movement::SupplierReturn {
+                        key: receipt.key.clone(),
+                        quantity,
+                        receipt: Some(receipt.id),
+                    }));
+                }
+            }
+        }
+        let site = self.site(words.text("location")?.as_deref().unwrap_or("A"))?;
+        Ok(Command::Record {
+            caller,
+            site,
+            movements,
+            atomic: true,
+        })
+    }
+
+    /// What comes beside an order: at its price, but not as what was ordered.
+    async fn receipt_beside(&mut self, words: &Words, request: ReceiveRequest) -> Tried<Command> {
+        let (caller, (_, order)) = (self.actor(words)?, self.order_named(words)?);
+        let mut movements = Vec::new();
+        let mut site = self.site(words.text("location")?.as_deref().unwrap_or("A"))?;
+        for line in request.lines.unwrap_or_default() {
+            let orders = self.library.inventory_orders();
+            let item = orders.item(&self.host(), order.id, line.item).await?;
+            let (Some(key), Some(quantity)) = (line.key, line.quantity) else {
+                return Err(Trouble::unsupported(
+                    "goods beside an order without a quantity",
+                ));
+            };
+            site = key.site;
+            let receipt = NewMovement::from(Movement::Receipt {
+                key,
+                quantity,
+                unit_cost: Some(item.ordered().unit_cost(self.currency)?),
+            });
+            movements.push(match request.occurred_at {
+                Some(at) => receipt.at(at),
+                None => receipt,
+            });
+        }
+        Ok(Command::Record {
+            caller,
+            site,
+            movements,
+            atomic: true,
         })
     }
 

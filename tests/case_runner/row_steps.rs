@@ -110,7 +110,7 @@ impl World {
     ) -> Tried<(Imported, Tried<()>)> {
         let action = words.need("action")?;
         let mut mistakes = Mistakes::default();
-        let mut movements = Vec::new();
+        let mut movements: Vec<(usize, Vec<Movement>)> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let row = row.with_default("location", words.text("location")?);
             let key = self.row_key(&row, &mut mistakes, at).await?;
@@ -119,36 +119,27 @@ impl World {
             let (Some(key), Some(quantity), Some(unit_cost)) = (key, quantity, unit_cost) else {
                 continue;
             };
-            let movement = match action.as_str() {
-                "remove" | "issue" => Movement::Issue { key, quantity },
-                "add" | "receive" => Movement::Receipt {
+            let of_row = match action.as_str() {
+                "remove" | "issue" => vec![Movement::Issue { key, quantity }],
+                "add" | "receive" => vec![Movement::Receipt {
                     key,
                     quantity,
                     unit_cost,
-                },
-                "count" | "set" => {
-                    self.refuse_revaluation("bulk", &key, quantity, unit_cost)
-                        .await?;
-                    Movement::Reset {
-                        key,
-                        quantity,
-                        unit_cost,
-                        expected: None,
-                    }
-                }
+                }],
+                "count" | "set" => self.set_to(key, quantity, unit_cost, None).await?,
                 other => return Err(Trouble::unsupported(format!("bulk action {other}"))),
             };
-            movements.push((at, movement));
+            movements.push((at, of_row));
         }
         let mut accepted = 0;
         let site = self.site(words.text("location")?.as_deref().unwrap_or("A"))?;
         let at_site = movements
             .first()
-            .and_then(|(_, movement)| site_of(movement));
+            .and_then(|(_, of_row)| of_row.first().and_then(site_of));
         let site = at_site.unwrap_or(site);
         if one_by_one {
-            for (at, movement) in movements {
-                let new = [NewMovement::from(movement)];
+            for (at, of_row) in movements {
+                let new: Vec<NewMovement> = of_row.into_iter().map(NewMovement::from).collect();
                 let done = self.library.stock().record(caller, site, &new).await;
                 let done = done.map(drop).map_err(Trouble::from);
                 accepted += usize::from(mistakes.keep(at, "qty", done)?.is_some());
@@ -156,7 +147,8 @@ impl World {
         } else if mistakes.told.is_empty() {
             let new: Vec<NewMovement> = movements
                 .into_iter()
-                .map(|(_, movement)| NewMovement::from(movement))
+                .flat_map(|(_, of_row)| of_row)
+                .map(NewMovement::from)
                 .collect();
             self.library.stock().record(caller, site, &new).await?;
             accepted = rows.len();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use stocktake::domain::{Quantity, StockEvent};
+use stocktake::service::{Movement, NewMovement};
 use stocktake::store::{ChangeSet, Command as Stored, CommandId, CommitError, Digest, Outcome};
 
 use super::calendar::end_of;
@@ -188,6 +189,7 @@ impl World {
             "adjust_request" => self.request_of(words).await?,
             "adjust_approve" => self.approval_of(words)?,
             "order_receive" | "order_receive_all" => self.receipt_of(op, words).await?,
+            "order_return" => self.return_of(words).await?,
             _ => return Ok(None),
         };
         Ok(Some(command))
@@ -269,21 +271,27 @@ impl World {
         Ok(())
     }
 
-    /// The standard cost of a product. What is on hand keeps what it cost.
+    /// The standard cost of a product. What is on hand costs that as well from then on, by a revaluation of each of its
+    /// keys: by itself the standard cost values nothing here.
     async fn set_cost(&mut self, words: &Words) -> Tried<()> {
         let product = words.text("product")?.unwrap_or_else(|| "P".to_owned());
         let cost = words.cost("unit_cost")?;
-        words.text("location")?;
-        let id = self.product(&product).await?;
-        let levels = self.levels(Some(id)).await?;
-        if levels.iter().any(|level| !level.quantity().is_zero()) {
-            let word = "set_cost of what is on hand (a revaluation)";
-            return Err(Trouble::unsupported(word));
-        }
-        let currency = self.currency;
+        let (caller, currency) = (self.actor(words)?, self.currency);
         self.change_product(&product, |product| product.unit_costs.set(currency, cost))
-            .await
-            .map(drop)
+            .await?;
+        let Some(unit_cost) = cost else {
+            return Ok(());
+        };
+        let chosen = self.chosen(words).await?;
+        for level in self.chosen_levels(&chosen).await? {
+            let key = level.key().clone();
+            if !level.quantity().is_zero() {
+                let site = key.site;
+                let new = [NewMovement::from(Movement::Revalue { key, unit_cost })];
+                self.library.stock().record(&caller, site, &new).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Nothing of the library changes an event. The only door to the ledger is a commit, and that refuses a second

@@ -1,7 +1,7 @@
 //! Steps that move stock: each becomes one batch of movements, which lands whole.
 
 use stocktake::domain::{
-    Cause, Note, Quantity, StockEvent, StockEventKind, StockKey, Timestamp, UnitCost,
+    Cause, Note, Quantity, StockEvent, StockEventKind, StockKey, Timestamp, UnitCost, Value,
 };
 use stocktake::service::{Movement, NewMovement};
 
@@ -28,6 +28,7 @@ pub(crate) const OPS: &[&str] = &[
     "adjust_as",
     "reset",
     "reduce_to_zero",
+    "revalue",
     "return_to_supplier",
     "customer_return",
     "reverse",
@@ -126,14 +127,15 @@ impl World {
                 movements
             }
             "adjust" | "adjust_as" | "adjust_via" if words.names("set_to") => {
-                vec![self.setting(words, "set_to").await?]
+                self.setting(words, "set_to").await?
             }
             "adjust" | "adjust_as" | "adjust_via" => vec![Movement::Adjust {
                 key: self.key(words).await?,
                 change: words.need_quantity("delta")?,
                 unit_cost: words.cost("unit_cost")?,
             }],
-            "reset" | "reduce_to_zero" => vec![self.reset(op, words, at).await?],
+            "reset" | "reduce_to_zero" => self.reset(op, words, at).await?,
+            "revalue" => vec![self.revalue(words).await?],
             "set_via" => vec![self.set_via(words).await?],
             "return_to_supplier" => vec![Movement::SupplierReturn {
                 key: self.key(words).await?,
@@ -205,11 +207,7 @@ impl World {
             None if op == "receive_serial" => Quantity::ONE,
             None => words.need_quantity("qty")?,
         };
-        Ok(vec![Movement::Receipt {
-            key,
-            quantity,
-            unit_cost,
-        }])
+        Ok(vec![received(words, key, quantity, unit_cost)?])
     }
 
     /// Goods that leave; serial numbers each for itself.
@@ -292,7 +290,12 @@ impl World {
         })
     }
 
-    async fn reset(&mut self, op: &str, words: &Words, at: Option<Timestamp>) -> Tried<Movement> {
+    async fn reset(
+        &mut self,
+        op: &str,
+        words: &Words,
+        at: Option<Timestamp>,
+    ) -> Tried<Vec<Movement>> {
         let key = self.key(words).await?;
         let quantity = match words.quantity("qty")? {
             None if op == "reduce_to_zero" => Quantity::ZERO,
@@ -305,35 +308,67 @@ impl World {
                 "{op} on another date (an absolute value is known now)"
             )));
         }
-        self.refuse_revaluation(op, &key, quantity, unit_cost)
-            .await?;
-        Ok(Movement::Reset {
+        self.set_to(key, quantity, unit_cost, words.quantity("expected")?)
+            .await
+    }
+
+    /// An absolute value, and what it says of the cost. That of the library is of what the book did not know; where the
+    /// case states another cost of what is on hand, the host records a revaluation beside it.
+    pub(crate) async fn set_to(
+        &self,
+        key: StockKey,
+        quantity: Quantity,
+        unit_cost: Option<UnitCost>,
+        expected: Option<Quantity>,
+    ) -> Tried<Vec<Movement>> {
+        let level = self.level(&key).await?;
+        let other = unit_cost.filter(|cost| {
+            level.is_some_and(|level| {
+                let known = level.valuation().current_cost(level.quantity(), None);
+                known != Some(*cost) && level.quantity().is_positive() && quantity.is_positive()
+            })
+        });
+        let revaluation = other.map(|unit_cost| Movement::Revalue {
+            key: key.clone(),
+            unit_cost,
+        });
+        let reset = Movement::Reset {
             key,
             quantity,
             unit_cost,
-            expected: words.quantity("expected")?,
-        })
+            expected,
+        };
+        Ok(std::iter::once(reset).chain(revaluation).collect())
     }
 
-    /// An absolute value of the library states what one costs that the book did not know; what is there keeps its
-    /// cost.
-    pub(crate) async fn refuse_revaluation(
-        &self,
-        op: &str,
-        key: &StockKey,
-        quantity: Quantity,
-        unit_cost: Option<UnitCost>,
-    ) -> Tried<()> {
-        let Some(level) = self.level(key).await? else {
-            return Ok(());
-        };
-        let costs_other = unit_cost.is_some()
-            && level.valuation().current_cost(level.quantity(), None) != unit_cost;
-        if costs_other && level.quantity().is_positive() && quantity.is_positive() {
-            let word = format!("{op}.unit_cost of what is on hand (a revaluation)");
-            return Err(Trouble::unsupported(word));
+    /// What is on hand is worth so much a unit, so much together, or so much more. The library takes what one unit costs;
+    /// where there is nothing, a host that is told a total has no such cost.
+    async fn revalue(&mut self, words: &Words) -> Tried<Movement> {
+        let key = self.key(words).await?;
+        if let Some(unit_cost) = words.cost("unit_cost")? {
+            return Ok(Movement::Revalue { key, unit_cost });
         }
-        Ok(())
+        let level = self.level(&key).await?;
+        let (quantity, value) = level.map_or((Quantity::ZERO, Value::ZERO), |level| {
+            (level.quantity(), level.valuation().value())
+        });
+        let total = match words.worth(&["added_value"])? {
+            Some(more) => value.checked_add(more)?,
+            None => match words.worth(&["total_value", "total_cost", "value", "amount"])? {
+                Some(total) => total,
+                None => return Err(Trouble::unsupported("revalue without a cost")),
+            },
+        };
+        if !quantity.is_positive() {
+            return Err(Trouble::Refused(Refusal {
+                codes: vec!["invalid_quantity", "invalid_state", "validation"],
+                told: "there is nothing whose cost could follow from a total".to_owned(),
+                ..Refusal::default()
+            }));
+        }
+        let each = (total.to_decimal() / quantity.to_decimal()).round_dp(6);
+        let unit_cost = UnitCost::from_decimal(each).map_err(Trouble::unreadable)?;
+        Ok(Movement::Revalue { key, unit_cost })
     }
 
     /// A handle sets what it believes to know: the library compares.
@@ -414,11 +449,7 @@ impl World {
         }
         let (key, unit_cost) = (self.key(words).await?, words.cost("unit_cost")?);
         let movement = match kind {
-            StockEventKind::Receipt => Movement::Receipt {
-                key,
-                quantity,
-                unit_cost,
-            },
+            StockEventKind::Receipt => received(words, key, quantity, unit_cost)?,
             StockEventKind::Issue => Movement::Issue { key, quantity },
             StockEventKind::SupplierReturn => Movement::SupplierReturn {
                 key,
@@ -449,15 +480,19 @@ impl World {
     pub(crate) async fn set_level(&mut self, words: &Words) -> Tried<()> {
         let (caller, key) = (self.actor(words)?, self.key(words).await?);
         let force = words.flag("force")?;
-        let movement = self.setting(words, "qty").await?;
+        let movements = self.setting(words, "qty").await?;
         let forbidden = !self.policy.allow_negative && force == Some(true);
         if forbidden {
             self.policy.allow_negative = true;
             self.keep_policy().await?;
         }
-        let new = said(movement, None, reason_of(words)?.as_ref(), None)?;
+        let reason = reason_of(words)?;
+        let mut batch = Vec::with_capacity(movements.len());
+        for movement in movements {
+            batch.push(said(movement, None, reason.as_ref(), None)?);
+        }
         let stock = self.library.stock();
-        let done = stock.record(&caller, key.site, &[new]).await;
+        let done = stock.record(&caller, key.site, &batch).await;
         if forbidden {
             self.policy.allow_negative = false;
             self.keep_policy().await?;
@@ -466,7 +501,7 @@ impl World {
     }
 
     /// A level that is set to what a field says.
-    async fn setting(&mut self, words: &Words, field: &str) -> Tried<Movement> {
+    async fn setting(&mut self, words: &Words, field: &str) -> Tried<Vec<Movement>> {
         let (key, quantity) = (self.key(words).await?, words.need_quantity(field)?);
         let unit_cost = words.cost("unit_cost")?;
         let level = self.level(&key).await?;
@@ -474,20 +509,14 @@ impl World {
         let change = quantity.checked_sub(now)?;
         // An absolute value of the library is zero or more, and an adjustment that says where to is one by so much.
         if quantity.is_negative() || (field == "set_to" && !change.is_zero()) {
-            return Ok(Movement::Adjust {
+            return Ok(vec![Movement::Adjust {
                 key,
                 change,
                 unit_cost,
-            });
+            }]);
         }
-        self.refuse_revaluation(field, &key, quantity, unit_cost)
-            .await?;
-        Ok(Movement::Reset {
-            key,
-            quantity,
-            unit_cost,
-            expected: words.quantity("expected")?,
-        })
+        self.set_to(key, quantity, unit_cost, words.quantity("expected")?)
+            .await
     }
 
     /// Goods that were told apart by nothing get serial numbers: they move to the serials' keys.
@@ -516,6 +545,28 @@ impl World {
             atomic: true,
         })
     }
+}
+
+/// What comes in: at a unit cost, or at what all of it costs together.
+fn received(
+    words: &Words,
+    key: StockKey,
+    quantity: Quantity,
+    unit_cost: Option<UnitCost>,
+) -> Tried<Movement> {
+    let total = words.worth(&["total_cost", "total_value", "total"])?;
+    Ok(match total {
+        Some(total) => Movement::ReceiptAtTotal {
+            key,
+            quantity,
+            total,
+        },
+        None => Movement::Receipt {
+            key,
+            quantity,
+            unit_cost,
+        },
+    })
 }
 
 /// The same words for each serial number that they list, one unit each.

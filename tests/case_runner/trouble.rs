@@ -168,11 +168,10 @@ impl Refusal {
             _ => Vec::new(),
         };
         let keys = match error {
-            Error::Stock { key, .. }
-            | Error::SerialElsewhere { key, .. }
-            | Error::Key { key, .. } => {
+            Error::Stock { key, .. } | Error::Key { key, .. } => {
                 vec![StockKey::clone(key)]
             }
+            Error::SerialElsewhere { key, .. } => vec![key.key.clone()],
             Error::Refused(refusal) => refusal.lines.iter().map(|it| it.key.clone()).collect(),
             Error::CountRefused(refusal) => refusal.items.iter().map(|it| it.key.clone()).collect(),
             _ => Vec::new(),
@@ -203,7 +202,7 @@ impl Trouble {
 
     /// A reason that is missing where the library wants one.
     pub(crate) fn no_reason(error: TextError) -> Self {
-        let mut refusal = Refusal::of(&Error::from(error));
+        let mut refusal = Refusal::of(&Error::text("reason", error));
         refusal.codes.push("reason_required");
         Self::Refused(refusal)
     }
@@ -225,7 +224,7 @@ impl From<Error> for Trouble {
 
 impl From<TextError> for Trouble {
     fn from(error: TextError) -> Self {
-        Error::from(error).into()
+        Error::text("a text of the step", error).into()
     }
 }
 

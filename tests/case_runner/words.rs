@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
-use stocktake::domain::{DecimalError, Quantity, UnitCost};
+use stocktake::domain::{DecimalError, Quantity, UnitCost, Value as Worth};
 
 use super::trouble::{Refusal, Tried, Trouble};
 
@@ -125,6 +125,14 @@ impl Words {
 
     pub(crate) fn cost(&self, field: &str) -> Tried<Option<UnitCost>> {
         self.parsed(field)
+    }
+
+    /// What goods are worth together, under one of several names.
+    pub(crate) fn worth(&self, fields: &[&str]) -> Tried<Option<Worth>> {
+        match fields.iter().find(|field| self.names(field)) {
+            Some(field) => self.parsed(field),
+            None => Ok(None),
+        }
     }
 
     /// A number to compare with, which the library never sees.
