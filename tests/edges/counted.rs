@@ -2,19 +2,18 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use stocktake::domain::{
     MovementPolicy, PostingOptions, Quantity, StockEventId, StockTake, StockTakeId, StockTakeItem,
     StockTakeItemId,
 };
 use stocktake::service::{
-    Caller, CountRequest, Error, Movement, NewMovement, NewStockTakeList, StockTakes, Stocktake,
+    Caller, CountRequest, Error, Movement, NewMovement, NewStockTakeList, StockTakes,
 };
 use stocktake::store::IdempotencyKey;
-use stocktake::testing::{ManualClock, SequentialIds, Shop};
 
-use crate::stores::{Kind, Store, Stores};
+use crate::shops::OwnShop;
+use crate::stores::Kind;
 
 pub(crate) fn q(text: &str) -> Quantity {
     text.parse().unwrap()
@@ -26,29 +25,14 @@ pub(crate) fn keyed(caller: &Caller, key: &str) -> Caller {
 
 /// The shop on a fresh store: forty of each of ten products on hand.
 pub(crate) struct World {
-    pub(crate) shop: Shop,
-    _store: Store,
-    _stores: Stores,
+    pub(crate) shop: OwnShop,
 }
 
 impl World {
     pub(crate) async fn open(kind: Kind) -> Self {
-        let stores = Stores::of(kind);
-        let store = stores.fresh().await;
-        let clock = Arc::new(ManualClock::default());
-        let stocktake = Stocktake::with(
-            store.repository.clone(),
-            store.queue.clone(),
-            clock.clone(),
-            Arc::new(SequentialIds::default()),
-        );
-        let shop = Shop::with(stocktake, clock);
+        let shop = OwnShop::on(kind).await;
         shop.open().await.unwrap();
-        Self {
-            shop,
-            _store: store,
-            _stores: stores,
-        }
+        Self { shop }
     }
 
     pub(crate) fn manager(&self) -> Caller {

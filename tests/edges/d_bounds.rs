@@ -1,7 +1,5 @@
 //! Sums that are larger than any of their lines: every number that is shown or summed has room for all permitted lines.
 
-use std::sync::Arc;
-
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CountTotals, CountType, Currency, InventoryCountDetails,
@@ -10,14 +8,15 @@ use stocktake::domain::{
     Variance,
 };
 use stocktake::service::{
-    Caller, CountRequest, ErrorKind, Movement, NewCountItem, NewInventoryOrder, NewOrderItem,
-    NewStockAdjustment, NewStockTake, StockChoice, StockName, Stocktake,
+    CountRequest, ErrorKind, Movement, NewCountItem, NewInventoryOrder, NewOrderItem,
+    NewStockAdjustment, NewStockTake, StockChoice, StockName,
 };
 use stocktake::store::{
     ArticleSort, InventoryCountFilter, InventoryCountItemFilter, PageRequest, StockTakeItemFilter,
 };
-use stocktake::testing::{ManualClock, SequentialIds, Shop};
+use stocktake::testing::Shop;
 
+use crate::shops::{manager, shop_on};
 use crate::stores::{Kind, Store, Stores};
 
 /// The most that can be counted.
@@ -29,24 +28,12 @@ const LINES: usize = 5;
 
 /// A shop on a store, without stock, in which everything costs 50,000.
 async fn dear_shop(store: &Store) -> Shop {
-    let clock = Arc::new(ManualClock::default());
-    let ids = Arc::new(SequentialIds::default());
-    let library = Stocktake::with(
-        store.repository.clone(),
-        store.queue.clone(),
-        clock.clone(),
-        ids,
-    );
-    let mut shop = Shop::with(library, clock);
+    let mut shop = shop_on(store);
     for product in &mut shop.products {
         product.unit_costs = UnitCosts::of(shop.site.currency, COST.parse().unwrap());
     }
     shop.open_empty().await.unwrap();
     shop
-}
-
-fn manager(shop: &Shop) -> Caller {
-    Caller::of(&shop.manager)
 }
 
 fn page() -> PageRequest {

@@ -13,24 +13,14 @@ use stocktake::service::{Caller, CountRequest, NewCountItem, NewStockTake};
 use stocktake::store::{ExportForm, JobQueue, JobState, Repository, StockTakeItemFilter};
 use stocktake::testing::{Fault, FaultStore, Shop};
 
+use super::shops::{manager, shop_on};
 #[cfg(feature = "sqlite")]
 use super::stores::Fresh;
 use super::stores::{Kind, Store, Stores};
 
-fn manager(shop: &Shop) -> Caller {
-    Caller::of(&shop.manager)
-}
-
 /// A shop on a store of some kind, open.
 async fn opened(store: &Store) -> Shop {
-    let clock = Arc::new(stocktake::testing::ManualClock::default());
-    let library = stocktake::service::Stocktake::with(
-        store.repository.clone(),
-        store.queue.clone(),
-        clock.clone(),
-        Arc::new(stocktake::testing::SequentialIds::default()),
-    );
-    let shop = Shop::with(library, clock);
+    let shop = shop_on(store);
     shop.open().await.unwrap();
     shop
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stocktake::domain::{MovementPolicy, PostingOptions, Quantity, StockTakeId, StockTakeItemId};
-use stocktake::service::{Caller, CountRequest, NewStockTake, Stocktake};
+use stocktake::service::{Caller, CountRequest, NewStockTake};
 use stocktake::store::{
     ArticleFilter, ArticleSort, ChangeToken, PageRequest, StockTakeItemFilter, StockTakeView,
 };
-use stocktake::testing::{ManualClock, SequentialIds, Shop};
+use stocktake::testing::Shop;
 
+use crate::shops::shop_on;
 use crate::stores::{Kind, Store, Stores};
 
 const WRITERS: usize = 4;
@@ -23,15 +24,7 @@ fn rounds() -> u32 {
 
 /// A shop with a take of its ten articles, on a store of a kind. Its clock stands still.
 async fn opened(store: &Store) -> (Arc<Shop>, StockTakeId) {
-    let clock = Arc::new(ManualClock::default());
-    let ids = Arc::new(SequentialIds::default());
-    let library = Stocktake::with(
-        store.repository.clone(),
-        store.queue.clone(),
-        clock.clone(),
-        ids,
-    );
-    let shop = Shop::with(library, clock);
+    let shop = shop_on(store);
     shop.open().await.unwrap();
     let new = NewStockTake {
         site: shop.site.id,

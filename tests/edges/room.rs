@@ -9,14 +9,13 @@ use stocktake::service::{
 };
 use stocktake::testing::Shop;
 
-use crate::stores::{Kind, Store, Stores};
+use crate::shops::OwnShop;
+use crate::stores::Kind;
 
 /// An empty shop.
 pub(crate) struct Room {
-    pub(crate) shop: Shop,
+    pub(crate) shop: OwnShop,
     pub(crate) manager: Caller,
-    _store: Store,
-    _stores: Stores,
 }
 
 impl Room {
@@ -26,23 +25,12 @@ impl Room {
     }
 
     pub(crate) async fn with(kind: Kind, prepare: impl FnOnce(&mut Shop)) -> Self {
-        let stores = Stores::of(kind);
-        let store = stores.fresh().await;
-        let clock = std::sync::Arc::new(stocktake::testing::ManualClock::default());
-        let stocktake = stocktake::service::Stocktake::with(
-            store.repository.clone(),
-            store.queue.clone(),
-            clock.clone(),
-            std::sync::Arc::new(stocktake::testing::SequentialIds::default()),
-        );
-        let mut shop = Shop::with(stocktake, clock);
+        let mut shop = OwnShop::on(kind).await;
         prepare(&mut shop);
         shop.open_empty().await.expect("the shop opens");
         Self {
             manager: Caller::of(&shop.manager),
             shop,
-            _store: store,
-            _stores: stores,
         }
     }
 

@@ -1,12 +1,46 @@
 //! A shop on a store of any kind.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use stocktake::service::{Caller, Stocktake};
 use stocktake::store::{Page, PageRequest};
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 
-use super::stores::Store;
+use super::stores::{Kind, Store, Stores};
+
+/// A shop on a fresh store of its own, with nothing in it.
+pub(crate) struct OwnShop {
+    shop: Shop,
+    _store: Store,
+    _stores: Stores,
+}
+
+impl OwnShop {
+    pub(crate) async fn on(kind: Kind) -> Self {
+        let stores = Stores::of(kind);
+        let store = stores.fresh().await;
+        Self {
+            shop: shop_on(&store),
+            _store: store,
+            _stores: stores,
+        }
+    }
+}
+
+impl Deref for OwnShop {
+    type Target = Shop;
+
+    fn deref(&self) -> &Shop {
+        &self.shop
+    }
+}
+
+impl DerefMut for OwnShop {
+    fn deref_mut(&mut self) -> &mut Shop {
+        &mut self.shop
+    }
+}
 
 /// A shop on a store, with nothing in it.
 pub(crate) fn shop_on(store: &Store) -> Shop {
