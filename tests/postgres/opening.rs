@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::postgres_server::{Schemas, empty, open, pool, pool_of};
+use crate::postgres_server::{Schemas, config, empty, open, pool, pool_of};
 use stocktake::conformance::{cases, run};
 use stocktake::domain::{Code, OrganisationId, Product, ProductId, Timestamp};
 use stocktake::postgres::{Locks, OpenError, PostgresOptions, PostgresStore};
 use stocktake::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Digest, Outcome, Repository as _,
-    StoreErrorKind,
+    StoreError, StoreErrorKind,
 };
 use uuid::Uuid;
 
@@ -111,6 +111,96 @@ fn a_server_that_is_not_there_is_unavailable() {
             panic!("nobody listens there");
         };
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    });
+}
+
+/// What is missing in the database, and that asking again will not help; nothing of the statement.
+#[track_caller]
+fn is_of_configuration(error: &StoreError, meaning: &str) {
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(!error.is_retryable());
+    let cause = std::error::Error::source(error).unwrap().to_string();
+    assert!(cause.starts_with(meaning), "{cause}");
+    assert!(!cause.contains("stk_"), "{cause}");
+}
+
+#[track_caller]
+fn of_the_store<T: std::fmt::Debug>(done: Result<T, CommitError>) -> StoreError {
+    match done {
+        Err(CommitError::Store(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn fault_o_a_table_that_is_missing_is_a_matter_of_configuration() {
+    for (change, meaning) in [
+        ("stk_product RENAME TO stk_gone", "a table is missing: "),
+        (
+            "stk_product RENAME COLUMN body TO gone",
+            "a column of a table is missing: ",
+        ),
+    ] {
+        let schemas = Schemas::new();
+        let (options, _) = schemas.make();
+        on_a_runtime(async {
+            let store = open(pool(2), options.clone()).await;
+            let (changes, id) = a_product();
+            // Also where a connection has used the table before.
+            store.products(ORGANISATION, &[id]).await.unwrap();
+            let host = store.pool().get().await.unwrap();
+            let change = format!("ALTER TABLE {}.{change}", options.schema);
+            host.batch_execute(&change).await.unwrap();
+            let read = store.products(ORGANISATION, &[id]).await;
+            is_of_configuration(&read.unwrap_err(), meaning);
+            let error = of_the_store(store.commit(&changes).await);
+            is_of_configuration(&error, meaning);
+        });
+    }
+}
+
+#[test]
+fn fault_o_a_right_that_is_missing_is_a_matter_of_configuration() {
+    let schemas = Schemas::new();
+    let (options, _) = schemas.make();
+    on_a_runtime(async {
+        let store = open(pool(2), options.clone()).await;
+        let (changes, id) = a_product();
+        let (schema, role) = (&options.schema, format!("r_{}", Uuid::new_v4().simple()));
+        let host = store.pool().get().await.unwrap();
+        host.batch_execute(&format!("CREATE ROLE {role}"))
+            .await
+            .unwrap();
+        let mut by_role = config();
+        by_role.options(format!("-c role={role}"));
+        let by_role = || pool_of(by_role.clone(), 2);
+        // It may not even look into the schema, nor make one of its own.
+        let refused = PostgresStore::open(by_role(), options.clone()).await;
+        let mut another = options.clone();
+        another.schema = format!("{schema}_2");
+        let not_made = PostgresStore::open(by_role(), another).await;
+        let reading = format!(
+            "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
+        );
+        host.batch_execute(&reading).await.unwrap();
+        let reader = PostgresStore::open(by_role(), options.clone()).await;
+        let (mut read, mut written) = (None, None);
+        if let Ok(reader) = &reader {
+            read = Some(reader.products(ORGANISATION, &[id]).await);
+            written = Some(reader.commit(&changes).await);
+            reader.pool().close();
+        }
+        let gone = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+        host.batch_execute(&gone).await.unwrap();
+        for refused in [refused, not_made] {
+            let Err(OpenError::Store(error)) = refused else {
+                panic!("{refused:?}");
+            };
+            is_of_configuration(&error, "permission denied: ");
+        }
+        assert_eq!(read.unwrap().unwrap(), vec![None]);
+        let error = of_the_store(written.unwrap());
+        is_of_configuration(&error, "permission denied: ");
     });
 }
 
