@@ -163,6 +163,24 @@ impl Repository for CustomStore {
         Ok(articles.iter().map(product).collect())
     }
 
+    async fn articles_like(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Code>>, StoreError> {
+        let state = self.state();
+        let known: Vec<&Code> = state
+            .all::<Product>(organisation)
+            .map(|product| &product.article_id)
+            .collect();
+        let like = |article: &Code| {
+            let (known, likeness) = (known.iter(), article.likeness());
+            let alike = known.filter(|it| **it != article && it.likeness() == likeness);
+            alike.min().map(|it| Code::clone(it))
+        };
+        Ok(articles.iter().map(like).collect())
+    }
+
     async fn supplier(
         &self,
         organisation: OrganisationId,

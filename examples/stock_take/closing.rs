@@ -284,7 +284,7 @@ pub(crate) async fn correct(
 ) -> Result<StockTake, Failure> {
     let takes = shop.library.stock_takes();
     let reason = Note::new("A sales slip was found, and a carton was counted twice")
-        .map_err(stocktake::service::Error::from)?;
+        .map_err(|error| stocktake::service::Error::text("reason", error))?;
     // Asked again by a run that continues, it is past that.
     let round = takes.get(&shop.manager, take).await?.take.round();
     let manager = shop.manager_with_key("reopen")?;

@@ -60,11 +60,34 @@ pub(super) async fn r17_unique_names(stage: &Stage<'_>) -> Verdict {
         [Some(2), Some(1), None],
         "holders after a swap",
     )?;
+    let alike = async || -> Result<Vec<Option<String>>, Wrong> {
+        // Not the code itself, and of several the first one; accents are letters of their own.
+        let asked = ["a", "A", "\u{ff41}", "\u{ff22}", "b", "\u{c9}", "C", "z"].map(code);
+        let found = store.articles_like(ORGANISATION, &asked).await?;
+        let name = |it: Option<crate::domain::Code>| it.map(|it| it.as_str().to_owned());
+        Ok(found.into_iter().map(name).collect())
+    };
+    let some = |names: [&str; 8]| -> Vec<Option<String>> {
+        let names = names.into_iter();
+        names
+            .map(|name| (!name.is_empty()).then(|| name.to_owned()))
+            .collect()
+    };
+    same(
+        alike().await?,
+        some(["A", "a", "A", "b", "", "\u{e9}", "", ""]),
+        "articles that are spelled alike",
+    )?;
     put(&*store, |it| it.update(V1.next(), product_named(1, "c"))).await?;
     same(
         holders().await?,
         [Some(2), None, Some(1)],
         "holders after a change",
+    )?;
+    same(
+        alike().await?,
+        some(["A", "a", "A", "", "", "\u{e9}", "c", ""]),
+        "articles that are spelled alike after a change",
     )?;
     put(&*store, |it| {
         it.update(V1.next(), product_named(2, "b"));

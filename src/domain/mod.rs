@@ -86,7 +86,7 @@ pub use stock_adjustment::{
 pub use stock_event::{Cause, EventLink, LedgerEntry, StockEvent, StockEventKind};
 pub use stock_import::{
     IMPORT_PROBLEMS_TOLD, ImportMode, ImportProblem, ImportReport, STOCK_IMPORT_TRANSITIONS,
-    StockImport, StockImportCommand, StockImportState,
+    SimilarArticle, StockImport, StockImportCommand, StockImportState,
 };
 pub use stock_key::{KeyError, StockKey};
 pub(crate) use stock_level::FUTURE_TOLERANCE_MICROS;

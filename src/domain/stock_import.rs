@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::transition::{edge, named_states, step};
 use super::{
-    Actor, Edge, Machine, Note, OrganisationId, SiteId, Stamp, StockImportId, Timestamp,
+    Actor, Code, Edge, Machine, Note, OrganisationId, SiteId, Stamp, StockImportId, Timestamp,
     TransitionError, UserSummary,
 };
 
@@ -87,10 +87,28 @@ pub struct ImportReport {
     pub problems: Vec<ImportProblem>,
     /// How many values can't be applied.
     pub problems_total: u64,
+    /// Articles that it has created, because nobody knew them: the first ones.
+    pub created: Vec<Code>,
+    /// How many articles it has created.
+    pub created_total: u64,
+    /// Articles that it has created and that are spelled like one that was known: the first ones.
+    pub similar: Vec<SimilarArticle>,
+    /// How many of the created articles are spelled like one that was known.
+    pub similar_total: u64,
 }
 
-/// The most problems of an import that are told one by one.
+/// The most problems, created articles and articles spelled like a known one that an import tells one by one.
 pub const IMPORT_PROBLEMS_TOLD: usize = 100;
+
+/// An article that an import has created, although one was known whose article id differs only by case, width or another
+/// form of the same letters ([`Code::likeness`]): often somebody's slip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimilarArticle {
+    /// The article id of the new one.
+    pub created: Code,
+    /// That of the known one, which it may have meant.
+    pub known: Code,
+}
 
 /// A value that can't be applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +133,23 @@ impl ImportReport {
         let room = IMPORT_PROBLEMS_TOLD.saturating_sub(next.problems.len());
         next.problems.extend(problems.into_iter().take(room));
         next
+    }
+
+    /// One more article was created, which is spelled like a known one or like none.
+    fn create(&mut self, article: &Code, known: Option<&Code>) {
+        self.created_total = self.created_total.saturating_add(1);
+        if self.created.len() < IMPORT_PROBLEMS_TOLD {
+            self.created.push(article.clone());
+        }
+        if let Some(known) = known {
+            self.similar_total = self.similar_total.saturating_add(1);
+            if self.similar.len() < IMPORT_PROBLEMS_TOLD {
+                self.similar.push(SimilarArticle {
+                    created: article.clone(),
+                    known: known.clone(),
+                });
+            }
+        }
     }
 }
 
@@ -170,6 +205,18 @@ impl StockImport {
             return actor.user.id == self.created_by.id;
         }
         self.sites.iter().all(|site| actor.sees(*site))
+    }
+
+    /// The same import, which has created these articles; each with the known one that it is spelled like, if there is one.
+    #[must_use]
+    pub fn having_created<'c>(
+        mut self,
+        articles: impl IntoIterator<Item = (&'c Code, Option<&'c Code>)>,
+    ) -> Self {
+        for (article, known) in articles {
+            self.report.create(article, known);
+        }
+        self
     }
 
     /// Whether values that can't be applied are left out; otherwise they refuse the whole import.

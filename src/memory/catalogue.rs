@@ -1,6 +1,6 @@
 //! Sites, products and suppliers, with their unique names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::table::{Row, Table};
@@ -16,6 +16,8 @@ pub(super) struct Catalogue {
     /// The number of the commit that wrote a product last (R19).
     products_changed: HashMap<ProductId, u64>,
     articles: HashMap<Code, ProductId>,
+    /// Article ids by their likeness.
+    alike: HashMap<String, BTreeSet<Code>>,
     suppliers: Table<SupplierId, Supplier>,
 }
 
@@ -38,6 +40,12 @@ impl Catalogue {
 
     pub(super) fn product_by_article(&self, article: &Code) -> Option<&Row<Product>> {
         self.product(*self.articles.get(article)?)
+    }
+
+    /// The first article id that is spelled like this one, but not the same.
+    pub(super) fn article_like(&self, article: &Code) -> Option<&Code> {
+        let alike = self.alike.get(&article.likeness())?;
+        alike.iter().find(|other| *other != article)
     }
 
     pub(super) fn supplier(&self, id: SupplierId) -> Option<&Row<Supplier>> {
@@ -70,7 +78,18 @@ impl Catalogue {
         let name = &product.article_id;
         let before = self.products.put(product.id, Arc::clone(product));
         let before = before.as_ref().map(|product| &product.article_id);
+        if before == Some(name) {
+            return;
+        }
         rename(&mut self.articles, before, name, product.id);
+        // Two that swap their names in one commit keep both.
+        if let Some(before) = before.filter(|before| !self.articles.contains_key(*before))
+            && let Some(alike) = self.alike.get_mut(&before.likeness())
+        {
+            alike.remove(before);
+        }
+        let alike = self.alike.entry(name.likeness()).or_default();
+        alike.insert(name.clone());
     }
 
     pub(super) fn put_supplier(&mut self, supplier: &Supplier) {

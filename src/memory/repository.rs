@@ -77,6 +77,18 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
+    async fn articles_like(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Code>>, StoreError> {
+        Ok(self.read_of(organisation, |it| {
+            let like = |article: &Code| it.catalogue.article_like(article).cloned();
+            articles.iter().map(like).collect()
+        }))
+    }
+
+    #[inline(never)]
     async fn supplier(
         &self,
         organisation: OrganisationId,

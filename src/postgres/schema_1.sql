@@ -27,11 +27,14 @@ CREATE TABLE stk_supplier (
     PRIMARY KEY (organisation, id)
 );
 
--- External ids of sites (kind 0) and article ids of products (kind 1).
+-- External ids of sites (kind 0) and article ids of products (kind 1). Those of one likeness differ by case or width only.
 CREATE TABLE stk_catalogue_name (
     organisation UUID NOT NULL, kind BIGINT NOT NULL, name TEXT COLLATE "C" NOT NULL, holder UUID NOT NULL,
+    likeness TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (organisation, kind, name)
 );
+CREATE INDEX stk_catalogue_name_likeness ON stk_catalogue_name (organisation, kind, likeness, name)
+    WHERE likeness IS NOT NULL;
 CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder)
     WHERE holder IS NOT NULL;
 

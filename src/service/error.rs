@@ -47,12 +47,12 @@ pub enum Error {
     },
     /// A serial number would come on hand that another key holds ([`SerialScope`](crate::domain::SerialScope)). Nothing
     /// of the request was applied. Move the unit from there, or mend the number.
-    #[error("{}: the serial number is on hand elsewhere{}", named(key, None), .at.as_ref().map_or_else(String::new, |at| format!(": {}", named(at, None))))]
+    #[error("{}: the serial number is on hand elsewhere{}", .key.name, .at.as_ref().map_or_else(String::new, |at| format!(": {}", at.name)))]
     SerialElsewhere {
         /// Where it would come on hand.
-        key: Box<StockKey>,
+        key: Box<NamedKey>,
         /// Which key holds it, if that is one of a site that the actor can see.
-        at: Option<Box<StockKey>>,
+        at: Option<Box<NamedKey>>,
     },
     /// The count is not one.
     #[error(transparent)]
@@ -134,6 +134,28 @@ pub enum Error {
     /// The store failed. Nothing was done; if [`is_retryable`](Error::is_retryable), ask again.
     #[error("the store failed")]
     Store(#[source] StoreError),
+}
+
+/// Some stock, for programs and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey {
+    /// Which stock.
+    pub key: StockKey,
+    /// The same for people: article id, stock place, batch, serial number and site's name.
+    pub name: Box<str>,
+}
+
+impl NamedKey {
+    /// A key whose product and site are not known: its codes are its name.
+    pub(super) fn of_codes(key: StockKey) -> Self {
+        let name = named(&key, None).into();
+        Self { key, name }
+    }
+
+    pub(super) fn of(key: StockKey, product: &Product, site: &Site) -> Self {
+        let name = named(&key, Some((product, site))).into();
+        Self { key, name }
+    }
 }
 
 /// Why a posting was not made.
@@ -391,13 +413,6 @@ impl From<StoreError> for Error {
         } else {
             Self::Store(error)
         }
-    }
-}
-
-/// The field is called `text`: [`Error::text`] names it.
-impl From<TextError> for Error {
-    fn from(error: TextError) -> Self {
-        Self::text("text", error)
     }
 }
 

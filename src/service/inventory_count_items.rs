@@ -134,13 +134,12 @@ impl InventoryCounts<'_> {
             .levels(organisation, std::slice::from_ref(&key))
             .await?;
         let level = levels.into_iter().flatten().next().map(|read| read.value);
-        let standard = product.standard_cost(site.currency);
-        let unit_cost = match &level {
-            Some(level) => level.valuation().current_cost(level.quantity(), standard),
-            None => standard,
-        };
-        let stated = new.counted_at.map(|at| (level.as_ref(), at));
         let place = (organisation, site.id);
+        let line = std::iter::once((&key, level.as_ref()));
+        let costs = library.counting_costs(place, line).await?;
+        let standard = product.standard_cost(site.currency);
+        let unit_cost = costs.of_key(&key, level.as_ref(), standard);
+        let stated = new.counted_at.map(|at| (level.as_ref(), at));
         let then = library
             .late_counts(place, count.started_at(), stated.into_iter(), stamp)
             .await?;

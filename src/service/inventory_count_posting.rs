@@ -163,7 +163,8 @@ impl Lines<'_> {
     ) -> Result<StockAdjustment, Error> {
         let reason = match &item.reason {
             Some(reason) => reason.clone(),
-            None => Note::new(format!("inventory count: {}", self.count.details().name))?,
+            None => Note::new(format!("inventory count: {}", self.count.details().name))
+                .map_err(|error| Error::text("reason", error))?,
         };
         let at = self.terms.at;
         Ok(StockAdjustment::of_count(

@@ -148,7 +148,9 @@ impl InventoryOrders<'_> {
                 let site = library.site(call.organisation(), read.value.site()).await?;
                 let (decided, batch) = match self.decide(&read, &request, &site, &stamp).await {
                     Ok(decided) => decided,
-                    Err(refusal) if self.is_current(&read).await? => return Err(refusal),
+                    Err(refusal) if self.is_current(&read).await? => {
+                        return Err(library.with_names(call.organisation(), refusal).await);
+                    }
                     // Header and lines were not read at one moment: decide anew.
                     Err(_) => continue,
                 };

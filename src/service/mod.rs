@@ -65,7 +65,7 @@ pub use caller::Caller;
 pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
 pub use edit::Edit;
-pub use error::{Error, ErrorKind, FieldError};
+pub use error::{Error, ErrorKind, FieldError, NamedKey};
 pub use exports::{ExportFile, ExportLimits, ExportStatus, Exports};
 pub use housekeeping::{Retention, ThrownAway};
 pub use inventory_count_items::NewCountItem;

@@ -109,7 +109,8 @@ impl Stocktake {
         });
         let unknown = unknown.map(|key| key.product).collect();
         let mut costs = SiteCosts::default();
-        self.add_site_costs(&mut costs, site, unknown).await?;
+        let place = (organisation, site.id);
+        self.add_site_costs(&mut costs, place, unknown).await?;
         Ok(Batch {
             site,
             stamp,

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::store::{ChangeSet, DeletableKey, SerialMark, Versioned};
 
-use super::{Error, Stocktake};
+use super::{Error, NamedKey, Stocktake};
 
 /// The marks of the serial numbers that a commit may move, as they were read and as they become.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,11 @@ impl Elsewhere {
     pub(super) fn error(self, actor: &Actor) -> Error {
         let Self { key, at } = self;
         let at = Some(at).filter(|at| actor.sees(at.site));
-        Error::SerialElsewhere { key, at }
+        let by_codes = |key: Box<StockKey>| Box::new(NamedKey::of_codes(*key));
+        Error::SerialElsewhere {
+            key: by_codes(key),
+            at: at.map(by_codes),
+        }
     }
 
     /// For a line of a document, whose readers may not see other sites than its own.
@@ -46,6 +50,38 @@ impl Elsewhere {
 }
 
 impl Stocktake {
+    /// The same failure with the names that people know, where it tells of stock by its codes only: which other key holds a
+    /// serial number is found out too late to have read them.
+    pub(super) async fn with_names(&self, organisation: OrganisationId, error: Error) -> Error {
+        match error {
+            Error::SerialElsewhere { key, at } => {
+                let key = self.name_of(organisation, key).await;
+                let at = match at {
+                    Some(at) => Some(self.name_of(organisation, at).await),
+                    None => None,
+                };
+                Error::SerialElsewhere { key, at }
+            }
+            other => other,
+        }
+    }
+
+    async fn name_of(&self, organisation: OrganisationId, of: Box<NamedKey>) -> Box<NamedKey> {
+        let ids = [of.key.product];
+        let product = self.repository.products(organisation, &ids).await;
+        let site = self.site(organisation, of.key.site).await;
+        match (
+            product.map(|found| found.into_iter().flatten().next()),
+            site,
+        ) {
+            (Ok(Some(product)), Ok(site)) => {
+                Box::new(NamedKey::of(of.key, &product.value, &site.value))
+            }
+            // The refusal is what counts, not how the stock is called.
+            _ => of,
+        }
+    }
+
     /// Reads the marks of the serial numbers of some keys: one query, and none when no key has one.
     ///
     /// What is to be committed reads them after the levels: a number that has moved since has changed its level, and the

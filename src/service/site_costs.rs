@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    CostingMethod, Product, ProductId, Quantity, Site, SiteId, StockKey, StockLevel, UnitCost,
-    Value,
+    CostingMethod, OrganisationId, Product, ProductId, Quantity, Site, SiteId, StockKey,
+    StockLevel, UnitCost, Value,
 };
 use crate::store::{LevelFilter, MAX_PAGE, PageRequest};
 
@@ -35,6 +35,21 @@ impl SiteCosts {
         let costed = self.of.get(&(site, product))?;
         let there = costed.quantity.is_positive();
         there.then(|| costed.value.per_unit(costed.quantity).ok())?
+    }
+
+    /// What one unit of a key costs: as it knows itself, else as its product's other keys do, else the standard cost. So it
+    /// is shown when a line is counted, and so it is posted.
+    pub(super) fn of_key(
+        &self,
+        key: &StockKey,
+        level: Option<&StockLevel>,
+        standard: Option<UnitCost>,
+    ) -> Option<UnitCost> {
+        let otherwise = self.unit_cost(key.site, key.product).or(standard);
+        match level {
+            Some(level) => level.valuation().current_cost(level.quantity(), otherwise),
+            None => otherwise,
+        }
     }
 
     /// The standard cost of a product of which a line keeps a snapshot: what it is now, if that decides on a value.
@@ -77,7 +92,21 @@ impl Stocktake {
         {
             costs.products = self.products_of(site.organisation, keys).await?;
         }
-        self.add_site_costs(&mut costs, site, unknown).await?;
+        let place = (site.organisation, site.id);
+        self.add_site_costs(&mut costs, place, unknown).await?;
+        Ok(costs)
+    }
+
+    /// What lines that are counted go by: what their products cost at the site, of those whose own keys don't know.
+    pub(super) async fn counting_costs<'l>(
+        &self,
+        place: (OrganisationId, SiteId),
+        lines: impl Iterator<Item = (&'l StockKey, Option<&'l StockLevel>)>,
+    ) -> Result<SiteCosts, Error> {
+        let unknown = lines.filter(|(_, level)| !level.is_some_and(StockLevel::knows_cost));
+        let unknown = unknown.map(|(key, _)| key.product).collect();
+        let mut costs = SiteCosts::default();
+        self.add_site_costs(&mut costs, place, unknown).await?;
         Ok(costs)
     }
 
@@ -85,14 +114,14 @@ impl Stocktake {
     pub(super) async fn add_site_costs(
         &self,
         costs: &mut SiteCosts,
-        site: &Site,
+        (organisation, site): (OrganisationId, SiteId),
         products: BTreeSet<ProductId>,
     ) -> Result<(), Error> {
         if products.is_empty() {
             return Ok(());
         }
         for product in &products {
-            costs.of.insert((site.id, *product), Costed::default());
+            costs.of.insert((site, *product), Costed::default());
         }
         let filter = LevelFilter {
             products: products.into_iter().collect(),
@@ -102,7 +131,7 @@ impl Stocktake {
         while let Some(page) = next {
             let levels = self
                 .repository
-                .levels_page(site.organisation, site.id, &filter, &page)
+                .levels_page(organisation, site, &filter, &page)
                 .await?;
             for level in &levels.items {
                 let nothing = StockLevel::new(level.value.key().clone(), level.value.updated_at());

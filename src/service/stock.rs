@@ -65,7 +65,10 @@ impl<'a> Stock<'a> {
                 let stamp = call.stamp.clone();
                 let mut batch = library.read_batch(&site, &stamp, movements).await?;
                 for movement in movements {
-                    batch.apply(movement, StockEventId::new(library.ids.next()))?;
+                    let id = StockEventId::new(library.ids.next());
+                    if let Err(error) = batch.apply(movement, id) {
+                        return Err(library.with_names(call.organisation(), error).await);
+                    }
                 }
                 let outcome = Outcome::Events(batch.events().into());
                 if let Step::Done(outcome) = library

@@ -156,7 +156,12 @@ impl<'a> StockAdjustments<'a> {
                 let (next, moved) = if asked.requires_approval() {
                     (asked, None)
                 } else {
-                    let moved = moved?;
+                    let moved = match moved {
+                        Ok(moved) => moved,
+                        Err(error) => {
+                            return Err(library.with_names(site.organisation, error).await);
+                        }
+                    };
                     (asked.apply(&moved.event)?, Some(moved))
                 };
                 let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
@@ -207,7 +212,12 @@ impl<'a> StockAdjustments<'a> {
                     .chosen_stock(site.organisation, site.id, &asked.key().clone().into())
                     .await?;
                 let stock = library.adjusted_stock(&site, key, product).await?;
-                let moved = stock.moved_by(asked, &call.stamp)?;
+                let moved = match stock.moved_by(asked, &call.stamp) {
+                    Ok(moved) => moved,
+                    Err(error) => {
+                        return Err(library.with_names(site.organisation, error).await);
+                    }
+                };
                 let next = asked.approve(&moved.event, notes.clone(), &call.stamp)?;
                 let outcome = Outcome::StockAdjustment(Arc::new(next.clone()));
                 let step = library.commit(&mut call, outcome, |changes| {
@@ -452,8 +462,12 @@ impl Stocktake {
         let knows = level.as_ref().is_some_and(|read| read.value.knows_cost());
         let unknown = Some(key.product).filter(|_| !knows);
         let mut costs = SiteCosts::default();
-        self.add_site_costs(&mut costs, site, unknown.into_iter().collect())
-            .await?;
+        self.add_site_costs(
+            &mut costs,
+            (site.organisation, site.id),
+            unknown.into_iter().collect(),
+        )
+        .await?;
         Ok(AdjustedStock {
             elsewhere: costs.unit_cost(site.id, key.product),
             site,

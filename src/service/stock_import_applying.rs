@@ -7,9 +7,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, KeyError, Label, Note, Pick,
-    Product, ProductId, Quantity, Site, SiteId, Stamp, StockError, StockEvent, StockEventId,
-    StockEventKind, StockImport, StockImportId, StockImportState, StockKey, StockLevel, Terms,
+    Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, KeyError, Label, Note,
+    OrganisationId, Pick, Product, ProductId, Quantity, Site, SiteId, Stamp, StockError,
+    StockEvent, StockEventId, StockEventKind, StockImport, StockImportId, StockImportState,
+    StockKey, StockLevel, Terms,
 };
 use crate::store::{
     CommandId, DeletableKey, Guard, ImportChunk, ImportRow, JobAck, JobProgress, Outcome, Progress,
@@ -52,7 +53,8 @@ impl Rows {
 struct Surroundings {
     sites: BTreeMap<SiteId, Versioned<Site>>,
     products: BTreeMap<Code, Arc<Product>>,
-    created: BTreeSet<Code>,
+    /// Articles that nobody has, and for each the known one that it is spelled like, if there is one.
+    created: BTreeMap<Code, Option<Code>>,
     keys: Vec<Result<StockKey, Problem>>,
     levels: BTreeMap<StockKey, (Option<Versioned<StockLevel>>, StockLevel)>,
     serials: SerialMarks,
@@ -145,6 +147,11 @@ impl Stocktake {
         let mut around = std::mem::take(&mut rows.around);
         let taken = around.take(import, rows.rows(), first, stamp);
         let (next, ack) = next_import(import, looked_at, &taken, stamp)?;
+        let next = if import.is_checking() {
+            next
+        } else {
+            next.having_created(around.created_by(&taken.events))
+        };
         let progress = Progress {
             done: next.done(),
             total: next.values(),
@@ -245,7 +252,7 @@ impl Stocktake {
     async fn new_products(
         &self,
         import: &StockImport,
-        articles: &BTreeSet<Code>,
+        articles: &[Code],
     ) -> Result<BTreeMap<Code, Arc<Product>>, Error> {
         let mut made = BTreeMap::new();
         let mut left: Vec<&Code> = articles.iter().collect();
@@ -276,6 +283,28 @@ impl Stocktake {
         Ok(made)
     }
 
+    /// The known article that each of some new ones is spelled like: of the catalogue, else one before it.
+    async fn spelled_like(
+        &self,
+        organisation: OrganisationId,
+        articles: Vec<Code>,
+    ) -> Result<BTreeMap<Code, Option<Code>>, Error> {
+        if articles.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let known = self.repository.articles_like(organisation, &articles);
+        let known = known.await?;
+        let mut new: BTreeMap<String, Code> = BTreeMap::new();
+        let mut created = BTreeMap::new();
+        for (article, known) in articles.into_iter().zip(known) {
+            let first = new.entry(article.likeness());
+            let first = first.or_insert_with(|| article.clone());
+            let other = (*first != article).then(|| first.clone());
+            created.insert(article, known.or(other));
+        }
+        Ok(created)
+    }
+
     /// Reads sites, products, keys and levels of some rows: a fixed number of reads for each site.
     async fn surroundings(
         &self,
@@ -297,15 +326,16 @@ impl Stocktake {
             .products_by_article(organisation, &articles)
             .await?;
         let mut products: BTreeMap<Code, Arc<Product>> = BTreeMap::new();
-        let mut created = BTreeSet::new();
+        let mut unknown = Vec::new();
         for (article, found) in articles.into_iter().zip(found) {
             if let Some(found) = found {
                 products.insert(article, found.value);
             } else {
-                created.insert(article);
+                unknown.push(article);
             }
         }
-        products.extend(self.new_products(import, &created).await?);
+        products.extend(self.new_products(import, &unknown).await?);
+        let created = self.spelled_like(organisation, unknown).await?;
         let (keys, mut levels) = self.keys_of(import, rows, &products).await?;
         let wanted: BTreeSet<StockKey> = keys.iter().flatten().cloned().collect();
         let wanted: Vec<StockKey> = wanted.into_iter().collect();
@@ -360,7 +390,8 @@ impl Stocktake {
         }
         for (site, products) in unknown {
             if let Some(site) = sites.get(&site) {
-                self.add_site_costs(&mut costs, site, products).await?;
+                let place = (site.organisation, site.id);
+                self.add_site_costs(&mut costs, place, products).await?;
             }
         }
         Ok(costs)
@@ -415,7 +446,8 @@ fn next_import(
         if next.is_checking() || problems == 0 {
             return Ok((next, None));
         }
-        let message = Note::new(format!("{problems} values can't be applied; nothing was"))?;
+        let message = Note::new(format!("{problems} values can't be applied; nothing was"));
+        let message = message.map_err(|error| Error::text("message", error))?;
         return Ok((next.reject(message, stamp.at)?, Some(JobAck::Refused(job))));
     }
     let next = import.advance(taken.applied, taken.problems.clone(), stamp.at)?;
@@ -439,7 +471,8 @@ fn new_product_id(import: &StockImport, article: &Code, namesake: u32) -> Produc
 
 /// A product that an import makes: its article id is all that is known of it.
 fn new_product(import: &StockImport, id: ProductId, article: &Code) -> Result<Product, Error> {
-    let name = Label::new(article.as_str())?;
+    let name = Label::new(article.as_str());
+    let name = name.map_err(|error| Error::text("article_id", error))?;
     Ok(Product::new(
         id,
         import.organisation(),
@@ -572,19 +605,28 @@ impl Surroundings {
         Ok(events)
     }
 
+    /// The new articles that some events are of: only these are created. Each with the known one that it is spelled like.
+    fn created_by(&self, events: &[StockEvent]) -> Vec<(&Code, Option<&Code>)> {
+        let touched: BTreeSet<ProductId> = events.iter().map(|event| event.key.product).collect();
+        let is_touched = |article: &Code| {
+            let product = self.products.get(article);
+            product.is_some_and(|product| touched.contains(&product.id))
+        };
+        let created = self.created.iter();
+        created
+            .filter(|(article, _)| is_touched(article))
+            .map(|(article, known)| (article, known.as_ref()))
+            .collect()
+    }
+
     /// Puts what changed into a change set.
     fn write(self, events: Vec<StockEvent>, changes: &mut crate::store::ChangeSet) {
-        let moved: BTreeSet<&StockKey> = events.iter().map(|event| &event.key).collect();
-        let touched: BTreeSet<ProductId> = moved.iter().map(|key| key.product).collect();
-        for article in &self.created {
-            if let Some(product) = self
-                .products
-                .get(article)
-                .filter(|product| touched.contains(&product.id))
-            {
+        for (article, _) in self.created_by(&events) {
+            if let Some(product) = self.products.get(article) {
                 changes.insert(product.clone());
             }
         }
+        let moved: BTreeSet<&StockKey> = events.iter().map(|event| &event.key).collect();
         for key in moved {
             if let Some((read, level)) = self.levels.get(key) {
                 changes.put(read.as_ref(), level.clone());

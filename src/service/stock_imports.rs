@@ -50,7 +50,8 @@ impl<'a> StockImports<'a> {
     /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
     /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
     /// out instead. A value means the only stocked key at its location of the product (of the variant, where one is
-    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is created. The body has no costs: what comes in costs
+    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is
+    /// created; [`ImportReport`](crate::domain::ImportReport) names it, and the known one whose article id it resembles. The body has no costs: what comes in costs
     /// what is known; where nothing is, it is of unknown cost, worth nothing until a cost is stated
     /// ([`Movement::Revalue`](super::Movement::Revalue)), unless the site allows zero cost: then that is its cost.
     ///
@@ -229,7 +230,8 @@ impl<'a> StockImports<'a> {
                 } else {
                     format!("stopped by {who}; {applied} of {values} values were applied")
                 };
-                let next = import.reject(Note::new(message)?, call.stamp.at)?;
+                let message = Note::new(message).map_err(|error| Error::text("message", error))?;
+                let next = import.reject(message, call.stamp.at)?;
                 let left = library.chunks_left(import).await?;
                 let outcome = Outcome::StockImport(next.clone().into());
                 let step = library.commit(&mut call, outcome, |changes| {

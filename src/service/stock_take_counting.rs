@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Code, CountEntry, CountEntryId, CountError, CountMoment, Entered, Quantity, Stamp, StockLevel,
-    StockTake, StockTakeCommand, StockTakeId, StockTakeItem, StockTakeItemId, Timestamp,
+    Code, CountEntry, CountEntryId, CountError, Entered, Quantity, Stamp, StockTakeCommand,
+    StockTakeId, StockTakeItem, StockTakeItemId, Timestamp,
 };
 use crate::store::{
     ArticleSort, CountingView, Digest, DigestBuilder, Guard, Outcome, PageRequest,
@@ -14,6 +14,7 @@ use crate::store::{
 use super::access::Operation;
 use super::call::{Once, Step, require};
 use super::key_history::ToldLate;
+use super::site_costs::SiteCosts;
 use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
 use super::{Caller, Error, Pending, Stocktake};
@@ -170,7 +171,15 @@ impl StockTakes<'_> {
                     return Err(Error::nothing_asked("counts"));
                 }
                 let then = library.told_late(&view, counts, &call.stamp).await?;
-                let counted = counted(&view, counts, &then, &call.stamp, &entries)?;
+                let lines = view.lines.iter().flatten();
+                let lines = lines.map(|line| {
+                    let level = line.level.as_ref();
+                    (&line.item.value.key, level.map(|level| &*level.value))
+                });
+                let place = (call.organisation(), view.take.site());
+                let costs = library.counting_costs(place, lines).await?;
+                let known = (&then, &costs);
+                let counted = counted(&view, counts, known, &call.stamp, &entries)?;
                 let outcome = counted.iter().map(|(_, item, _)| item.clone()).collect();
                 let outcome = Outcome::StockTakeItems(outcome);
                 let step = library.commit(&mut call, outcome, |changes| {
@@ -323,7 +332,7 @@ type Counted = (Version, StockTakeItem, CountEntry);
 fn counted(
     view: &CountingView,
     counts: &[(StockTakeItemId, CountRequest)],
-    then: &ToldLate,
+    (then, costs): (&ToldLate, &SiteCosts),
     stamp: &Stamp,
     entries: &[CountEntryId],
 ) -> Result<Vec<Counted>, Error> {
@@ -346,7 +355,11 @@ fn counted(
         let level = line.level.as_ref().map(|level| &*level.value);
         let counted = || -> Result<_, CountError> {
             let moment = then.moment(level, request.counted_at)?;
-            let next = count_of(&view.take, item, level, request.entered, moment, stamp)?;
+            let currency = view.take.currency();
+            let standard = item.product.standard_cost(currency);
+            let unit_cost = costs.of_key(&item.key, level, standard);
+            let by = (stamp.actor.user.id, stamp.at);
+            let next = item.counted(request.entered, moment, unit_cost, currency, by)?;
             Ok((moment, next))
         };
         let (moment, next) = counted().map_err(|problem| refused(problem.into()))?;
@@ -366,24 +379,6 @@ fn counted(
         Ok((version, next, entry))
     });
     counted.collect()
-}
-
-/// The line after a count.
-fn count_of(
-    take: &StockTake,
-    item: &StockTakeItem,
-    level: Option<&StockLevel>,
-    entered: Entered,
-    moment: CountMoment,
-    stamp: &Stamp,
-) -> Result<StockTakeItem, CountError> {
-    let standard = item.product.standard_cost(take.currency());
-    let unit_cost = match level {
-        Some(level) => level.valuation().current_cost(level.quantity(), standard),
-        None => standard,
-    };
-    let by = (stamp.actor.user.id, stamp.at);
-    item.counted(entered, moment, unit_cost, take.currency(), by)
 }
 
 fn items_of(outcome: Outcome) -> Result<Vec<StockTakeItem>, Error> {

@@ -258,7 +258,13 @@ async fn write_names<T: Transaction>(
         if write.expected().is_some() {
             given_up.push(vec![Cell::Int(kind), holder.clone()]);
         }
-        taken.push(vec![Cell::Int(kind), name.into(), holder]);
+        let likeness = name.likeness().into();
+        taken.push(vec![
+            Cell::Int(kind),
+            name.as_str().into(),
+            holder,
+            likeness,
+        ]);
     }
     // Two transactions that take the same ones must not wait for each other.
     taken.sort_unstable_by(|a, b| name_order(a).cmp(&name_order(b)));
@@ -270,8 +276,8 @@ async fn write_names<T: Transaction>(
     for block in blocks(T::DIALECT, taken) {
         let insert = Insert {
             table: "stk_catalogue_name",
-            columns: &["kind", "name", "holder"],
-            kinds: &[Kind::Int, Kind::Text, Kind::Uuid],
+            columns: &["kind", "name", "holder", "likeness"],
+            kinds: &[Kind::Int, Kind::Text, Kind::Uuid, Kind::Text],
             is_marked: false,
         };
         insert.run(t, organisation, block).await?;

@@ -6,7 +6,8 @@ use super::cell::{Cell, Kind, Row, Unreadable};
 use super::query::{Lookup, Snapshot, Transaction, all, blocks, first};
 use super::table::{Column, Table, key_cells, stock_key_cells};
 use crate::domain::{
-    InventoryCountId, JobId, OrganisationId, ProductId, SiteId, StockEventId, StockKey, StockTakeId,
+    Code, InventoryCountId, JobId, OrganisationId, ProductId, SiteId, StockEventId, StockKey,
+    StockTakeId,
 };
 use crate::store::{
     ChangeSetParts, Facts, Guard, JobAck, LeaseToken, RecordKey, StoreError, UniqueName, Version,
@@ -42,10 +43,10 @@ pub(crate) enum Care {
 }
 
 /// The kind of a unique name, and the name.
-pub(super) fn name_cells(name: UniqueName<'_>) -> (i64, &str) {
+pub(super) const fn name_cells(name: UniqueName<'_>) -> (i64, &Code) {
     match name {
-        UniqueName::Site(name) => (0, name.as_str()),
-        UniqueName::Product(name) => (1, name.as_str()),
+        UniqueName::Site(name) => (0, name),
+        UniqueName::Product(name) => (1, name),
     }
 }
 
@@ -133,7 +134,7 @@ impl Known {
     ) -> Result<(), StoreError> {
         let names: Vec<_> = (parts.writes.values())
             .filter_map(|write| write.record().and_then(UniqueName::of).map(name_cells))
-            .map(|(kind, name)| vec![Cell::Int(kind), name.into()])
+            .map(|(kind, name)| vec![Cell::Int(kind), name.as_str().into()])
             .collect();
         for block in blocks(T::DIALECT, names) {
             let mut query = t.query("SELECT n.kind, n.name, n.holder FROM ");
@@ -331,7 +332,7 @@ impl Facts for Known {
 
     fn holder_of_name(&self, name: UniqueName<'_>) -> Option<RecordKey> {
         let (kind, name) = name_cells(name);
-        self.names.get(&(kind, name.to_owned())).cloned()
+        self.names.get(&(kind, name.as_str().to_owned())).cloned()
     }
 
     fn has_event(&self, id: StockEventId) -> bool {

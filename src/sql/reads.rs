@@ -120,6 +120,39 @@ pub(crate) async fn by_name<S: Snapshot, T: DeserializeOwned + Clone + Send>(
     answers(s, asked, what, organisation, (VERSIONED, versioned)).await
 }
 
+/// Article ids that are spelled like these, but not the same: for each the first one.
+pub(crate) async fn articles_like<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    articles: &[Code],
+) -> Result<Vec<Option<Code>>, StoreError> {
+    let mut answers = vec![None; articles.len()];
+    let asked = articles.iter().enumerate().map(|(nth, article)| {
+        let name = article.as_str();
+        vec![nth.into(), name.into(), article.likeness().into()]
+    });
+    for block in blocks(S::DIALECT, asked.collect()) {
+        let mut query = s.query("SELECT w.column1, (SELECT n.name FROM stk_catalogue_name n");
+        query
+            .push(" WHERE n.organisation = ")
+            .bind(organisation.as_uuid());
+        query.push(" AND n.kind = 1 AND n.likeness = w.column3 AND n.name <> w.column2");
+        query.push(" ORDER BY n.name LIMIT 1) FROM ");
+        query.table(&[Kind::Int, Kind::Text, Kind::Text], block);
+        let found = all(s, &query, |row| {
+            Ok((row.int::<usize>()?, row.optional_text()?))
+        });
+        for (nth, name) in found.await? {
+            let name = name.map(Code::new).transpose();
+            let name = name.map_err(|_| Unreadable::Range.during("articles_like"))?;
+            if let Some(place) = answers.get_mut(nth) {
+                *place = name;
+            }
+        }
+    }
+    Ok(answers)
+}
+
 /// A site by its external id.
 pub(crate) async fn site_by_external_id<S: Snapshot>(
     s: &mut S,

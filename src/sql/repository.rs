@@ -106,6 +106,21 @@ macro_rules! keep_contract {
                 }
 
                 #[inline(never)]
+                async fn articles_like(
+                    &self,
+                    organisation: OrganisationId,
+                    articles: &[Code],
+                ) -> Result<Vec<Option<Code>>, StoreError> {
+                    let articles = articles.to_owned();
+                    self.read("articles_like", move |s| {
+                        Box::pin(
+                            async move { reads::articles_like(s, organisation, &articles).await },
+                        )
+                    })
+                    .await
+                }
+
+                #[inline(never)]
                 async fn supplier(
                     &self,
                     organisation: OrganisationId,

@@ -18,12 +18,13 @@ CREATE TABLE stk_supplier (
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
--- External ids of sites (kind 0) and article ids of products (kind 1).
+-- External ids of sites (kind 0) and article ids of products (kind 1). Those of one likeness differ by case or width only.
 CREATE TABLE stk_catalogue_name (
-    organisation BLOB NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, holder BLOB NOT NULL,
+    organisation BLOB NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, holder BLOB NOT NULL, likeness TEXT NOT NULL,
     PRIMARY KEY (organisation, kind, name)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder);
+CREATE INDEX stk_catalogue_name_likeness ON stk_catalogue_name (organisation, kind, likeness, name);
 
 CREATE TABLE stk_stock_level (
     organisation BLOB NOT NULL, site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL,

@@ -59,6 +59,15 @@ pub trait Repository: Debug + Send + Sync + 'static {
         articles: &[Code],
     ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
 
+    /// Article ids of products that are spelled like these, but not the same: they differ by case, width or another form of
+    /// the same letters ([`Code::likeness`]). One answer for each, in their order; of several the first in the order of
+    /// codes. A catalogue may be large, and an import asks for a thousand at once: look them up by their likeness.
+    async fn articles_like(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Code>>, StoreError>;
+
     /// A supplier.
     async fn supplier(
         &self,

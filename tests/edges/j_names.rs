@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use stocktake::documents::{ImportLimits, ImportNumbers, read_import};
 use stocktake::domain::{
-    Code, ImportMode, Label, PurchaseOrderNumber, Quantity, SearchText, StockImportState, StockKey,
-    TextError, fold,
+    Code, ImportMode, ImportReport, Label, PurchaseOrderNumber, Quantity, SearchText,
+    StockImportState, StockKey, TextError, fold,
 };
 use stocktake::service::{Caller, Movement, NewMovement, NewStockTake};
 use stocktake::store::{ArticleFilter, ArticleSort, StockTakeItemFilter};
@@ -171,6 +171,69 @@ fn fault_j_two_spellings_in_one_body_are_a_duplicate() {
             .map(|mistake| (mistake.path.as_str(), mistake.code))
             .collect();
         assert_eq!(told, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn fault_j_a_new_article_that_is_spelled_like_a_known_one_is_told() {
+    for kind in Kind::ALL {
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let shop = shop_on(&store);
+        shop.open().await.unwrap();
+        let by = manager(&shop);
+        let imports = shop.stocktake.stock_imports();
+        let report = async |body: String| {
+            let begun = imports.begin(&by, ImportMode::Absolute, body.as_bytes(), false);
+            let id = begun.await.unwrap().import.id();
+            shop.run_jobs().await.unwrap();
+            let import = imports.get(&by, id).await.unwrap();
+            assert_eq!(import.state(), StockImportState::Applied, "{kind:?}");
+            import.report().clone()
+        };
+        let told = |report: &ImportReport| -> Vec<(String, String)> {
+            let similar = report.similar.iter();
+            similar
+                .map(|it| (it.created.to_string(), it.known.to_string()))
+                .collect()
+        };
+        let pair = |created: &str, known: &str| (created.to_owned(), known.to_owned());
+        // One is known as it is, one is new, three look like known ones, and one like another of the same body.
+        let body = r#"{"store-1": {"SKU-0": 1, "new": 2, "sku-1": 3, "ＳＫＵ－２": 4, "Sku-3": 5, "NEW": 6}}"#;
+        let first = report(body.to_owned()).await;
+        assert_eq!(
+            told(&first),
+            [
+                pair("Sku-3", "SKU-3"),
+                pair("new", "NEW"),
+                pair("sku-1", "SKU-1"),
+                pair("ＳＫＵ－２", "SKU-2"),
+            ],
+            "{kind:?}"
+        );
+        assert_eq!((first.created_total, first.similar_total), (5, 4));
+        let created: Vec<&str> = first.created.iter().map(Code::as_str).collect();
+        assert_eq!(created, ["NEW", "Sku-3", "new", "sku-1", "ＳＫＵ－２"]);
+        // By now all of them are known.
+        let again = report(body.to_owned()).await;
+        assert_eq!((again.created_total, again.similar_total), (0, 0));
+        // Over several chunks: the numbers are those of all, what is named are the first ones.
+        let many: Vec<String> = (0..2_500).map(|n| format!("\"many-{n:04}\": 1")).collect();
+        let body = format!("{{\"store-1\": {{{}}}}}", many.join(","));
+        let lower = report(body.clone()).await;
+        assert_eq!((lower.created_total, lower.similar_total), (2_500, 0));
+        let upper = report(body.to_uppercase().replace("STORE", "store")).await;
+        assert_eq!((upper.created_total, upper.similar_total), (2_500, 2_500));
+        assert_eq!((upper.created.len(), upper.similar.len()), (100, 100));
+        assert_eq!(told(&upper)[7], pair("MANY-0007", "many-0007"), "{kind:?}");
+        // What is refused has created nothing.
+        let body = br#"{"store-1": {"sku-4": 1, "SKU-0": -99}}"#;
+        let begun = imports.begin(&by, ImportMode::Adjustment, body, false);
+        let id = begun.await.unwrap().import.id();
+        shop.run_jobs().await.unwrap();
+        let import = imports.get(&by, id).await.unwrap();
+        assert_eq!(import.state(), StockImportState::Rejected, "{kind:?}");
+        assert_eq!(import.report().created_total, 0);
     }
 }
 

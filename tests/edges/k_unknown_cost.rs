@@ -1,7 +1,5 @@
 //! Unknown cost is not zero.
 
-use std::sync::Arc;
-
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CostingMethod, CountType, ImportMode, InventoryCountDetails,
     MovementPolicy, PostingOptions, Quantity, StockAdjustmentState, StockEvent, StockEventKind,
@@ -9,45 +7,27 @@ use stocktake::domain::{
 };
 use stocktake::service::{
     Caller, CountRequest, Error, Movement, NewCountItem, NewStockAdjustment, NewStockTake,
-    StockChoice, Stocktake,
+    StockChoice,
 };
-use stocktake::testing::{ManualClock, SequentialIds, Shop};
+use stocktake::store::{InventoryCountFilter, InventoryCountItemFilter, PageRequest};
 
-use crate::stores::{Kind, Store, Stores};
+use crate::shops::OwnShop;
+use crate::stores::Kind;
 
 /// A shop of each kind of store, with its catalogue, without stock; the first two products have no standard cost.
 pub(crate) struct Tried {
     pub(crate) kind: Kind,
-    pub(crate) shop: Shop,
-    _store: Store,
-    _stores: Stores,
+    pub(crate) shop: OwnShop,
 }
 
 impl Tried {
     pub(crate) async fn on(kind: Kind) -> Self {
-        let stores = Stores::of(kind);
-        let store = stores.fresh().await;
-        let (clock, ids) = (
-            Arc::new(ManualClock::default()),
-            Arc::new(SequentialIds::default()),
-        );
-        let library = Stocktake::with(
-            store.repository.clone(),
-            store.queue.clone(),
-            clock.clone(),
-            ids,
-        );
-        let mut shop = Shop::with(library, clock);
+        let mut shop = OwnShop::on(kind).await;
         for product in shop.products.iter_mut().take(2) {
             product.unit_costs = UnitCosts::default();
         }
         shop.open_empty().await.unwrap();
-        Self {
-            kind,
-            shop,
-            _store: store,
-            _stores: stores,
-        }
+        Self { kind, shop }
     }
 
     /// Changes the site's policy from now on.
@@ -451,12 +431,25 @@ async fn fault_k2_counts_and_imports_find_at_the_cost_of_the_other_keys() {
         let item = takes.add_found(&manager, take.id(), &place("C")).await;
         let item = item.unwrap();
         let two = CountRequest::set(made("2"));
-        takes.count(&manager, take.id(), item, two).await.unwrap();
+        let counted = takes.count(&manager, take.id(), item, two).await.unwrap();
+        // What is shown before it is posted is what is posted.
+        let count = counted.count.unwrap();
+        assert_eq!(count.unit_cost, Some(made("7")), "{kind:?}");
+        assert_eq!(count.adjustment_minor, 1_400);
         let posted = takes.submit(&manager, take.id(), PostingOptions::default());
         posted.await.unwrap();
         assert_eq!(worth(&tried.level(&place("C")).await), both("14"));
         tried.count_applied(place("D"), "2").await;
         assert_eq!(worth(&tried.level(&place("D")).await), both("14"));
+        let counts = tried.shop.stocktake.inventory_counts();
+        let (all, page) = (InventoryCountFilter::default(), PageRequest::first(10));
+        let started = counts.list(&manager, site, &all, &page).await.unwrap();
+        let count = started.items[0].count.id();
+        let all = InventoryCountItemFilter::default();
+        let lines = counts.items(&manager, count, &all, &page).await;
+        let line = lines.unwrap().items.remove(0);
+        assert_eq!(line.counted.unit_cost, Some(made("7")), "{kind:?}");
+        assert_eq!(line.variance.minor(), 1_400);
         // An import names no place; a variant is a key of its own.
         let body = r#"{"store-1": {"SKU-0": {"red": 2}}}"#;
         tried.import(ImportMode::Absolute, body).await;

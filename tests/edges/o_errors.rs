@@ -1,10 +1,10 @@
 //! Errors tell what is wrong in the words of who reads them: names instead of ids, and no more than one sentence.
 
 use stocktake::domain::{
-    AdjustmentType, CountError, DecimalError, KeyError, Label, Quantity, StockError, TextError,
-    Tracking,
+    AdjustmentType, CountError, DecimalError, KeyError, Label, Quantity, SerialScope, StockError,
+    StockKey, TextError, Tracking,
 };
-use stocktake::service::{Caller, Error, Movement, NewMovement, NewStockAdjustment};
+use stocktake::service::{Caller, Error, Movement, NamedKey, NewMovement, NewStockAdjustment};
 use stocktake::store::{Cursor, PageRequest, StockAdjustmentFilter, StoreError, StoreErrorKind};
 use stocktake::testing::Shop;
 
@@ -127,6 +127,51 @@ fn fault_o_a_text_is_refused_under_its_own_name() {
     }
 }
 
+#[tokio::test]
+async fn fault_o_a_serial_number_elsewhere_tells_article_place_and_site() {
+    for kind in Kind::ALL {
+        let stores = Stores::of(*kind);
+        let store = stores.fresh().await;
+        let mut shop = shop_on(&store);
+        for number in [3, 4] {
+            shop.products[number].tracking = Tracking::Serial;
+        }
+        shop.site.policy.serials = SerialScope::Global;
+        shop.open_empty().await.unwrap();
+        let (by, site) = (manager(&shop), shop.site.id);
+        let key = |product: usize, place: &str| {
+            let key = shop.key(product).at(place.parse().unwrap());
+            key.with_serial("SN-1".parse().unwrap())
+        };
+        let receipt = |key: StockKey| -> NewMovement {
+            Movement::Receipt {
+                key,
+                quantity: Quantity::ONE,
+                unit_cost: None,
+            }
+            .into()
+        };
+        let stock = shop.stocktake.stock();
+        let there = [receipt(key(3, "A-1"))];
+        stock.record(&by, site, &there).await.unwrap();
+        let expected = "SKU-4, stock place B-1, serial number SN-1 at High Street: the serial number is on hand \
+                        elsewhere: SKU-3, stock place A-1, serial number SN-1 at High Street";
+        let refused = stock.record(&by, site, &[receipt(key(4, "B-1"))]).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.to_string(), expected, "{kind:?}");
+        is_plain(&error);
+        let new = NewStockAdjustment::of(
+            key(4, "B-1"),
+            AdjustmentType::Found,
+            Quantity::ONE,
+            "found".parse().unwrap(),
+        );
+        let adjustments = shop.stocktake.stock_adjustments();
+        let error = adjustments.create(&by, site, new).await.unwrap_err();
+        assert_eq!(error.to_string(), expected, "{kind:?}");
+    }
+}
+
 /// Every error that can be made without a store, and those of a store of every kind.
 #[tokio::test]
 async fn every_error_is_plain() {
@@ -180,15 +225,18 @@ async fn every_error_is_plain() {
         Error::Taken { what: "article id" },
         Error::KeyReused,
         Error::TooLarge { limit: 1_000 },
-        Error::from(TextError::Empty),
+        Error::text("reason", TextError::Empty),
         Error::from(DecimalError::TooPrecise),
         Error::Key {
             key: Box::new(shop.key(0)),
             problem: KeyError::NotStocked,
         },
         Error::SerialElsewhere {
-            key: Box::new(shop.key(0).with_serial("SN-1".parse().unwrap())),
-            at: Some(Box::new(shop.key(1).at("B-1".parse().unwrap()))),
+            key: Box::new(NamedKey {
+                key: shop.key(0).with_serial("SN-1".parse().unwrap()),
+                name: "SKU-0, serial number SN-1 at High Street".into(),
+            }),
+            at: None,
         },
         Error::Stock {
             key: Box::new(shop.key(0)),

@@ -119,7 +119,15 @@ fn s5_03_removed_stock_is_delisted() {
 #[test]
 fn s5_04_unknown_products_are_created_unknown_locations_refused() {
     each_store(|shop| {
-        imported(shop, IMPORTS, &json!({"store-1": {"NEW-1": 3}}));
+        let job = imported(shop, IMPORTS, &json!({"store-1": {"NEW-1": 3, "sku-2": 1}}));
+        // The created ones are named, and what one of them is spelled like.
+        let told = json!({
+            "created": ["NEW-1", "sku-2"],
+            "created_total": 2,
+            "similar": [{"article_id": "sku-2", "known_article_id": "SKU-2"}],
+            "similar_total": 1,
+        });
+        assert_eq!(job["imported"], told);
         let levels = shop.get("/stock-levels").gives(200);
         let found = levels["data"].as_array().unwrap().iter();
         assert_eq!(found.filter(|level| level["quantity"] == 3).count(), 1);

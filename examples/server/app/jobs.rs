@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use stocktake::domain::{JobId, StockImportId, StockTakeId};
+use stocktake::domain::{JobId, StockImport, StockImportId, StockTakeId};
 use stocktake::service::{Caller, Error};
 use stocktake::store::{Job, JobState, JobTask, PageRequest};
 use utoipa::{IntoParams, ToSchema};
@@ -75,6 +75,9 @@ pub(super) struct JobView {
     error: Option<String>,
     #[schema(required)]
     result: Option<ResultView>,
+    /// What a stock import has created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedView>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,6 +90,40 @@ struct ProgressView {
 struct ResultView {
     /// Where the file is.
     url: String,
+}
+
+/// What a stock import has created: products that nobody knew.
+#[derive(Debug, Serialize, ToSchema)]
+struct ImportedView {
+    /// Their article ids: the first hundred.
+    created: Vec<String>,
+    created_total: u64,
+    /// Those that are spelled like one that was known, but for case or width: the first hundred.
+    similar: Vec<SimilarView>,
+    similar_total: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SimilarView {
+    article_id: String,
+    /// The known one.
+    known_article_id: String,
+}
+
+impl ImportedView {
+    fn of(import: &StockImport) -> Self {
+        let report = import.report();
+        let similar = report.similar.iter().map(|similar| SimilarView {
+            article_id: similar.created.to_string(),
+            known_article_id: similar.known.to_string(),
+        });
+        Self {
+            created: report.created.iter().map(ToString::to_string).collect(),
+            created_total: report.created_total,
+            similar: similar.collect(),
+            similar_total: report.similar_total,
+        }
+    }
 }
 
 /// The form of a file.
@@ -155,6 +192,17 @@ impl JobView {
     async fn of(app: &App, caller: &Caller, job: Job) -> Result<Self, Error> {
         let id = job.id;
         let has_file = job.task == JobTask::Export && job.state == JobState::Succeeded;
+        let imported = match (&job.task, &job.state) {
+            (JobTask::ImportStock { import }, JobState::Succeeded | JobState::Refused) => {
+                match app.stocktake.stock_imports().get(caller, *import).await {
+                    Ok(import) => Some(ImportedView::of(&import)),
+                    // It is of a site that the caller does not see.
+                    Err(Error::NotFound { .. }) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => None,
+        };
         let (status, error) = match &job.state {
             JobState::Queued => ("queued", None),
             JobState::Running { .. } => ("running", None),
@@ -174,6 +222,7 @@ impl JobView {
             result: has_file.then(|| ResultView {
                 url: format!("/jobs/{id}/file"),
             }),
+            imported,
         })
     }
 }

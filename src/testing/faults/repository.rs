@@ -74,6 +74,15 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn articles_like(
+        &self,
+        organisation: OrganisationId,
+        articles: &[Code],
+    ) -> Result<Vec<Option<Code>>, StoreError> {
+        read!(self.articles_like(organisation, articles))
+    }
+
+    #[inline(never)]
     async fn supplier(
         &self,
         organisation: OrganisationId,

@@ -114,6 +114,7 @@ methods! {
         site_by_external_id(organisation: OrganisationId, external_id: &Code) -> Result<Option<Versioned<Site>>, StoreError>;
         products(organisation: OrganisationId, ids: &[ProductId]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
         products_by_article(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
+        articles_like(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Code>>, StoreError>;
         supplier(organisation: OrganisationId, id: SupplierId) -> Result<Option<Versioned<Supplier>>, StoreError>;
         levels(organisation: OrganisationId, keys: &[StockKey]) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
         serial_marks(organisation: OrganisationId, serials: &BTreeSet<Code>, products: &BTreeSet<ProductId>) -> Result<Vec<Versioned<SerialMark>>, StoreError>;

@@ -244,7 +244,7 @@ async fn a_refusal_says_where_the_number_is_to_who_may_see_that() {
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(!error.is_retryable());
         match error {
-            Error::SerialElsewhere { key, at } => (*key, at.map(|at| *at)),
+            Error::SerialElsewhere { key, at } => (key.key, at.map(|at| at.key)),
             other => panic!("{other:?}"),
         }
     };
@@ -253,7 +253,7 @@ async fn a_refusal_says_where_the_number_is_to_who_may_see_that() {
     assert!(
         refused
             .to_string()
-            .ends_with("on hand elsewhere: stock, stock place A, serial number X"),
+            .ends_with("on hand elsewhere: SKU-0, stock place A, serial number X at High Street"),
         "{refused}"
     );
     assert_eq!(told(refused), (there.clone(), Some(here)));
