@@ -22,7 +22,7 @@ use stocktake::store::{
     LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Purge, Ranked,
     Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
     StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView, StoreError, TakeSums,
-    Unlike, Versioned,
+    Unlike, UnlikeEvent, Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -216,6 +216,24 @@ impl Repository for CustomStore {
         Ok(marks)
     }
 
+    async fn serial_marks_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<(Code, Option<ProductId>)>,
+        limit: u32,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        let state = self.state();
+        let name = |mark: &SerialMark| (mark.serial.clone(), mark.product);
+        let marks = state.all::<SerialMark>(organisation);
+        let mut marks: Vec<_> = marks
+            .filter(|mark| after.as_ref().is_none_or(|after| name(mark.value) > *after))
+            .map(owned)
+            .collect();
+        marks.sort_by_key(|mark| name(&mark.value));
+        marks.truncate(usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1));
+        Ok(marks)
+    }
+
     async fn levels_page(
         &self,
         organisation: OrganisationId,
@@ -337,6 +355,20 @@ impl Repository for CustomStore {
 
     /// Every list and every total is made of the records when it is asked for: nothing is kept beside them.
     async fn unlike(&self, _: OrganisationId, _: &[RecordKey]) -> Result<Vec<Unlike>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn unlike_events(
+        &self,
+        _: OrganisationId,
+        _: SiteId,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<UnlikeEvent>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn mend(&self, _: OrganisationId, _: &[RecordKey]) -> Result<Vec<Unlike>, StoreError> {
         Ok(Vec::new())
     }
 

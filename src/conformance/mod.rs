@@ -71,6 +71,7 @@ mod idempotency;
 mod leases;
 mod ledger;
 mod lists;
+mod mending;
 mod names;
 mod purging;
 mod questions;
@@ -177,6 +178,8 @@ macro_rules! __conformance_cases {
             "R20" purging::r20_expired_exports_go_with_their_parts,
             "R20" purging::r20_last_versions_go_when_their_time_has_come,
             "R21" values::r21_what_is_kept_beside_follows_from_every_commit,
+            "R22" mending::r22_mending_what_is_right_changes_nothing,
+            "R22" mending::r22_mending_among_commits_loses_none,
             "R12" idempotency::r12_the_command_is_checked_before_anything_else,
             "R19" since::r19_every_change_after_a_token_is_told,
             "R19" since::r19_what_changed_comes_in_pages,

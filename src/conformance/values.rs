@@ -78,6 +78,14 @@ pub(super) async fn r21_what_is_kept_beside_follows_from_every_commit(
         for organisation in [ORGANISATION, STRANGER] {
             let found = store.unlike(organisation, &keys).await?;
             same(found, [], &format!("what is unlike its record {when}"))?;
+            for after in [0, 1] {
+                let found = store.unlike_events(organisation, site_id(1), after, 9);
+                same(
+                    found.await?,
+                    [],
+                    &format!("what is unlike its event {when}"),
+                )?;
+            }
         }
         Ok::<(), Wrong>(())
     };
@@ -85,6 +93,9 @@ pub(super) async fn r21_what_is_kept_beside_follows_from_every_commit(
     let mut written = changes();
     for key in &keys {
         written.insert(record(&mut sampler, key)?);
+    }
+    for n in 1..=2 {
+        written.event(event(n, full_key(n), 1));
     }
     applied(&*store, &written).await?;
     none("once it was inserted").await?;

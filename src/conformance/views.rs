@@ -9,7 +9,9 @@ use super::races::{Race, rounds};
 use super::records::line_id;
 use super::samples::*;
 use crate::domain::{OrganisationId, ProductId, StockLevel, StockTakeItemId};
-use crate::store::{CommitError, Conflict, DeletableKey, RecordKey, SerialMark, Versioned};
+use crate::store::{
+    CommitError, Conflict, DeletableKey, MAX_PAGE, RecordKey, SerialMark, Versioned,
+};
 
 /// How many lines there are: more than a store may ask for at a time.
 const LINES: u64 = 240;
@@ -130,6 +132,27 @@ pub(super) async fn r09_serial_marks_stand_by_number_then_product(stage: &Stage<
         let foreign = marks(&*store, STRANGER, serials, products).await?;
         same(foreign, [], "foreign marks")?;
     }
+    for limit in [1, 3, MAX_PAGE] {
+        let (mut walked, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.serial_marks_after(ORGANISATION, after, limit).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.value.serial.clone(), last.value.product));
+            ensure!(
+                page.len() <= usize::try_from(limit).unwrap_or(usize::MAX)
+                    && walked.len() <= all.len(),
+                "pages of {limit} marks that go on after {walked:?}"
+            );
+            walked.extend(page.into_iter().map(|it| it.value));
+        }
+        same(
+            walked,
+            all.clone(),
+            &format!("all marks, {limit} at a time"),
+        )?;
+    }
+    let foreign = store.serial_marks_after(STRANGER, None, MAX_PAGE).await?;
+    same(foreign, [], "all foreign marks")?;
     // More than a store may ask for at a time.
     let many: Vec<String> = (100..350).map(|n| n.to_string()).collect();
     put(&*store, |it| {

@@ -182,6 +182,18 @@ impl Totals {
 }
 
 impl InventoryOrder {
+    /// The same order with the sums of these lines, which are all that it has: what it should be if its own are wrong.
+    #[must_use]
+    pub fn summed_up<'a>(&self, lines: impl IntoIterator<Item = &'a InventoryOrderItem>) -> Self {
+        let totals = lines.into_iter().fold(Totals::default(), Totals::plus);
+        Self {
+            totals,
+            ..self.clone()
+        }
+    }
+}
+
+impl InventoryOrder {
     /// A new order, still a draft (S3.2).
     ///
     /// # Errors

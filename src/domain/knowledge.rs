@@ -159,6 +159,13 @@ impl Knowledge {
         self.count
     }
 
+    /// What was known before something was learned is known again, as far as the posting tells: of the moments that no
+    /// posting tells of, how many there were.
+    pub(super) fn recall(&mut self, learned: &Learned) {
+        self.last = learned.before;
+        self.count = learned.number.saturating_sub(1);
+    }
+
     /// Another moment, which gets the next number.
     pub(super) fn learn(&mut self, known: Known) -> Learned {
         let number = self.count.saturating_add(1);

@@ -17,6 +17,7 @@ mod inventory_count_item;
 mod inventory_order;
 mod inventory_order_item;
 mod knowledge;
+mod level_replay;
 mod money;
 mod quantity;
 mod revaluation;
@@ -74,6 +75,7 @@ pub use inventory_order_item::{
     ReceiptPolicy,
 };
 pub use knowledge::{Known, Learned};
+pub use level_replay::LevelReplay;
 pub use money::{Money, MoneyError};
 pub use quantity::Quantity;
 pub use revaluation::ValuationBasis;

@@ -18,13 +18,13 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
     key: StockKey,
-    quantity: Quantity,
-    reserved: Quantity,
-    stocked: bool,
-    sequence: u64,
-    valuation: Valuation,
+    pub(super) quantity: Quantity,
+    pub(super) reserved: Quantity,
+    pub(super) stocked: bool,
+    pub(super) sequence: u64,
+    pub(super) valuation: Valuation,
     pub(super) knowledge: Knowledge,
-    updated_at: Timestamp,
+    pub(super) updated_at: Timestamp,
 }
 
 /// A movement that its host dates further ahead than five minutes is refused: so much may clocks differ.

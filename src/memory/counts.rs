@@ -145,15 +145,17 @@ impl Counts {
         Ok(list.page(request, rows, total))
     }
 
-    /// Whether the totals that are kept of a count's lines are theirs.
-    pub(super) fn is_summed_up(&self, id: InventoryCountId) -> bool {
-        self.lines.get(&id).is_none_or(|lines| {
-            let mut sums = CountSums::default();
-            for row in lines.all.iter().filter_map(|place| lines.rows.get(place.1)) {
-                sums.add(&row.value);
-            }
-            sums == lines.sums
-        })
+    /// The totals that are kept of a count's lines, and theirs, for people to read.
+    pub(super) fn kept_and_due(&self, id: InventoryCountId) -> Option<(String, String)> {
+        let lines = self.lines.get(&id)?;
+        Some((format!("{:?}", lines.sums), format!("{:?}", lines.summed())))
+    }
+
+    /// Makes the totals of a count's lines anew.
+    pub(super) fn sum_up(&mut self, id: InventoryCountId) {
+        if let Some(lines) = self.lines.get_mut(&id) {
+            lines.sums = lines.summed();
+        }
     }
 
     /// The totals of a count's lines (R11).
@@ -164,6 +166,14 @@ impl Counts {
 }
 
 impl CountLines {
+    fn summed(&self) -> CountSums {
+        let mut sums = CountSums::default();
+        for row in self.all.iter().filter_map(|place| self.rows.get(place.1)) {
+            sums.add(&row.value);
+        }
+        sums
+    }
+
     fn put(&mut self, item: &InventoryCountItem) {
         if let Some(before) = self.rows.put(item.id, Arc::new(item.clone())) {
             self.sums.remove(&before);

@@ -199,13 +199,22 @@ impl Lines {
         }
     }
 
-    /// Whether the totals that are kept are those of the lines.
-    pub(super) fn is_summed_up(&self) -> bool {
+    /// The totals that are kept, and those of the lines, for people to read.
+    pub(super) fn kept_and_due(&self) -> (String, String) {
+        (format!("{:?}", self.sums), format!("{:?}", self.summed()))
+    }
+
+    /// Makes the totals of the lines anew.
+    pub(super) fn sum_up(&mut self) {
+        self.sums = self.summed();
+    }
+
+    fn summed(&self) -> TakeSums {
         let mut sums = TakeSums::default();
         for line in self.rows.values() {
             sums.add(line.version, &line.value);
         }
-        sums == self.sums
+        sums
     }
 
     fn forget_change(&mut self, id: StockTakeItemId) {

@@ -22,6 +22,7 @@ mod counts;
 mod documents;
 mod job_queue;
 mod lines;
+mod mending;
 mod merged;
 mod orders;
 mod purging;

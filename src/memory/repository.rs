@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::commands::Known;
 use super::commit::commit;
-use super::lines::Lines;
 use super::purging::at_most;
 use crate::domain::{
     Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
@@ -25,7 +24,7 @@ use crate::store::{
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
     LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StockTakeView, StoreError, Unlike, Versioned,
+    StockTakeTotals, StockTakeView, StoreError, Unlike, UnlikeEvent, Versioned,
 };
 
 #[async_trait]
@@ -124,6 +123,17 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
+    async fn serial_marks_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<(Code, Option<ProductId>)>,
+        limit: u32,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        let marks = self.read_of(organisation, |it| it.serials.after(after, limit));
+        Ok(marks.into_iter().map(copied).collect())
+    }
+
+    #[inline(never)]
     async fn levels_page(
         &self,
         organisation: OrganisationId,
@@ -214,31 +224,37 @@ impl Repository for MemoryStore {
         keys: &[RecordKey],
     ) -> Result<Vec<Unlike>, StoreError> {
         Ok(self.read_of(organisation, |it| {
-            let is_right = |key: &RecordKey| match key {
-                RecordKey::StockTake(take) => it.takes.lines(*take).is_none_or(Lines::is_summed_up),
-                RecordKey::InventoryCount(count) => it.counts.is_summed_up(*count),
-                RecordKey::Site(_)
-                | RecordKey::Product(_)
-                | RecordKey::Supplier(_)
-                | RecordKey::StockTakeItem(..)
-                | RecordKey::OpenCount(_)
-                | RecordKey::InventoryCountItem(..)
-                | RecordKey::StockAdjustment(_)
-                | RecordKey::InventoryOrder(_)
-                | RecordKey::InventoryOrderItem(..)
-                | RecordKey::StockImport(_)
-                | RecordKey::ImportChunk(..)
-                | RecordKey::Export(_)
-                | RecordKey::ExportChunk(..)
-                | RecordKey::StockLevel(_)
-                | RecordKey::SerialMark(..) => true,
+            keys.iter().filter_map(|key| it.unlike(key)).collect()
+        }))
+    }
+
+    /// An event stands in every index as it is.
+    #[inline(never)]
+    async fn unlike_events(
+        &self,
+        _: OrganisationId,
+        _: SiteId,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<UnlikeEvent>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    #[inline(never)]
+    async fn mend(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError> {
+        Ok(self.write(|state| {
+            let Some(it) = state.organisations.get_mut(&organisation) else {
+                return Vec::new();
             };
-            let wrong = keys.iter().filter(|key| !is_right(key));
-            let unlike = |key: &RecordKey| Unlike {
-                record: key.clone(),
-                what: "totals",
-            };
-            wrong.map(unlike).collect()
+            let unlike: Vec<Unlike> = keys.iter().filter_map(|key| it.unlike(key)).collect();
+            for unlike in &unlike {
+                it.sum_up(&unlike.record);
+            }
+            unlike
         }))
     }
 

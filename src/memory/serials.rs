@@ -1,15 +1,16 @@
 //! The marks of serial numbers that are on hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::purging::Gone;
 use super::table::Row;
 use crate::domain::{Code, ProductId, Timestamp};
-use crate::store::{SerialMark, Version, Versioned};
+use crate::store::{PageRequest, SerialMark, Version, Versioned};
 
 /// What a serial number is unique in: a product, or all of them.
-type Name = (Code, Option<ProductId>);
+pub(super) type Name = (Code, Option<ProductId>);
 
 /// The marks of an organisation, with versions that never go back (R3).
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,14 @@ impl Serials {
             })
             .map(|(_, mark)| mark.clone())
             .collect()
+    }
+
+    /// All marks after one, at most so many.
+    pub(super) fn after(&self, after: Option<Name>, limit: u32) -> Vec<Row<SerialMark>> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let marks = self.marks.range((begin, Bound::Unbounded));
+        let limit = PageRequest::first(limit).bounded_limit();
+        marks.take(limit).map(|(_, mark)| mark.clone()).collect()
     }
 
     pub(super) fn put(&mut self, mark: &SerialMark) {

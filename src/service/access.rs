@@ -13,6 +13,8 @@ pub enum Operation {
     MoveStock,
     /// Check the ledger against the levels.
     VerifyLedger,
+    /// Make levels and what stands beside records follow from the ledger again.
+    RebuildStock,
     /// Create a stock take (S1.2, S4.2).
     CreateStockTake,
     /// Copy a stock take (S4.3).
@@ -65,6 +67,7 @@ impl std::fmt::Display for Operation {
             Self::EditCatalogue => "change the catalogue",
             Self::MoveStock => "move stock",
             Self::VerifyLedger => "verify the ledger",
+            Self::RebuildStock => "rebuild stock from the ledger",
             Self::CreateStockTake => "create a stock take",
             Self::CopyStockTake => "copy a stock take",
             Self::UpdateStockTake => "change a stock take",
@@ -102,6 +105,7 @@ pub const ACCESS: &[(Operation, [bool; 4])] = &[
     (Operation::EditCatalogue, [false, false, true, true]),
     (Operation::MoveStock, [false, false, true, true]),
     (Operation::VerifyLedger, [false, false, true, false]),
+    (Operation::RebuildStock, [false, false, true, false]),
     (Operation::CreateStockTake, [false, false, true, true]),
     (Operation::CopyStockTake, [false, false, true, true]),
     (Operation::UpdateStockTake, [false, true, true, true]),

@@ -1,19 +1,22 @@
-//! Playing the events of a key again: what its level should be.
+//! Playing the events of a key again: what its level should be, and in what the ledger contradicts itself.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Currency, Quantity, StockEvent, StockEventId, StockKey, StockLevel, Valuation,
+    LevelReplay, Quantity, Site, StockEvent, StockEventId, StockKey, StockLevel, Valuation,
 };
 
-use super::verification::{Difference, Verification};
+use super::verification::{Difference, Findings};
 
 /// A key as its events leave it, given a part of them after another.
+#[derive(Clone)]
 pub(super) struct Replay {
     key: StockKey,
-    quantity: Quantity,
-    valuation: Valuation,
+    replay: LevelReplay,
+    /// Whether each event took from layers that are there.
     layers_hold: bool,
+    /// Whether each event begins where the one before it ended.
+    is_chained: bool,
     sequence: u64,
     /// The last event so far, and what it takes back: whether it was late is told by the next one.
     held: Option<(StockEvent, Option<StockEvent>)>,
@@ -26,9 +29,9 @@ impl Replay {
     pub(super) fn of(key: &StockKey) -> Self {
         Self {
             key: key.clone(),
-            quantity: Quantity::ZERO,
-            valuation: Valuation::default(),
+            replay: LevelReplay::of(key.clone()),
             layers_hold: true,
+            is_chained: true,
             sequence: 0,
             held: None,
             is_broken: false,
@@ -40,8 +43,8 @@ impl Replay {
         &mut self,
         events: Vec<StockEvent>,
         reversed: &BTreeMap<StockEventId, StockEvent>,
-        currency: Currency,
-        result: &mut Verification,
+        site: &Site,
+        result: &mut dyn Findings,
     ) {
         for event in events {
             if self.is_broken {
@@ -56,20 +59,21 @@ impl Replay {
                 });
                 return;
             }
-            if event.before != self.quantity
+            if event.before != self.replay.level().quantity()
                 || event.before.checked_add(event.change) != Ok(event.after)
             {
+                self.is_chained = false;
                 result.tell(Difference::Chain {
                     key: self.key.clone(),
                     at: self.sequence,
                 });
             }
-            self.quantity = event.after;
             let late = event.absorbs.map(|late| late.event);
             let is_late = |(held, _): &(StockEvent, _)| late == Some(held.id);
             if let Some((held, taken_back)) = self.held.take_if(|held| !is_late(held)) {
-                self.value(&held, taken_back.as_ref(), currency, result);
+                self.move_goods(&held, taken_back.as_ref(), site, result);
             }
+            self.replay.note(&event);
             // A late movement and its counter-event cancel out, and leave the layers as they were.
             self.held = late.is_none().then(|| {
                 let taken_back = event.reverses.and_then(|link| reversed.get(&link.event));
@@ -81,72 +85,93 @@ impl Replay {
     }
 
     /// Moves the goods of an event through the valuation.
-    fn value(
+    fn move_goods(
         &mut self,
         event: &StockEvent,
         reversed: Option<&StockEvent>,
-        currency: Currency,
-        result: &mut Verification,
+        site: &Site,
+        result: &mut dyn Findings,
     ) {
         let (key, at) = (self.key.clone(), event.sequence);
         if event.reverses.is_some() && !is_undone(event, reversed) {
             let key = key.clone();
             result.tell(Difference::Reversal { key, at });
         }
-        match self.valuation.replay(event, reversed, currency) {
+        match self.replay.play(event, reversed, site) {
             Ok(true) => {}
             Ok(false) => result.tell(Difference::Order { key, at }),
             Err(_) => self.layers_hold = false,
         }
     }
 
-    /// Compares a level with what all of its events have left.
-    pub(super) fn compare(
-        mut self,
-        level: &StockLevel,
-        currency: Currency,
-        result: &mut Verification,
-    ) {
+    /// Moves the goods of the last event, when all have been played.
+    pub(super) fn end(&mut self, site: &Site, result: &mut dyn Findings) {
         if let Some((held, taken_back)) = self.held.take() {
-            self.value(&held, taken_back.as_ref(), currency, result);
+            self.move_goods(&held, taken_back.as_ref(), site, result);
         }
-        let Self {
-            key,
-            quantity,
-            valuation,
-            layers_hold,
-            sequence,
-            is_broken,
-            ..
-        } = self;
-        result.levels = result.levels.saturating_add(1);
-        result.events = result.events.saturating_add(sequence);
-        if sequence != level.sequence() && !is_broken {
-            let (key, at) = (key.clone(), level.sequence());
+    }
+
+    /// Whether a level follows from the events: no two of them contradict each other.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.layers_hold && self.is_chained && !self.is_broken
+    }
+
+    /// How many events there were.
+    pub(super) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether there was no event.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.sequence == 0
+    }
+
+    /// What the events have left, when all have been played.
+    pub(super) fn into_level(self) -> LevelReplay {
+        self.replay
+    }
+
+    /// Compares a level with what all of its events have left.
+    pub(super) fn compare(&self, level: &StockLevel, result: &mut dyn Findings) {
+        result.looked_at(self.sequence);
+        let due = self.replay.level();
+        if self.sequence != level.sequence() && !self.is_broken {
+            let (key, at) = (self.key.clone(), level.sequence());
             result.tell(Difference::Sequence { key, at });
         }
-        if quantity != level.quantity() {
+        let key = || self.key.clone();
+        if due.quantity() != level.quantity() {
             result.tell(Difference::Quantity {
-                key: key.clone(),
-                ledger: quantity,
+                key: key(),
+                ledger: due.quantity(),
                 level: level.quantity(),
             });
         }
-        let booked = level.valuation();
+        if due.is_stocked() != level.is_stocked() && !self.is_broken {
+            result.tell(Difference::Stocked {
+                key: key(),
+                ledger: due.is_stocked(),
+                level: level.is_stocked(),
+            });
+        }
+        let (valuation, booked) = (due.valuation(), level.valuation());
         if valuation.value() != booked.value() {
             result.tell(Difference::Value {
-                key: key.clone(),
+                key: key(),
                 ledger: valuation.value(),
                 level: booked.value(),
             });
         }
         let on_hand = level.quantity().max(Quantity::ZERO);
-        if !layers_hold
+        if !self.layers_hold
             || valuation.layers() != booked.layers()
             || valuation.fifo_value() != booked.fifo_value()
             || layered(booked) != Some(on_hand)
         {
-            result.tell(Difference::Layers { key });
+            result.tell(Difference::Layers { key: key() });
+        }
+        if !self.replay.is_known_to(level) {
+            result.tell(Difference::Knowledge { key: key() });
         }
     }
 }

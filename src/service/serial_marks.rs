@@ -193,6 +193,27 @@ impl SerialMarks {
         Ok(())
     }
 
+    /// Says that a key holds the unit of its serial number, whatever was said before; in the scope of the site also of all
+    /// products, unless another key holds that.
+    pub(super) fn mark(&mut self, key: &StockKey, scope: SerialScope) {
+        let Some(serial) = &key.serial else {
+            return;
+        };
+        let of_product = self.marks.entry((serial.clone(), Some(key.product)));
+        of_product.or_default().holder = Some(key.clone());
+        if scope == SerialScope::Global {
+            let everywhere = self.marks.entry((serial.clone(), None)).or_default();
+            everywhere.holder.get_or_insert_with(|| key.clone());
+        }
+    }
+
+    /// Takes back every mark that says that a key holds the unit of its serial number.
+    pub(super) fn unmark(&mut self, key: &StockKey) {
+        for mark in self.marks.values_mut() {
+            mark.holder.take_if(|holder| holder == key);
+        }
+    }
+
     /// Puts the marks that changed into a change set.
     pub(super) fn write(self, changes: &mut ChangeSet) {
         for ((serial, product), Mark { read, holder }) in self.marks {

@@ -8,7 +8,7 @@ use crate::store::{Digest, Guard, LevelFilter, Outcome, Page, PageRequest, Versi
 use super::access::Operation;
 use super::call::{Step, require};
 use super::movement::{NewMovement, batch_digest};
-use super::{Caller, Error, Pending, Stocktake, Verification};
+use super::{Caller, Error, Pending, Rebuild, Stocktake, Verification};
 
 /// Levels, movements and the ledger of sites.
 #[derive(Clone, Copy, Debug)]
@@ -264,7 +264,8 @@ impl<'a> Stock<'a> {
     }
 
     /// Recomputes every level of a site, its value and its cost layers, from the ledger, looks at what the store keeps
-    /// beside its records (columns, totals of documents, the end of the ledger), and names every difference (S6.10). It can be asked while stock moves:
+    /// beside its records and events (columns, totals of documents, names of products that have a level here, the end of the
+    /// ledger), and names every difference (S6.10). It can be asked while stock moves:
     /// what is recorded meanwhile is told from what is wrong. In memory it holds one page of levels and one of events, whatever
     /// the size of the ledger, and the first [`DIFFERENCES_TOLD`](super::DIFFERENCES_TOLD) differences.
     ///
@@ -278,6 +279,56 @@ impl<'a> Stock<'a> {
             let site = self.stocktake.visible_site(&stamp, site).await?;
             require(&stamp, Operation::VerifyLedger)?;
             self.stocktake.verify_site(&site).await
+        })
+    }
+
+    /// Mends what [`verify`](Self::verify) finds, from the ledger, and says what it changed (S6.10): levels (what is on hand,
+    /// whether it is stocked, value and cost layers), marks of serial numbers, sums of orders, and what the store keeps beside
+    /// its records. The ledger itself is never touched: events that contradict each other, and what is kept beside events, are
+    /// told and left.
+    ///
+    /// What the ledger does not tell stays as it is: what is reserved, and what a level knows of counts. A level that is gone
+    /// comes back with nothing reserved; of what was known it knows each absolute value, and of the counts after the last one
+    /// those that found a variance.
+    ///
+    /// It can be asked while stock moves, and again after it was interrupted: each key is mended by a commit of its own, which
+    /// is decided anew when somebody else was faster, and what is right already is left alone. In memory it holds one page of
+    /// levels and one of events, whatever the size of the ledger, and of what it did the first
+    /// [`DIFFERENCES_TOLD`](super::DIFFERENCES_TOLD).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Conflict`] for a key that others changed all the time; failures of
+    /// the store. What was mended until then stays mended.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use stocktake::memory::MemoryStore;
+    /// use stocktake::service::Caller;
+    /// use stocktake::testing::Shop;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let shop = Shop::on(Arc::new(MemoryStore::new()));
+    /// shop.open().await?;
+    /// let manager = Caller::of(&shop.manager);
+    ///
+    /// let rebuilt = shop.stocktake.stock().rebuild(&manager, shop.site.id).await?;
+    ///
+    /// assert_eq!((rebuilt.mended, rebuilt.left), (0, 0), "nothing was wrong");
+    /// # Ok::<(), stocktake::service::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(never)]
+    pub fn rebuild<'c>(&'c self, caller: &'c Caller, site: SiteId) -> Pending<'c, Rebuild> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let site = self.stocktake.visible_site(&stamp, site).await?;
+            require(&stamp, Operation::RebuildStock)?;
+            self.stocktake.rebuild_site(&site.value, stamp).await
         })
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    InventoryOrderId, Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel,
-    Value,
+    InventoryOrderId, ProductId, Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey,
+    StockLevel, Value,
 };
-use crate::store::{LevelFilter, PageRequest, RecordKey, Versioned};
+use crate::store::{LevelFilter, PageRequest, RecordKey, SerialMark, Versioned};
 
+use super::rebuilding::Rebuilding;
 use super::replay::Replay;
 use super::serial_marks::SerialMarks;
 use super::{CHUNK, Error, Stocktake};
@@ -36,13 +37,34 @@ impl Verification {
     pub const fn is_sound(&self) -> bool {
         self.found == 0
     }
+}
 
-    /// Adds a difference; only the first ones are told one by one.
-    pub(super) fn tell(&mut self, difference: Difference) {
+/// What takes note of what an audit finds.
+pub(super) trait Findings: Send {
+    /// A difference.
+    fn tell(&mut self, difference: Difference);
+
+    /// A level was recomputed from so many events.
+    fn looked_at(&mut self, events: u64);
+
+    /// The rebuilding that the audit is a part of, if it is to mend what it finds.
+    fn rebuilding(&mut self) -> Option<&mut Rebuilding> {
+        None
+    }
+}
+
+impl Findings for Verification {
+    /// Only the first ones are told one by one.
+    fn tell(&mut self, difference: Difference) {
         self.found = self.found.saturating_add(1);
         if self.differences.len() < DIFFERENCES_TOLD {
             self.differences.push(difference);
         }
+    }
+
+    fn looked_at(&mut self, events: u64) {
+        self.levels = self.levels.saturating_add(1);
+        self.events = self.events.saturating_add(events);
     }
 }
 
@@ -71,6 +93,20 @@ pub enum Difference {
         ledger: Quantity,
         /// The level.
         level: Quantity,
+    },
+    /// Whether the key is kept on stock is not what its last event left.
+    Stocked {
+        /// The key.
+        key: StockKey,
+        /// What the last event left.
+        ledger: bool,
+        /// The level.
+        level: bool,
+    },
+    /// The level does not know of a moment at which the truth was known, as an absolute value in the ledger tells.
+    Knowledge {
+        /// The key.
+        key: StockKey,
     },
     /// The value is not the sum of the events' changes.
     Value {
@@ -103,7 +139,7 @@ pub enum Difference {
         at: u64,
     },
     /// What is known of where a serial number is does not agree with the level: a key that holds the unit is not marked
-    /// as the one that does, or one that does not hold it is.
+    /// as the one that does, or one that does not hold it is, also one that never had a level.
     Serial {
         /// The key.
         key: StockKey,
@@ -124,8 +160,23 @@ pub enum Difference {
     Beside {
         /// The record. A site stands for the end of its ledger.
         record: RecordKey,
-        /// What, as the store calls it: a column, `totals`, `ledger`.
+        /// What, as the store calls it: a column, `totals`, `ledger`, `name`.
         what: &'static str,
+        /// What is kept, for people to read.
+        kept: String,
+        /// What should be, for people to read.
+        due: String,
+    },
+    /// What the store keeps beside an event of the ledger, to find it by, does not follow from it.
+    BesideEvent {
+        /// The position of the event.
+        position: u64,
+        /// What, as the store calls it: a column.
+        what: &'static str,
+        /// What is kept, for people to read.
+        kept: String,
+        /// What should be, for people to read.
+        due: String,
     },
     /// The positions of the site's ledger are not 1, 2, 3 ...
     Positions {
@@ -135,17 +186,17 @@ pub enum Difference {
 }
 
 /// Where the ledger is, in the order of keys.
-type Place = Option<(StockKey, u64)>;
+pub(super) type Place = Option<(StockKey, u64)>;
 
 /// The events of a site in the order of their keys, a page at a time.
-struct Walk {
+pub(super) struct Walk {
     after: Place,
     read: VecDeque<StockEvent>,
     is_over: bool,
 }
 
 impl Walk {
-    const fn after(place: Place) -> Self {
+    pub(super) const fn after(place: Place) -> Self {
         Self {
             after: place,
             read: VecDeque::new(),
@@ -154,45 +205,94 @@ impl Walk {
     }
 }
 
+/// How far the levels of a site have been read.
+pub(super) struct LevelPages {
+    next: Option<PageRequest>,
+    begin: Place,
+    /// The product of the last level.
+    product: Option<ProductId>,
+}
+
+impl Default for LevelPages {
+    fn default() -> Self {
+        Self {
+            next: Some(PageRequest::first(CHUNK)),
+            begin: None,
+            product: None,
+        }
+    }
+}
+
+/// Levels that follow each other.
+pub(super) struct LevelsToVerify {
+    pub(super) levels: Vec<Versioned<StockLevel>>,
+    /// Where the ledger is to be read from.
+    pub(super) begin: Place,
+    /// The last of them, unless there are no more.
+    pub(super) until: Option<StockKey>,
+    /// They, and their products.
+    pub(super) records: Vec<RecordKey>,
+}
+
 /// Keys whose events were ahead of their levels when these were read: they have moved since, or the ledger has what no
 /// level knows. Each with the highest sequence that was seen.
-type Ahead = BTreeMap<StockKey, u64>;
+pub(super) type Ahead = BTreeMap<StockKey, u64>;
 
 impl Stocktake {
     /// Verifies one site. Levels are read first and their events afterwards, so that all events of a level are there;
     /// what has been recorded since is told by its sequence, and left to the next time.
     pub(super) async fn verify_site(&self, site: &Site) -> Result<Verification, Error> {
         let mut result = Verification::default();
+        let mut pages = LevelPages::default();
+        while let Some(page) = self.levels_to_verify(site, &mut pages).await? {
+            let walk = Walk::after(page.begin);
+            self.verify_levels(site, &page.levels, (walk, page.until.as_ref()), &mut result)
+                .await?;
+            self.verify_serials(site, &page.levels, &mut result).await?;
+            self.verify_beside(site, &page.records, &mut result).await?;
+        }
+        self.verify_marks(site, &mut result).await?;
+        self.verify_positions(site, &mut result).await?;
+        self.verify_documents(site, &mut result).await?;
+        Ok(result)
+    }
+
+    /// The next page of levels to verify, delisted ones among them.
+    pub(super) async fn levels_to_verify(
+        &self,
+        site: &Site,
+        pages: &mut LevelPages,
+    ) -> Result<Option<LevelsToVerify>, Error> {
+        let Some(page) = pages.next.take() else {
+            return Ok(None);
+        };
         let filter = LevelFilter {
             with_delisted: true,
             ..LevelFilter::default()
         };
-        let mut page = PageRequest::first(CHUNK);
-        let mut begin = None;
-        loop {
-            let levels = self
-                .repository
-                .levels_page(site.organisation, site.id, &filter, &page)
-                .await?;
-            let end = levels.items.last().map(|level| level.value.key().clone());
-            let until = levels.next.is_some().then(|| end.clone()).flatten();
-            let walk = Walk::after(begin);
-            self.verify_levels(site, &levels.items, (walk, until.as_ref()), &mut result)
-                .await?;
-            self.verify_serials(site, &levels.items, &mut result)
-                .await?;
-            let keys = levels.items.iter().map(|level| level.value.key().clone());
-            let keys: Vec<RecordKey> = keys.map(RecordKey::StockLevel).collect();
-            self.verify_beside(site, &keys, &mut result).await?;
-            begin = end.map(|key| (key, u64::MAX));
-            match levels.next {
-                Some(next) => page = PageRequest::after(next, CHUNK),
-                None => break,
+        let levels = self
+            .repository
+            .levels_page(site.organisation, site.id, &filter, &page)
+            .await?;
+        let end = levels.items.last().map(|level| level.value.key().clone());
+        let until = levels.next.is_some().then(|| end.clone()).flatten();
+        let mut records = Vec::new();
+        for level in &levels.items {
+            let key = level.value.key();
+            if pages.product.replace(key.product) != Some(key.product) {
+                records.push(RecordKey::Product(key.product));
             }
+            records.push(RecordKey::StockLevel(key.clone()));
         }
-        self.verify_positions(site, &mut result).await?;
-        self.verify_documents(site, &mut result).await?;
-        Ok(result)
+        let begin = pages.begin.take();
+        pages.begin = end.map(|key| (key, u64::MAX));
+        pages.next = levels.next.map(|next| PageRequest::after(next, CHUNK));
+        Ok(Some(LevelsToVerify {
+            levels: levels.items,
+            begin,
+            until,
+            records,
+        }))
     }
 
     /// The next event of a walk. More are read when all that were have been looked at.
@@ -224,12 +324,12 @@ impl Stocktake {
 
     /// Verifies levels that follow each other. The walk begins behind the level before them, and ends with the last, or
     /// with the ledger.
-    async fn verify_levels(
+    pub(super) async fn verify_levels(
         &self,
         site: &Site,
         levels: &[Versioned<StockLevel>],
         (mut walk, until): (Walk, Option<&StockKey>),
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let mut ahead = Ahead::new();
         for level in levels {
@@ -252,7 +352,7 @@ impl Stocktake {
         walk: &mut Walk,
         key: Option<&StockKey>,
         ahead: &mut Ahead,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         while let Some(event) = self.peek(site, walk).await? {
             if key.is_some_and(|key| event.key >= *key) {
@@ -274,18 +374,41 @@ impl Stocktake {
         level: &StockLevel,
         walk: &mut Walk,
         ahead: &mut Ahead,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let mut replay = Replay::of(level.key());
+        let until = level.sequence();
+        self.replay_key(
+            site,
+            &mut replay,
+            (level.key(), until),
+            (walk, ahead),
+            result,
+        )
+        .await?;
+        replay.end(site, result);
+        replay.compare(level, result);
+        Ok(())
+    }
+
+    /// Plays the events of a key up to a sequence; the walk is at the first one.
+    pub(super) async fn replay_key(
+        &self,
+        site: &Site,
+        replay: &mut Replay,
+        (key, until): (&StockKey, u64),
+        (walk, ahead): (&mut Walk, &mut Ahead),
+        result: &mut dyn Findings,
+    ) -> Result<(), Error> {
         loop {
             // A part of the walk, as it was read, with the earlier events that its reversals take back.
             let mut part = Vec::new();
             if self.peek(site, walk).await?.is_some() {
-                while walk.read.front().is_some_and(|it| it.key == *level.key()) {
+                while walk.read.front().is_some_and(|it| it.key == *key) {
                     let Some(event) = walk.read.pop_front() else {
                         break;
                     };
-                    if event.sequence > level.sequence() {
+                    if event.sequence > until {
                         note(ahead, &event);
                     } else {
                         part.push(event);
@@ -294,12 +417,11 @@ impl Stocktake {
             }
             let is_over = !walk.read.is_empty() || walk.is_over;
             let reversed = self.reversed_by(site, &part).await?;
-            replay.play(part, &reversed, site.currency, result);
+            replay.play(part, &reversed, site, result);
             if is_over {
                 break;
             }
         }
-        replay.compare(level, site.currency, result);
         Ok(())
     }
 
@@ -327,7 +449,7 @@ impl Stocktake {
         &self,
         site: &Site,
         ahead: &mut Ahead,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let ahead = std::mem::take(ahead);
         if ahead.is_empty() {
@@ -350,11 +472,11 @@ impl Stocktake {
     }
 
     /// Compares levels with the marks of their serial numbers.
-    async fn verify_serials(
+    pub(super) async fn verify_serials(
         &self,
         site: &Site,
         levels: &[Versioned<StockLevel>],
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let keys = levels.iter().map(|level| level.value.key());
         let marks = self
@@ -395,7 +517,63 @@ impl Stocktake {
         Ok(None)
     }
 
-    async fn verify_positions(&self, site: &Site, result: &mut Verification) -> Result<(), Error> {
+    /// Looks for marks of serial numbers at keys of the site that have no unit, or no level at all.
+    pub(super) async fn verify_marks(
+        &self,
+        site: &Site,
+        result: &mut dyn Findings,
+    ) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let marks = self
+                .repository
+                .serial_marks_after(site.organisation, after, CHUNK)
+                .await?;
+            let Some(last) = marks.last() else {
+                return Ok(());
+            };
+            after = Some((last.value.serial.clone(), last.value.product));
+            let of_site: Vec<Versioned<SerialMark>> = marks
+                .into_iter()
+                .filter(|mark| mark.value.key.site == site.id)
+                .collect();
+            for mark in self.astray(site, of_site).await? {
+                let key = mark.value.key.clone();
+                if result.rebuilding().is_some() {
+                    self.mend_stray_mark(site, mark, result).await?;
+                } else {
+                    let marked = Some(key.clone());
+                    result.tell(Difference::Serial { key, marked });
+                }
+            }
+        }
+    }
+
+    /// The marks of some that name a key without a level: a unit and its mark come in one commit, so the level of a mark
+    /// that was read is there when it is looked for afterwards. Those of keys that have a level are compared with it.
+    async fn astray(
+        &self,
+        site: &Site,
+        marks: Vec<Versioned<SerialMark>>,
+    ) -> Result<Vec<Versioned<SerialMark>>, Error> {
+        let keys: Vec<StockKey> = marks.iter().map(|mark| mark.value.key.clone()).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let levels = self.repository.levels(site.organisation, &keys).await?;
+        let marks = marks.into_iter().zip(levels);
+        let astray = marks.filter(|(mark, level)| {
+            level.is_none() || mark.value.key.serial.as_ref() != Some(&mark.value.serial)
+        });
+        Ok(astray.map(|(mark, _)| mark).collect())
+    }
+
+    /// Looks at the positions of the ledger, and at what the store keeps beside its events.
+    pub(super) async fn verify_positions(
+        &self,
+        site: &Site,
+        result: &mut dyn Findings,
+    ) -> Result<(), Error> {
         let mut last = 0_u64;
         loop {
             let entries = self
@@ -404,6 +582,18 @@ impl Stocktake {
                 .await?;
             if entries.is_empty() {
                 return Ok(());
+            }
+            let beside = self
+                .repository
+                .unlike_events(site.organisation, site.id, last, CHUNK)
+                .await?;
+            for unlike in beside {
+                result.tell(Difference::BesideEvent {
+                    position: unlike.position,
+                    what: unlike.what,
+                    kept: unlike.kept,
+                    due: unlike.due,
+                });
             }
             for entry in entries {
                 let next = last.saturating_add(1);
@@ -426,7 +616,7 @@ fn note(ahead: &mut Ahead, event: &StockEvent) {
 }
 
 /// What a level and the mark of its serial number differ in.
-fn unlike_mark(level: &StockLevel, marks: &SerialMarks) -> Option<Difference> {
+pub(super) fn unlike_mark(level: &StockLevel, marks: &SerialMarks) -> Option<Difference> {
     let key = level.key();
     let serial = key.serial.as_ref()?;
     let marked = marks.holder(serial, key.product);

@@ -9,7 +9,8 @@ use crate::store::{
     StockTakeItemFilter, Versioned,
 };
 
-use super::verification::{Difference, LOOKS, Verification};
+use super::rebuilding::Mended;
+use super::verification::{Difference, Findings, LOOKS};
 use super::{CHUNK, Error, Stocktake};
 
 fn page_after(cursor: Option<Cursor>) -> PageRequest {
@@ -19,20 +20,36 @@ fn page_after(cursor: Option<Cursor>) -> PageRequest {
 }
 
 impl Stocktake {
-    /// Asks the store what it keeps beside some records that is unlike them.
+    /// Asks the store what it keeps beside some records that is unlike them, and has it mended where that is asked. Lines
+    /// come before their documents, because totals are those of what is kept of lines.
     pub(super) async fn verify_beside(
         &self,
         site: &Site,
         keys: &[RecordKey],
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         if keys.is_empty() {
             return Ok(());
         }
-        let found = self.repository.unlike(site.organisation, keys).await?;
+        let mut found = self.repository.unlike(site.organisation, keys).await?;
+        if let Some(rebuilding) = result.rebuilding().filter(|_| !found.is_empty()) {
+            for mended in self.repository.mend(site.organisation, keys).await? {
+                rebuilding.mended(Mended::Beside {
+                    record: mended.record,
+                    what: mended.what,
+                    before: mended.kept,
+                    after: mended.due,
+                });
+            }
+            found = self.repository.unlike(site.organisation, keys).await?;
+        }
         for unlike in found {
-            let (record, what) = (unlike.record, unlike.what);
-            result.tell(Difference::Beside { record, what });
+            result.tell(Difference::Beside {
+                record: unlike.record,
+                what: unlike.what,
+                kept: unlike.kept,
+                due: unlike.due,
+            });
         }
         Ok(())
     }
@@ -41,7 +58,7 @@ impl Stocktake {
     pub(super) async fn verify_documents(
         &self,
         site: &Site,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         self.verify_beside(site, &[RecordKey::Site(site.id)], result)
             .await?;
@@ -51,7 +68,7 @@ impl Stocktake {
         self.verify_orders(site, result).await
     }
 
-    async fn verify_takes(&self, site: &Site, result: &mut Verification) -> Result<(), Error> {
+    async fn verify_takes(&self, site: &Site, result: &mut dyn Findings) -> Result<(), Error> {
         let filter = StockTakeFilter {
             states: StockTakeState::ALL.iter().copied().collect(),
         };
@@ -63,9 +80,9 @@ impl Stocktake {
                 .await?;
             for take in takes.items {
                 let id = take.value.id();
+                self.verify_take_lines(site, id, result).await?;
                 self.verify_beside(site, &[RecordKey::StockTake(id)], result)
                     .await?;
-                self.verify_take_lines(site, id, result).await?;
             }
             after = takes.next;
             if after.is_none() {
@@ -78,7 +95,7 @@ impl Stocktake {
         &self,
         site: &Site,
         take: StockTakeId,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
         let mut after = None;
@@ -99,7 +116,7 @@ impl Stocktake {
         }
     }
 
-    async fn verify_counts(&self, site: &Site, result: &mut Verification) -> Result<(), Error> {
+    async fn verify_counts(&self, site: &Site, result: &mut dyn Findings) -> Result<(), Error> {
         let all = InventoryCountFilter::default();
         let mut after = None;
         loop {
@@ -109,9 +126,9 @@ impl Stocktake {
                 .await?;
             for count in counts.items {
                 let id = count.value.id();
+                self.verify_count_lines(site, id, result).await?;
                 self.verify_beside(site, &[RecordKey::InventoryCount(id)], result)
                     .await?;
-                self.verify_count_lines(site, id, result).await?;
             }
             after = counts.next;
             if after.is_none() {
@@ -124,7 +141,7 @@ impl Stocktake {
         &self,
         site: &Site,
         count: InventoryCountId,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let all = InventoryCountItemFilter::default();
         let mut after = None;
@@ -147,7 +164,7 @@ impl Stocktake {
     async fn verify_adjustments(
         &self,
         site: &Site,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let all = StockAdjustmentFilter::default();
         let mut after = None;
@@ -167,7 +184,7 @@ impl Stocktake {
         }
     }
 
-    async fn verify_orders(&self, site: &Site, result: &mut Verification) -> Result<(), Error> {
+    async fn verify_orders(&self, site: &Site, result: &mut dyn Findings) -> Result<(), Error> {
         let filter = InventoryOrderFilter {
             states: InventoryOrderState::ALL.iter().copied().collect(),
             ..InventoryOrderFilter::default()
@@ -198,12 +215,12 @@ impl Stocktake {
         &self,
         site: &Site,
         order: Versioned<InventoryOrder>,
-        result: &mut Verification,
+        result: &mut dyn Findings,
     ) -> Result<(), Error> {
         let mut order = order;
         for look in 0..LOOKS {
             let id = order.value.id();
-            let (mut items, mut subtotal) = (0_u64, 0_i128);
+            let mut read = Vec::new();
             let mut after = None;
             loop {
                 let all = InventoryOrderItemFilter::default();
@@ -218,16 +235,14 @@ impl Stocktake {
                     let keys: Vec<RecordKey> = ids.map(key).collect();
                     self.verify_beside(site, &keys, result).await?;
                 }
-                for line in &lines.items {
-                    items = items.saturating_add(1);
-                    subtotal = subtotal.saturating_add(line.value.total_minor().into());
-                }
+                read.extend(lines.items.into_iter().map(|line| line.value));
                 after = lines.next;
                 if after.is_none() {
                     break;
                 }
             }
-            if (order.value.item_count(), order.value.subtotal_minor()) == (items, subtotal) {
+            let due = order.value.summed_up(&read);
+            if order.value == due {
                 return Ok(());
             }
             let again = self
@@ -236,10 +251,14 @@ impl Stocktake {
                 .await?;
             match again {
                 Some(again) if again.version != order.version => order = again,
-                Some(_) => {
+                Some(_) if result.rebuilding().is_none() => {
                     result.tell(Difference::Subtotal { order: id });
                     return Ok(());
                 }
+                Some(_) => match self.mend_order(&order, due, result).await? {
+                    Some(again) => order = again,
+                    None => return Ok(()),
+                },
                 None => return Ok(()),
             }
         }

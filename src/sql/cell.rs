@@ -18,6 +18,18 @@ pub(crate) enum Cell {
     Bytes(Vec<u8>),
 }
 
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("nothing"),
+            Self::Int(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+            Self::Uuid(value) => value.fmt(f),
+            Self::Bytes(value) => write!(f, "{} bytes", value.len()),
+        }
+    }
+}
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

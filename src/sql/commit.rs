@@ -10,7 +10,7 @@ use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
 use super::query::{Held, Lookup, Query, Transaction, all, blocks, first};
-use super::table::{Column, Snapshots, Table, cells, key_cells, stock_key_cells};
+use super::table::{Column, EVENT, Snapshots, Table, cells, event_cells, key_cells};
 use super::totals::Changes;
 use crate::domain::{OrganisationId, StockEvent, Timestamp};
 use crate::store::{
@@ -684,48 +684,19 @@ async fn write_events<T: Transaction>(
     for event in events {
         let position = next.entry(event.key.site.as_uuid()).or_default();
         *position = position.saturating_add(1);
-        let mut row = stock_key_cells(&event.key);
-        row.push((*position).into());
-        row.push(event.id.as_uuid().into());
-        row.push(event.sequence.into());
-        row.push(event.change.micros().into());
-        row.push(event.after.micros().into());
-        row.push(event.recorded_at.micros().into());
+        let mut row = vec![Cell::Int(*position)];
+        row.append(&mut event_cells(event));
         row.push(unwritable(t.operation(), body(event))?);
         rows.push(row);
     }
+    let ends = [("position", Kind::Int), ("body", Kind::Bytes)];
+    let columns = || ends[..1].iter().chain(EVENT).chain(&ends[1..]);
+    let names: Vec<&str> = columns().map(|(name, _)| *name).collect();
+    let kinds: Vec<Kind> = columns().map(|(_, kind)| *kind).collect();
     let insert = Insert {
         table: "stk_stock_event",
-        columns: &[
-            "site",
-            "product",
-            "variant",
-            "place",
-            "batch",
-            "serial",
-            "position",
-            "id",
-            "sequence",
-            "change",
-            "on_hand",
-            "recorded_at",
-            "body",
-        ],
-        kinds: &[
-            Kind::Uuid,
-            Kind::Uuid,
-            Kind::Text,
-            Kind::Text,
-            Kind::Text,
-            Kind::Text,
-            Kind::Int,
-            Kind::Uuid,
-            Kind::Int,
-            Kind::Int,
-            Kind::Int,
-            Kind::Int,
-            Kind::Bytes,
-        ],
+        columns: &names,
+        kinds: &kinds,
         is_marked: false,
     };
     for block in blocks(T::DIALECT, rows) {

@@ -271,7 +271,7 @@ const KEY_KINDS: [Kind; 6] = [
 ];
 
 /// The records of one table that exist, each with its place among the keys.
-async fn versions<T: Snapshot>(
+pub(super) async fn versions<T: Snapshot>(
     t: &mut T,
     organisation: OrganisationId,
     table: &Table,

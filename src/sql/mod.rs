@@ -18,6 +18,7 @@ mod encoding;
 pub(crate) mod jobs;
 mod known;
 mod lists;
+pub(crate) mod mending;
 pub(crate) mod names;
 pub(crate) mod purging;
 mod query;

@@ -8,6 +8,8 @@ pub(crate) use async_trait::async_trait;
 pub(crate) use super::commit::settle;
 pub(crate) use super::purging::purge;
 pub(crate) use super::table::tables;
-pub(crate) use super::{Engine, changes, documents, jobs, reads, take_lines, totals, unlike};
+pub(crate) use super::{
+    Engine, changes, documents, jobs, mending, reads, take_lines, totals, unlike,
+};
 pub(crate) use crate::domain::*;
 pub(crate) use crate::store::*;

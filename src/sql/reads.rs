@@ -214,6 +214,26 @@ pub(crate) async fn serial_marks<S: Snapshot>(
     Ok(marks)
 }
 
+/// All marks of serial numbers after one.
+pub(crate) async fn serial_marks_after<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    after: Option<(Code, Option<ProductId>)>,
+    limit: u32,
+) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+    const ORDER: &str = "serial, of_product, product";
+    let mut query = s.query("SELECT version, body FROM stk_serial_mark WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    if let Some((serial, product)) = after {
+        query.push(" AND (").push(ORDER).push(") > (");
+        let place = key_cells(&RecordKey::SerialMark(serial, product));
+        query.bind_all(place).push(")");
+    }
+    query.push(" ORDER BY ").push(ORDER).push(" LIMIT ");
+    query.bind(limit.clamp(1, MAX_PAGE));
+    all(s, &query, versioned).await
+}
+
 /// The cells of a stock key after its site.
 fn key_place(key: &StockKey) -> Vec<Cell> {
     stock_key_cells(key).into_iter().skip(1).collect()

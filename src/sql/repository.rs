@@ -164,6 +164,21 @@ macro_rules! keep_contract {
                 }
 
                 #[inline(never)]
+                async fn serial_marks_after(
+                    &self,
+                    organisation: OrganisationId,
+                    after: Option<(Code, Option<ProductId>)>,
+                    limit: u32,
+                ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+                    self.read("serial_marks_after", move |s| {
+                        Box::pin(async move {
+                            reads::serial_marks_after(s, organisation, after, limit).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
                 async fn levels_page(
                     &self,
                     organisation: OrganisationId,
@@ -279,6 +294,36 @@ macro_rules! keep_contract {
                     let keys = keys.to_owned();
                     self.read("unlike", move |s| {
                         Box::pin(async move { unlike::unlike(s, organisation, &keys).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn unlike_events(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    after: u64,
+                    limit: u32,
+                ) -> Result<Vec<UnlikeEvent>, StoreError> {
+                    self.read("unlike_events", move |s| {
+                        Box::pin(async move {
+                            unlike::events(s, organisation, site, (after, limit)).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn mend(
+                    &self,
+                    organisation: OrganisationId,
+                    keys: &[RecordKey],
+                ) -> Result<Vec<Unlike>, StoreError> {
+                    let keys = keys.to_owned();
+                    self.write("mend", move |t| {
+                        let keys = keys.clone();
+                        Box::pin(async move { mending::mend(t, organisation, keys).await })
                     })
                     .await
                 }

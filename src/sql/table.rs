@@ -16,8 +16,8 @@ use super::cell::{Cell, Kind, Row, Unreadable};
 use super::encoding::{Unwritable, body, pack};
 use super::query::Lookup;
 use crate::domain::{
-    Beginning, Code, Count, LinePosting, Product, ProductId, Quantity, StockKey, StockTakeItem,
-    Timestamp,
+    Beginning, Code, Count, LinePosting, Product, ProductId, Quantity, StockEvent, StockKey,
+    StockTakeItem, Timestamp,
 };
 use crate::store::{Record, RecordKey, Version, Versioned};
 
@@ -312,6 +312,32 @@ pub(crate) fn stock_key_cells(key: &StockKey) -> Vec<Cell> {
         key_text(key.batch.as_ref()),
         key_text(key.serial.as_ref()),
     ]
+}
+
+/// What a ledger event has beside its position and its body.
+pub(crate) const EVENT: &[Column] = &[
+    KEY[0],
+    KEY[1],
+    KEY[2],
+    KEY[3],
+    KEY[4],
+    KEY[5],
+    ("id", Kind::Uuid),
+    ("sequence", Kind::Int),
+    ("change", Kind::Int),
+    ("on_hand", Kind::Int),
+    ("recorded_at", Kind::Int),
+];
+
+/// The cells of an event in these columns.
+pub(crate) fn event_cells(event: &StockEvent) -> Vec<Cell> {
+    let mut cells = stock_key_cells(&event.key);
+    cells.push(event.id.as_uuid().into());
+    cells.push(event.sequence.into());
+    cells.push(event.change.micros().into());
+    cells.push(event.after.micros().into());
+    cells.push(event.recorded_at.micros().into());
+    cells
 }
 
 /// Reads a stock key.

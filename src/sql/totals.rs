@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use super::cell::{Cell, Kind, Row};
 use super::known::Found;
 use super::query::{Snapshot, Transaction, all, blocks};
+use super::table::key_cells;
+use super::unlike::Sums;
 use crate::domain::{
     CountStatus, CountTotals, InventoryCountId, InventoryCountItem, OrganisationId, StockTakeId,
     StockTakeItem,
 };
-use crate::store::{StockTakeTotals, StoreError, StoreErrorKind, Version};
+use crate::store::{RecordKey, StockTakeTotals, StoreError, StoreErrorKind, Version};
 
 /// How totals change.
 #[derive(Debug, Default)]
@@ -87,10 +89,7 @@ impl Changes {
                 narrow(versions),
             ]
         });
-        let columns = ["take", "counted"];
-        let sums = ["items", "adjustment_high", "adjustment_low", "versions"];
-        let rows = (organisation, part, takes.collect());
-        add_to(t, "stk_stock_take_total", &columns, &sums, rows).await?;
+        add_to_takes(t, (organisation, part, takes.collect())).await?;
         let counts = self.counts.into_iter().map(|(count, sums)| {
             let [items, discrepancies, missing, excess] = sums;
             let [missing_high, missing_low] = halves(missing);
@@ -105,18 +104,56 @@ impl Changes {
                 excess_low,
             ]
         });
-        let columns = ["inventory_count"];
-        let sums = [
-            "items",
-            "discrepancies",
-            "missing_high",
-            "missing_low",
-            "excess_high",
-            "excess_low",
-        ];
-        let rows = (organisation, part, counts.collect());
-        add_to(t, "stk_inventory_count_total", &columns, &sums, rows).await
+        add_to_counts(t, (organisation, part, counts.collect())).await
     }
+}
+
+/// Adds to the totals of a document by how much they are off.
+pub(super) async fn correct<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    document: &RecordKey,
+    sums: &Sums,
+) -> Result<(), StoreError> {
+    let off = sums.due.iter().zip(&sums.kept);
+    let off: Vec<i128> = off.map(|(due, kept)| due.saturating_sub(*kept)).collect();
+    let mut row = key_cells(document);
+    match *off.as_slice() {
+        [items, adjustment, versions] => {
+            let [high, low] = halves(adjustment);
+            row.push(sums.is_counted.into());
+            row.extend([narrow(items), high, low, narrow(versions)]);
+            add_to_takes(t, (organisation, 0, vec![row])).await
+        }
+        [items, discrepancies, missing, excess] => {
+            row.extend([narrow(items), narrow(discrepancies)]);
+            row.extend(halves(missing));
+            row.extend(halves(excess));
+            add_to_counts(t, (organisation, 0, vec![row])).await
+        }
+        _ => Ok(()),
+    }
+}
+
+type Rows = (OrganisationId, i64, Vec<Vec<Cell>>);
+
+async fn add_to_takes<T: Transaction>(t: &mut T, rows: Rows) -> Result<(), StoreError> {
+    let columns = ["take", "counted"];
+    let sums = ["items", "adjustment_high", "adjustment_low", "versions"];
+    add_to(t, "stk_stock_take_total", &columns, &sums, rows).await
+}
+
+async fn add_to_counts<T: Transaction>(t: &mut T, rows: Rows) -> Result<(), StoreError> {
+    let sums = [
+        "items",
+        "discrepancies",
+        "missing_high",
+        "missing_low",
+        "excess_high",
+        "excess_low",
+    ];
+    let columns = ["inventory_count"];
+    add_to(t, "stk_inventory_count_total", &columns, &sums, rows).await
 }
 
 const HALF: i128 = 1 << 32;
@@ -142,7 +179,7 @@ async fn add_to<T: Transaction>(
     table: &str,
     columns: &[&str],
     sums: &[&str],
-    (organisation, part, rows): (OrganisationId, i64, Vec<Vec<Cell>>),
+    (organisation, part, rows): Rows,
 ) -> Result<(), StoreError> {
     let mut kinds = vec![Kind::Uuid];
     kinds.resize(columns.len().saturating_add(sums.len()), Kind::Int);

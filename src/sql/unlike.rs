@@ -1,41 +1,81 @@
-//! What stands beside records (columns, sums, the end of a ledger) and does not follow from them.
+//! What stands beside records and events (columns, names, sums, the end of a ledger) and does not follow from them.
 //!
 //! A row is read with its record, and written again in memory: what would stand there now is compared with what does.
 
 use std::collections::BTreeMap;
 
 use super::cell::{Cell, Row, Unreadable};
-use super::known::numbered;
-use super::query::{Lookup, Snapshot, all, blocks, first};
-use super::table::{LINE, SNAPSHOT, Shown, Snapshots, Table, cells, key_cells, line, tables};
+use super::known::{name_cells, numbered};
+use super::query::{Lookup, Query, Snapshot, all, blocks, first};
+use super::table::{
+    EVENT, LINE, SNAPSHOT, Shown, Snapshots, Table, cells, event_cells, key_cells, line, tables,
+};
 use super::totals;
-use crate::domain::{CountStatus, InventoryCountId, OrganisationId, SiteId, StockTakeId};
-use crate::store::{Record, RecordKey, StoreError, StoreErrorKind, Unlike};
+use crate::domain::{InventoryCountId, OrganisationId, SiteId, StockEvent, StockTakeId};
+use crate::store::{
+    MAX_PAGE, Record, RecordKey, StoreError, StoreErrorKind, UniqueName, Unlike, UnlikeEvent,
+};
 
-/// What of some records, in their order, does not agree with what stands beside them.
-pub(crate) async fn unlike<S: Snapshot>(
-    s: &mut S,
-    organisation: OrganisationId,
+/// A column of a record's row that is not what it should be.
+#[derive(Debug)]
+pub(super) struct Off {
+    pub(super) record: RecordKey,
+    pub(super) column: &'static str,
+    pub(super) kept: Cell,
+    pub(super) due: Cell,
+}
+
+impl Off {
+    pub(super) fn told(&self) -> Unlike {
+        Unlike {
+            record: self.record.clone(),
+            what: self.column,
+            kept: self.kept.to_string(),
+            due: self.due.to_string(),
+        }
+    }
+}
+
+/// Keys by the table that their records stand in.
+pub(super) fn by_table(
     keys: &[RecordKey],
-) -> Result<Vec<Unlike>, StoreError> {
-    let mut by_table: BTreeMap<&str, (&Table, Vec<RecordKey>)> = BTreeMap::new();
+) -> impl Iterator<Item = (&'static Table, Vec<RecordKey>)> {
+    let mut by_table: BTreeMap<&str, (&'static Table, Vec<RecordKey>)> = BTreeMap::new();
     for key in keys {
         let table = Table::of(key);
         let entry = by_table.entry(table.name).or_insert((table, Vec::new()));
         entry.1.push(key.clone());
     }
+    by_table.into_values()
+}
+
+/// What of some records does not agree with what stands beside them.
+pub(crate) async fn unlike<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    keys: &[RecordKey],
+) -> Result<Vec<Unlike>, StoreError> {
     let mut found = Vec::new();
-    for (table, keys) in by_table.into_values() {
+    for (table, keys) in by_table(keys) {
         for block in blocks(S::DIALECT, keys) {
-            found.append(&mut columns(s, organisation, table, &block).await?);
+            let off = columns(s, organisation, table, &block).await?;
+            found.extend(off.iter().map(Off::told));
         }
     }
+    for off in names(s, organisation, keys).await? {
+        found.push(off.told());
+    }
     for key in keys {
-        let (what, is_right) = match key {
-            RecordKey::Site(site) => ("ledger", is_end(s, organisation, *site).await?),
-            RecordKey::StockTake(take) => ("totals", is_take_total(s, organisation, *take).await?),
-            RecordKey::InventoryCount(count) => {
-                ("totals", is_count_total(s, organisation, *count).await?)
+        match key {
+            RecordKey::Site(site) => {
+                let (kept, due) = ends(s, organisation, *site).await?;
+                if kept != due {
+                    found.push(unlike_end(key, kept, due));
+                }
+            }
+            RecordKey::StockTake(_) | RecordKey::InventoryCount(_) => {
+                let sums = sums(s, organisation, key).await?;
+                found.extend(sums.into_iter().filter_map(|sums| sums.told(key)));
             }
             RecordKey::Product(_)
             | RecordKey::Supplier(_)
@@ -50,31 +90,40 @@ pub(crate) async fn unlike<S: Snapshot>(
             | RecordKey::Export(_)
             | RecordKey::ExportChunk(..)
             | RecordKey::StockLevel(_)
-            | RecordKey::SerialMark(..) => continue,
-        };
-        if !is_right {
-            let record = key.clone();
-            found.push(Unlike { record, what });
+            | RecordKey::SerialMark(..) => {}
         }
     }
     Ok(found)
 }
 
+/// What is told of the end of a site's ledger.
+pub(super) fn unlike_end(key: &RecordKey, kept: i64, due: i64) -> Unlike {
+    Unlike {
+        record: key.clone(),
+        what: "ledger",
+        kept: kept.to_string(),
+        due: due.to_string(),
+    }
+}
+
 /// The columns of some rows of a table that their records do not have.
-async fn columns<S: Snapshot>(
+pub(super) async fn columns<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     table: &Table,
     keys: &[RecordKey],
-) -> Result<Vec<Unlike>, StoreError> {
+) -> Result<Vec<Off>, StoreError> {
     let is_line = table.name == tables::STOCK_TAKE_ITEM.name;
-    let mut query = s.query("SELECT w.column1");
-    let beside: Vec<&str> = table
+    let beside: Vec<&'static str> = table
         .columns
         .iter()
         .map(|(column, _)| *column)
         .filter(|column| *column != "body")
         .collect();
+    if beside.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = s.query("SELECT w.column1");
     for column in &beside {
         query.push(", i.").push(column);
     }
@@ -122,9 +171,11 @@ async fn columns<S: Snapshot>(
         for ((column, kept), due) in beside.iter().zip(kept).zip(due) {
             // A snapshot's id follows from the form in which it was written, which need not be today's.
             if kept != due && *column != "snapshot" {
-                found.push(Unlike {
+                found.push(Off {
                     record: key.clone(),
-                    what: column,
+                    column,
+                    kept,
+                    due,
                 });
             }
         }
@@ -155,12 +206,113 @@ fn record(key: &RecordKey, row: &mut Row) -> Result<Option<Record>, Unreadable> 
     }))
 }
 
-/// Whether what is kept as the end of a site's ledger is its end.
-async fn is_end<S: Snapshot>(
+/// The unique names of some sites and products that are kept otherwise than these have them.
+pub(super) async fn names<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    keys: &[RecordKey],
+) -> Result<Vec<Off>, StoreError> {
+    let mut off = Vec::new();
+    for (table, keys) in by_table(keys) {
+        let kind: i64 = match keys.first() {
+            Some(RecordKey::Site(_)) => 0,
+            Some(RecordKey::Product(_)) => 1,
+            Some(_) | None => continue,
+        };
+        for block in blocks(S::DIALECT, keys) {
+            let mut query = s.query("SELECT w.column1, i.body, n.name FROM ");
+            let rows = block.iter().enumerate().map(|(nth, key)| {
+                let mut cells = vec![nth.into()];
+                cells.append(&mut key_cells(key));
+                cells
+            });
+            query.table(&numbered(table.key), rows.collect());
+            let record = Lookup {
+                table: table.name,
+                alias: "i",
+                key: "i.id = w.column2",
+            };
+            query.find(organisation, record, "");
+            let name = Lookup {
+                table: "stk_catalogue_name",
+                alias: "n",
+                key: &format!("n.kind = {kind} AND n.holder = w.column2"),
+            };
+            query.look_beside(organisation, name);
+            query.push(" ORDER BY w.column1");
+            let read = all(s, &query, |row| {
+                let key = block.get(row.int::<usize>()?).ok_or(Unreadable::Range)?;
+                let record = if kind == 0 {
+                    Record::Site(row.body()?)
+                } else {
+                    Record::Product(row.body()?)
+                };
+                Ok((key, record, row.cell()?))
+            });
+            for (key, record, kept) in read.await? {
+                let Some(name) = UniqueName::of(&record) else {
+                    continue;
+                };
+                let due = Cell::from(name_cells(name).1);
+                if kept != due {
+                    off.push(Off {
+                        record: key.clone(),
+                        column: "name",
+                        kept,
+                        due,
+                    });
+                }
+            }
+        }
+    }
+    Ok(off)
+}
+
+/// What is kept beside the events of a site, those after a position, that they do not have.
+pub(crate) async fn events<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     site: SiteId,
-) -> Result<bool, StoreError> {
+    (after, limit): (u64, u32),
+) -> Result<Vec<UnlikeEvent>, StoreError> {
+    let mut query = s.query("SELECT position");
+    for (column, _) in EVENT {
+        query.push(", ").push(column);
+    }
+    query.push(", body FROM stk_stock_event WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND site = ").bind(site.as_uuid());
+    query.push(" AND position > ").bind(after);
+    query.push(" ORDER BY position LIMIT ");
+    query.bind(limit.clamp(1, MAX_PAGE));
+    let rows = all(s, &query, |row| {
+        let position: u64 = row.int()?;
+        let kept: Result<Vec<Cell>, Unreadable> = EVENT.iter().map(|_| row.cell()).collect();
+        let event: StockEvent = row.body()?;
+        Ok((position, kept?, event_cells(&event)))
+    });
+    let mut found = Vec::new();
+    for (position, kept, due) in rows.await? {
+        for (((what, _), kept), due) in EVENT.iter().zip(kept).zip(due) {
+            if kept != due {
+                found.push(UnlikeEvent {
+                    position,
+                    what,
+                    kept: kept.to_string(),
+                    due: due.to_string(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What is kept as the end of a site's ledger, and its end.
+pub(super) async fn ends<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+) -> Result<(i64, i64), StoreError> {
     let mut query = s.query("SELECT last FROM stk_ledger WHERE organisation = ");
     query.bind(organisation.as_uuid());
     query.push(" AND site = ").bind(site.as_uuid());
@@ -170,78 +322,182 @@ async fn is_end<S: Snapshot>(
     query.push(" AND site = ").bind(site.as_uuid());
     query.push(" ORDER BY position DESC LIMIT 1");
     let end: Option<i64> = first(s, &query, Row::int).await?;
-    Ok(kept.unwrap_or_default() == end.unwrap_or_default())
+    Ok((kept.unwrap_or_default(), end.unwrap_or_default()))
+}
+
+/// The totals that are kept of the lines of a document, and those of the lines.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// Of a take, whether it is the counted lines that are summed.
+    pub(super) is_counted: bool,
+    pub(super) kept: Vec<i128>,
+    pub(super) due: Vec<i128>,
+}
+
+impl Sums {
+    pub(super) fn told(&self, key: &RecordKey) -> Option<Unlike> {
+        let shown = |sums: &[i128]| {
+            let sums: Vec<String> = sums.iter().map(i128::to_string).collect();
+            sums.join(", ")
+        };
+        (self.kept != self.due).then(|| Unlike {
+            record: key.clone(),
+            what: "totals",
+            kept: shown(&self.kept),
+            due: shown(&self.due),
+        })
+    }
+}
+
+/// The totals of a document's lines: of a take those of the counted ones and those of the others. Both sides are read by
+/// one statement, so that they are of one moment wherever it is asked.
+pub(super) async fn sums<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    document: &RecordKey,
+) -> Result<Vec<Sums>, StoreError> {
+    match document {
+        RecordKey::StockTake(take) => Ok(vec![
+            take_sums(s, organisation, *take, true).await?,
+            take_sums(s, organisation, *take, false).await?,
+        ]),
+        RecordKey::InventoryCount(count) => Ok(vec![count_sums(s, organisation, *count).await?]),
+        RecordKey::Site(_)
+        | RecordKey::Product(_)
+        | RecordKey::Supplier(_)
+        | RecordKey::StockTakeItem(..)
+        | RecordKey::OpenCount(_)
+        | RecordKey::InventoryCountItem(..)
+        | RecordKey::StockAdjustment(_)
+        | RecordKey::InventoryOrder(_)
+        | RecordKey::InventoryOrderItem(..)
+        | RecordKey::StockImport(_)
+        | RecordKey::ImportChunk(..)
+        | RecordKey::Export(_)
+        | RecordKey::ExportChunk(..)
+        | RecordKey::StockLevel(_)
+        | RecordKey::SerialMark(..) => Ok(Vec::new()),
+    }
 }
 
 /// The sum of a column in two halves, so that no sum leaves 64 bits.
-fn summed(column: &str) -> String {
+fn halved(column: &str, name: &str) -> String {
     format!(
-        "CAST(coalesce(sum({column} >> 32), 0) AS BIGINT), \
-         CAST(coalesce(sum({column} & 4294967295), 0) AS BIGINT)"
+        "CAST(coalesce(sum({column} >> 32), 0) AS BIGINT) AS {name}_high, \
+         CAST(coalesce(sum({column} & 4294967295), 0) AS BIGINT) AS {name}_low"
     )
+}
+
+/// The sum of a column that is one number.
+fn summed(column: &str) -> String {
+    format!("CAST(coalesce(sum({column}), 0) AS BIGINT) AS {column}")
 }
 
 fn sum(row: &mut Row) -> Result<i128, Unreadable> {
     Ok(totals::whole(row.int()?, row.int()?))
 }
 
-/// Whether the totals that are kept of a take's lines are those of its lines.
-async fn is_take_total<S: Snapshot>(
+fn of_document<'q>(
+    query: &'q mut Query,
+    organisation: OrganisationId,
+    key: &RecordKey,
+) -> &'q mut Query {
+    let column = if matches!(key, RecordKey::StockTake(_)) {
+        " AND take = "
+    } else {
+        " AND inventory_count = "
+    };
+    query
+        .push(" WHERE organisation = ")
+        .bind(organisation.as_uuid());
+    query.push(column).bind_all(key_cells(key))
+}
+
+async fn take_sums<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     take: StockTakeId,
-) -> Result<bool, StoreError> {
-    for (status, is_counted) in [
-        (CountStatus::Counted, "counted IS NOT NULL"),
-        (CountStatus::Uncounted, "counted IS NULL"),
-    ] {
-        let mut query = s.query("SELECT count(*), ");
-        query.push(&summed("adjustment_minor")).push(", ");
-        query.push(&summed("version"));
-        query.push(" FROM stk_stock_take_item WHERE organisation = ");
-        query.bind(organisation.as_uuid());
-        query.push(" AND take = ").bind(take.as_uuid());
-        query.push(" AND ").push(is_counted);
-        let lines = first(s, &query, |row| {
-            let items: u64 = row.int()?;
-            Ok((items, sum(row)?, sum(row)?))
-        });
-        let lines = lines.await?.unwrap_or_default();
-        let is_right = match totals::of_take(s, organisation, take, status).await {
-            Ok(kept) => lines == (kept.items, kept.adjustment_minor, kept.versions.into()),
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => false,
-            Err(error) => return Err(error),
-        };
-        if !is_right {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    is_counted: bool,
+) -> Result<Sums, StoreError> {
+    let key = RecordKey::StockTake(take);
+    let mut query = s.query("SELECT l.*, t.* FROM (SELECT count(*) AS lines, ");
+    query.push(&halved("adjustment_minor", "line")).push(", ");
+    query.push(&halved("version", "version"));
+    query.push(" FROM stk_stock_take_item");
+    of_document(&mut query, organisation, &key);
+    query.push(if is_counted {
+        " AND counted IS NOT NULL"
+    } else {
+        " AND counted IS NULL"
+    });
+    query.push(") AS l CROSS JOIN (SELECT ");
+    let kept = ["items", "adjustment_high", "adjustment_low", "versions"].map(summed);
+    query
+        .push(&kept.join(", "))
+        .push(" FROM stk_stock_take_total");
+    of_document(&mut query, organisation, &key);
+    query
+        .push(" AND counted = ")
+        .bind(is_counted)
+        .push(") AS t");
+    let read = |row: &mut Row| {
+        let due = vec![row.int::<i64>()?.into(), sum(row)?, sum(row)?];
+        let kept = vec![
+            row.int::<i64>()?.into(),
+            sum(row)?,
+            row.int::<i64>()?.into(),
+        ];
+        Ok((kept, due))
+    };
+    let (kept, due) = first(s, &query, read).await?.unwrap_or_default();
+    Ok(Sums {
+        is_counted,
+        kept,
+        due,
+    })
 }
 
-/// Whether the totals that are kept of a count's lines are those of its lines.
-async fn is_count_total<S: Snapshot>(
+async fn count_sums<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     count: InventoryCountId,
-) -> Result<bool, StoreError> {
-    let mut query = s.query("SELECT count(*), CAST(coalesce(sum(discrepancy), 0) AS BIGINT), ");
-    query.push(&summed("missing_minor")).push(", ");
-    query.push(&summed("excess_minor"));
-    query.push(" FROM stk_inventory_count_item WHERE organisation = ");
-    query.bind(organisation.as_uuid());
-    query.push(" AND inventory_count = ").bind(count.as_uuid());
-    let lines = first(s, &query, |row| {
-        let (items, discrepancies): (u64, u64) = (row.int()?, row.int()?);
-        Ok((items, discrepancies, sum(row)?, sum(row)?))
-    });
-    let lines = lines.await?.unwrap_or_default();
-    match totals::of_count(s, organisation, count).await {
-        Ok(kept) => {
-            let (missing, excess) = (kept.missing_minor(), kept.excess_minor());
-            Ok(lines == (kept.items(), kept.discrepancies(), missing, excess))
-        }
-        Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(false),
-        Err(error) => Err(error),
-    }
+) -> Result<Sums, StoreError> {
+    let key = RecordKey::InventoryCount(count);
+    let mut query = s.query("SELECT l.*, t.* FROM (SELECT count(*) AS lines, ");
+    query.push(&summed("discrepancy")).push(", ");
+    query.push(&halved("missing_minor", "missing")).push(", ");
+    query.push(&halved("excess_minor", "excess"));
+    query.push(" FROM stk_inventory_count_item");
+    of_document(&mut query, organisation, &key);
+    query.push(") AS l CROSS JOIN (SELECT ");
+    let kept = [
+        "items",
+        "discrepancies",
+        "missing_high",
+        "missing_low",
+        "excess_high",
+        "excess_low",
+    ];
+    query.push(&kept.map(summed).join(", "));
+    query.push(" FROM stk_inventory_count_total");
+    of_document(&mut query, organisation, &key).push(") AS t");
+    let read = |row: &mut Row| {
+        let mut side = || {
+            let (lines, discrepancies): (i64, i64) = (row.int()?, row.int()?);
+            Ok::<_, Unreadable>(vec![
+                lines.into(),
+                discrepancies.into(),
+                sum(row)?,
+                sum(row)?,
+            ])
+        };
+        let due = side()?;
+        Ok((side()?, due))
+    };
+    let (kept, due) = first(s, &query, read).await?.unwrap_or_default();
+    Ok(Sums {
+        is_counted: false,
+        kept,
+        due,
+    })
 }

@@ -29,7 +29,8 @@
 //! | R18 | **Durability.** What a durable store acknowledged survives the death of the process |
 //! | R19 | **What changed since.** A [`ChangeToken`] stands between the commits of an organisation. [`stock_take_view`](Repository::stock_take_view) gives with each page the token of the snapshot that the page is of. Given a token, it lists the lines that were inserted or updated by any commit which the token's snapshot did not show, however long before that the commit was begun, and whichever handle wrote or reads. It may list others as well, and the same ones again; it never leaves one out. Tokens that are given out later are never lower. A token is good for all takes of its organisation; [`ChangeToken::BEGINNING`] lists every line, and so does a token that is ahead of the store. A line that was deleted is on no list, so it is not told; the totals of its take are without it. Further pages are asked for with the same token as the first one, and the first one's is the token to go on with. Finding which lines changed costs by what changed, not by the size of the take. [`articles`](Repository::articles) keeps the same for [`changed_since`](ArticleFilter::changed_since): an article is changed when its level or its product is. Its token is what [`change_token`](Repository::change_token) gave before it was asked |
 //! | R20 | **Purging.** A purge forgets at most as many rows as it may, none whose time has not come, and none of another organisation; asked again and again it forgets all of them. Nothing else is ever forgotten |
-//! | R21 | **What is kept beside.** What a store keeps beside records and events, for lists, totals and positions, follows from them in every committed state. [`Repository::unlike`] tells what does not, because somebody else changed it, and never what does. A store that keeps nothing of the kind has nothing to tell |
+//! | R21 | **What is kept beside.** What a store keeps beside records and events, for lists, totals and positions, follows from them in every committed state. [`Repository::unlike`] tells what does not, because somebody else changed it, and never what does. A store that keeps nothing of the kind has nothing to tell. [`Repository::unlike_events`] tells the same of events |
+//! | R22 | **Mending.** [`Repository::mend`] makes what is kept beside some records follow from them, at one moment among the commits: none that lands meanwhile is lost or counted twice. It tells what it changed, and changes nothing else: no record, no version, no event, nothing of another organisation. Where all is as it should be it tells nothing |
 //!
 //! # Clauses of the queue
 //!
@@ -62,7 +63,7 @@
 //! | [`events_after`](Repository::events_after) | their keys, then their sequences |
 //! | [`ledger`](Repository::ledger) | their positions |
 //! | [`ledger_by_key`](Repository::ledger_by_key) | their keys, then their sequences |
-//! | [`serial_marks`](Repository::serial_marks) | their numbers, then their products, those of all products first |
+//! | [`serial_marks`](Repository::serial_marks), [`serial_marks_after`](Repository::serial_marks_after) | their numbers, then their products, those of all products first |
 //!
 //! Ids compare by their bytes. A document is listed at the site, and by the time, that it has now. A line that is sorted
 //! by what changes by itself (on hand, reserved, counted) may be missed or seen again in a walk when that changes.
@@ -118,7 +119,7 @@ pub use record::{
 };
 pub use repository::{
     ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,
-    StockTakeTotals, StockTakeView, Unlike,
+    StockTakeTotals, StockTakeView, Unlike, UnlikeEvent,
 };
 pub use sums::TakeSums;
 pub use version::{Version, Versioned};

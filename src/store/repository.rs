@@ -92,6 +92,16 @@ pub trait Repository: Debug + Send + Sync + 'static {
         products: &BTreeSet<ProductId>,
     ) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
 
+    /// All marks of serial numbers, in the order of numbers and, of one number, of products, that of all products first:
+    /// those after one, or from the first on; at most so many, cut to 1 and [`MAX_PAGE`](super::MAX_PAGE) as the limit of a
+    /// page is. It is how an audit finds marks of which no level tells.
+    async fn serial_marks_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<(Code, Option<ProductId>)>,
+        limit: u32,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
+
     /// A site's levels in the order of their keys.
     async fn levels_page(
         &self,
@@ -160,13 +170,41 @@ pub trait Repository: Debug + Send + Sync + 'static {
     ) -> Result<Vec<StockEvent>, StoreError>;
 
     /// What the store keeps beside some records, for lists, totals and positions, and that does not follow from them:
-    /// what of these records is unlike what is kept of it. A site stands for the end of its ledger, a take or a count
-    /// also for the totals of its lines; a record that is not there is like itself.
+    /// what of these records is unlike what is kept of it. A site stands also for the end of its ledger, a take or a count
+    /// for the totals of its lines, a site or a product for its unique name; a record that is not there is like itself.
     ///
     /// # Contract
     ///
     /// R21.
     async fn unlike(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError>;
+
+    /// What the store keeps beside the events of a site, and that does not follow from them, in the order of positions: of
+    /// the events after a position, at most so many of them (cut as [`ledger`](Self::ledger) cuts it). Nothing mends it,
+    /// because events are never changed.
+    ///
+    /// # Contract
+    ///
+    /// R21.
+    async fn unlike_events(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<UnlikeEvent>, StoreError>;
+
+    /// Makes what is kept beside some records follow from them again, and tells what it changed: what
+    /// [`unlike`](Self::unlike) would have told. Records, versions and events stay as they are. Totals are those of what is
+    /// kept of the lines, so lines are to be mended before their document.
+    ///
+    /// # Contract
+    ///
+    /// R22.
+    async fn mend(
         &self,
         organisation: OrganisationId,
         keys: &[RecordKey],
@@ -481,8 +519,25 @@ impl Purge {
 pub struct Unlike {
     /// The record.
     pub record: RecordKey,
-    /// What is unlike it, as the store calls it: a column, `totals`, `ledger`.
+    /// What is unlike it, as the store calls it: a column, `totals`, `ledger`, `name`.
     pub what: &'static str,
+    /// What is kept, for people to read.
+    pub kept: String,
+    /// What should be, for people to read.
+    pub due: String,
+}
+
+/// Something that a store keeps beside an event, and that does not follow from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnlikeEvent {
+    /// The position of the event in the ledger of its site.
+    pub position: u64,
+    /// What is unlike it, as the store calls it: a column.
+    pub what: &'static str,
+    /// What is kept, for people to read.
+    pub kept: String,
+    /// What should be, for people to read.
+    pub due: String,
 }
 
 /// How a commit went.

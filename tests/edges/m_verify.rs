@@ -8,8 +8,9 @@ use stocktake::domain::{
     MovementPolicy, Ordered, Quantity, SiteId, StockEvent, StockKey, StockTakeItemId,
 };
 use stocktake::service::{
-    Caller, CountRequest, DIFFERENCES_TOLD, Difference, Movement, NewCountItem, NewInventoryOrder,
-    NewMovement, NewOrderItem, NewStockAdjustment, NewStockTake, Stocktake,
+    Caller, CountRequest, DIFFERENCES_TOLD, Difference, Mended, Movement, NewCountItem,
+    NewInventoryOrder, NewMovement, NewOrderItem, NewStockAdjustment, NewStockTake, Rebuild,
+    Stocktake,
 };
 #[cfg(feature = "sqlite")]
 use stocktake::sqlite::SqliteStore;
@@ -324,7 +325,7 @@ const KEPT: [(&str, &str, &str); 26] = [
     ("stk_inventory_order_item", "line", "line"),
 ];
 
-/// Damages each number in turn; `run` runs a statement past the store.
+/// Damages each number in turn; `run` runs a statement past the store. The audit names it, and rebuilding mends it.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
     filled(shop).await;
@@ -332,18 +333,94 @@ async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
     let verify = async || stock.verify(&manager(shop), shop.site.id).await.unwrap();
     let sound = verify().await;
     assert!(sound.is_sound(), "{sound:?}");
-    for (table, column, told) in KEPT {
-        run(format!("UPDATE {table} SET {column} = {column} - 1")).await;
+    let numbers = KEPT.iter().map(|(table, column, told)| {
+        let statement = format!("UPDATE {table} SET {column} = {column} - 1");
+        (statement, *told)
+    });
+    let names = [
+        "UPDATE stk_catalogue_name SET name = name || '?'",
+        "DELETE FROM stk_catalogue_name WHERE kind = 1",
+    ];
+    let names = names.map(|statement| (statement.to_owned(), "name"));
+    for (statement, told) in numbers.chain(names) {
+        run(statement.clone()).await;
         let found = verify().await;
-        let is_told = found
-            .differences
-            .iter()
-            .any(|it| matches!(it, Difference::Beside { what, .. } if *what == told));
-        assert!(is_told, "{table}.{column}: {found:?}");
-        run(format!("UPDATE {table} SET {column} = {column} + 1")).await;
+        let is_told =
+            |it: &Difference| matches!(it, Difference::Beside { what, .. } if *what == told);
+        assert!(
+            found.differences.iter().any(is_told),
+            "{statement}: {found:?}"
+        );
+        let rebuilt = stock.rebuild(&manager(shop), shop.site.id).await.unwrap();
+        assert_eq!(rebuilt.left, 0, "{statement}: {rebuilt:?}");
+        let is_changed = |it: &Mended| matches!(it, Mended::Beside { what, before, after, .. } if *what == told && before != after);
+        assert!(
+            rebuilt.changes.iter().any(is_changed),
+            "{statement}: {rebuilt:?}"
+        );
         let mended = verify().await;
-        assert!(mended.is_sound(), "{table}.{column}: {mended:?}");
+        assert!(mended.is_sound(), "{statement}: {mended:?}");
+        let again = stock.rebuild(&manager(shop), shop.site.id).await.unwrap();
+        assert_eq!(again, Rebuild::default(), "{statement}");
     }
+    damaged_events(shop, &run).await;
+    lost_levels(shop, &run).await;
+}
+
+/// What is kept beside events is told, and stays: they are never changed.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+async fn damaged_events(shop: &Shop, run: &impl AsyncFn(String)) {
+    let stock = shop.stocktake.stock();
+    for column in ["sequence", "change", "on_hand", "recorded_at"] {
+        // Away and back, by more than there are events, so that no two are ever alike.
+        run(format!(
+            "UPDATE stk_stock_event SET {column} = {column} - 900"
+        ))
+        .await;
+        let found = stock.verify(&manager(shop), shop.site.id).await.unwrap();
+        let is_told =
+            |it: &Difference| matches!(it, Difference::BesideEvent { what, .. } if *what == column);
+        assert!(found.differences.iter().any(is_told), "{column}: {found:?}");
+        let rebuilt = stock.rebuild(&manager(shop), shop.site.id).await.unwrap();
+        assert!(
+            rebuilt.differences.iter().any(is_told),
+            "{column}: {rebuilt:?}"
+        );
+        run(format!(
+            "UPDATE stk_stock_event SET {column} = {column} + 900"
+        ))
+        .await;
+        let found = stock.verify(&manager(shop), shop.site.id).await.unwrap();
+        assert!(found.is_sound(), "{column}: {found:?}");
+    }
+}
+
+/// Levels that are gone come back as they were.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+async fn lost_levels(shop: &Shop, run: &impl AsyncFn(String)) {
+    let stock = shop.stocktake.stock();
+    let levels = async || {
+        let (manager, page) = (manager(shop), PageRequest::first(100));
+        let levels = stock.levels(&manager, shop.site.id, None, None, &page);
+        levels.await.unwrap().items
+    };
+    let before = levels().await;
+    run("DELETE FROM stk_stock_level".to_owned()).await;
+    let found = stock.verify(&manager(shop), shop.site.id).await.unwrap();
+    assert_eq!(
+        found.found,
+        u64::try_from(before.len()).unwrap(),
+        "{found:?}"
+    );
+    let rebuilt = stock.rebuild(&manager(shop), shop.site.id).await.unwrap();
+    assert_eq!(
+        (rebuilt.mended, rebuilt.left),
+        (found.found, 0),
+        "{rebuilt:?}"
+    );
+    assert_eq!(levels().await, before);
+    let found = stock.verify(&manager(shop), shop.site.id).await.unwrap();
+    assert!(found.is_sound(), "{found:?}");
 }
 
 #[cfg(feature = "sqlite")]
@@ -351,6 +428,9 @@ async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
 async fn fault_m2_what_sqlite_keeps_beside_records_is_looked_at() {
     let (store, _folder) = SqliteStore::fresh();
     let beside = rusqlite::Connection::open(store.path()).unwrap();
+    beside
+        .execute("DROP TRIGGER stk_stock_event_stays", [])
+        .unwrap();
     let shop = Shop::on(Arc::new(store));
     damaged_and_found(&shop, async |statement| {
         let rows = beside.execute(&statement, []).unwrap();
@@ -369,6 +449,8 @@ async fn fault_m2_what_postgresql_keeps_beside_records_is_looked_at() {
     let schema = store.options().schema.clone();
     let pool = crate::stores::postgres_server::pool(1);
     let beside = pool.get().await.unwrap();
+    let open = format!("ALTER TABLE {schema}.stk_stock_event DISABLE TRIGGER USER");
+    beside.execute(&open, &[]).await.unwrap();
     let shop = Shop::on(Arc::new(store));
     damaged_and_found(&shop, async |statement| {
         let statement = statement.replacen("stk_", &format!("{schema}.stk_"), 1);
@@ -401,5 +483,15 @@ async fn fault_m2_a_subtotal_that_is_not_its_lines_is_found() {
         let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
         let expected = [Difference::Subtotal { order }];
         assert_eq!(found.differences, expected, "{}", kind.name());
+        let rebuilt = stock.rebuild(&manager(&shop), shop.site.id).await.unwrap();
+        let (before, after) = ((2, 750), (1, 375));
+        let expected = [Mended::Order {
+            order,
+            before,
+            after,
+        }];
+        assert_eq!(rebuilt.changes, expected, "{}", kind.name());
+        let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
+        assert!(found.is_sound(), "{}: {found:?}", kind.name());
     }
 }

@@ -23,6 +23,7 @@ mod jobs_and_files;
 mod k_unknown_cost;
 mod l_first_results;
 mod l_shown;
+mod m_rebuild;
 mod m_verify;
 mod n_limits;
 mod o_errors;

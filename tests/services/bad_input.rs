@@ -2059,6 +2059,7 @@ fn operations() -> Vec<Row> {
         MoveStock Open Site "stock.record" |w, c, n| async { w.shop.stocktake.stock().record(c, n.site.id, &[issue(n.key.clone(), "1")]).await };
         MoveStock Open Site "stock.set_reserved" |w, c, n| w.shop.stocktake.stock().set_reserved(c, &n.key, q("1"));
         VerifyLedger Open Site "stock.verify" |w, c, n| w.shop.stocktake.stock().verify(c, n.site.id);
+        RebuildStock Open Site "stock.rebuild" |w, c, n| w.shop.stocktake.stock().rebuild(c, n.site.id);
         Read Posting Site "job" |w, c, n| w.shop.stocktake.job(c, n.job);
         ManageJobs Posting Anybody "dead_jobs" |w, c, _n| async { w.shop.stocktake.dead_jobs(c, &PageRequest::first(5)).await };
         ManageJobs Posting Site "requeue_job" |w, c, n| w.shop.stocktake.requeue_job(c, n.job);

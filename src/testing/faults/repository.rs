@@ -19,7 +19,7 @@ use crate::store::{
     InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
     JobQueue, LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository,
     SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StockTakeView, StoreError, Unlike, Versioned,
+    StockTakeTotals, StockTakeView, StoreError, Unlike, UnlikeEvent, Versioned,
 };
 
 /// A read, counted, remembered and failed as planned.
@@ -111,6 +111,16 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn serial_marks_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<(Code, Option<ProductId>)>,
+        limit: u32,
+    ) -> Result<Vec<Versioned<SerialMark>>, StoreError> {
+        read!(self.serial_marks_after(organisation, after, limit))
+    }
+
+    #[inline(never)]
     async fn levels_page(
         &self,
         organisation: OrganisationId,
@@ -185,6 +195,28 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         keys: &[RecordKey],
     ) -> Result<Vec<Unlike>, StoreError> {
         read!(self.unlike(organisation, keys))
+    }
+
+    #[inline(never)]
+    async fn unlike_events(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<UnlikeEvent>, StoreError> {
+        read!(self.unlike_events(organisation, site, after, limit))
+    }
+
+    #[inline(never)]
+    async fn mend(
+        &self,
+        organisation: OrganisationId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Unlike>, StoreError> {
+        let fault = self.next("mend");
+        let mend = self.inner().mend(organisation, keys);
+        self.under(fault, "mend", mend).await
     }
 
     #[inline(never)]

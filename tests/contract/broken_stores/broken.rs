@@ -122,6 +122,9 @@ methods! {
         articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<ArticleView>, StoreError>;
         ledger_by_key(organisation: OrganisationId, site: SiteId, after: Option<(StockKey, u64)>, limit: u32) -> Result<Vec<StockEvent>, StoreError>;
         unlike(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Unlike>, StoreError>;
+        unlike_events(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<UnlikeEvent>, StoreError>;
+        mend(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Unlike>, StoreError>;
+        serial_marks_after(organisation: OrganisationId, after: Option<(Code, Option<ProductId>)>, limit: u32) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
         change_token(organisation: OrganisationId) -> Result<ChangeToken, StoreError>;
         events_after(organisation: OrganisationId, keys: &[(StockKey, u64)]) -> Result<Vec<StockEvent>, StoreError>;
         events(organisation: OrganisationId, ids: &[StockEventId]) -> Result<Vec<Option<LedgerEntry>>, StoreError>;

@@ -165,6 +165,11 @@ static MUTANTS: &[Mutant] = mutants! {
     "M115" lists::NarrowTotals: "c36";
     "M116" ledger::NextKey: "r07";
     "M117" values::AllUnlike: "c36", "r21";
+    "M118" values::AllEventsUnlike: "r21";
+    "M119" values::AllMended: "r22";
+    "M120" values::MendsByWriting: "r22_mending_what";
+    "M121" values::MendsInParts: "r22_mending_among";
+    "M122" values::MarksFrom: "r09_serial";
     "M180" commands::PurgeUnbounded: "r20_expired", "c47";
     "M181" commands::ExportsStay: "r20_expired";
     "M182" commands::VersionsForgotten: "r20_last_versions";

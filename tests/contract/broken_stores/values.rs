@@ -63,8 +63,82 @@ defects! {
     /// M117: takes records for unlike what is kept of them.
     AllUnlike {} => {
         async fn unlike(&self, _: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
-            let unlike = |key: &RecordKey| Unlike { record: key.clone(), what: "quantity" };
+            let unlike = |key: &RecordKey| Unlike { record: key.clone(), what: "quantity", kept: String::new(), due: String::new() };
             Ok(keys.iter().map(unlike).collect())
+        }
+    }
+
+    /// M118: takes events for unlike what is kept of them.
+    AllEventsUnlike {} => {
+        async fn unlike_events(&self, organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Read<Vec<UnlikeEvent>> {
+            let events = self.store.ledger(organisation, site, after, limit).await?;
+            let unlike = |entry: LedgerEntry| UnlikeEvent { position: entry.position, what: "on_hand", kept: String::new(), due: String::new() };
+            Ok(events.into_iter().map(unlike).collect())
+        }
+    }
+
+    /// M119: tells of everything that it was mended.
+    AllMended {} => {
+        async fn mend(&self, _: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
+            let mended = |key: &RecordKey| Unlike { record: key.clone(), what: "totals", kept: String::new(), due: String::new() };
+            Ok(keys.iter().map(mended).collect())
+        }
+    }
+
+    /// M120: mends levels by writing them again, so that their versions go on.
+    MendsByWriting { mends: AtomicU64 } => {
+        async fn mend(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
+            let levels: Vec<StockKey> = keys.iter().filter_map(|key| match key {
+                RecordKey::StockLevel(key) => Some(key.clone()),
+                _ => None,
+            }).collect();
+            for level in self.store.levels(organisation, &levels).await?.into_iter().flatten() {
+                let command = Command {
+                    id: CommandId::new("mend", self.mends.fetch_add(1, Ordering::AcqRel)),
+                    digest: Digest::of("mend").finish(),
+                    outcome: Outcome::Done,
+                    at: Timestamp::EPOCH,
+                };
+                let mut changes = ChangeSet::new(organisation, command);
+                changes.update(level.version, level.value);
+                let _ = self.store.commit(&changes).await;
+            }
+            Ok(Vec::new())
+        }
+    }
+
+    /// M121: adds to totals what was counted since it began to add them up, a second time.
+    MendsInParts { mended: Mutex<i64> } => {
+        async fn mend(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
+            let RecordKey::StockTake(take) = keys.iter().find(|key| matches!(key, RecordKey::StockTake(_))).cloned().unwrap_or(RecordKey::StockTake(StockTakeId::new(uuid::Uuid::nil()))) else {
+                return Ok(Vec::new());
+            };
+            let all = StockTakeItemFilter::default();
+            let before = self.store.stock_take_totals(organisation, take, &all).await?.versions;
+            tokio::task::yield_now().await;
+            let after = self.store.stock_take_totals(organisation, take, &all).await?.versions;
+            *locked(&self.mended) += i64::try_from(after - before).unwrap_or(0);
+            Ok(Vec::new())
+        }
+
+        async fn stock_take_totals(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Read<StockTakeTotals> {
+            let mut totals = self.store.stock_take_totals(organisation, take, filter).await?;
+            totals.versions = totals.versions.saturating_add_signed(*locked(&self.mended));
+            Ok(totals)
+        }
+    }
+
+    /// M122: begins with the mark that it is to go on after.
+    MarksFrom {} => {
+        async fn serial_marks_after(&self, organisation: OrganisationId, after: Option<(Code, Option<ProductId>)>, limit: u32) -> Read<Vec<Versioned<SerialMark>>> {
+            let Some((serial, product)) = after else {
+                return self.store.serial_marks_after(organisation, None, limit).await;
+            };
+            let last = self.store.serial_marks(organisation, &BTreeSet::from([serial.clone()]), &BTreeSet::new()).await?;
+            let mut marks: Vec<_> = last.into_iter().filter(|mark| mark.value.product == product).collect();
+            marks.extend(self.store.serial_marks_after(organisation, Some((serial, product)), limit).await?);
+            marks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(marks)
         }
     }
 

@@ -1,0 +1,163 @@
+//! Making what stands beside records follow from them again (R22).
+//!
+//! Rows are locked as a commit locks them, and then read again: what is written is what their records are by then. Totals are
+//! not set but added to, by what they are off by at one moment: whatever is counted meanwhile adds to both sides.
+
+use super::cell::Cell;
+use super::known::versions;
+use super::query::{Held, Transaction, blocks, first};
+use super::table::{Table, key_cells};
+use super::totals;
+use super::unlike::{Off, by_table, columns, ends, names, sums, unlike_end};
+use crate::domain::{OrganisationId, SiteId};
+use crate::store::{RecordKey, StoreError, Unlike};
+
+/// Makes what stands beside some records follow from them.
+pub(crate) async fn mend<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    mut keys: Vec<RecordKey>,
+) -> Result<Vec<Unlike>, StoreError> {
+    // In their order, as commits write: two that wait for each other would wait for ever.
+    keys.sort_unstable();
+    keys.dedup();
+    let documents = keys.iter().filter_map(|key| match key {
+        RecordKey::StockTake(take) => Some(take.as_uuid()),
+        RecordKey::InventoryCount(count) => Some(count.as_uuid()),
+        RecordKey::Site(site) => Some(site.as_uuid()),
+        RecordKey::Product(_)
+        | RecordKey::Supplier(_)
+        | RecordKey::StockTakeItem(..)
+        | RecordKey::OpenCount(_)
+        | RecordKey::InventoryCountItem(..)
+        | RecordKey::StockAdjustment(_)
+        | RecordKey::InventoryOrder(_)
+        | RecordKey::InventoryOrderItem(..)
+        | RecordKey::StockImport(_)
+        | RecordKey::ImportChunk(..)
+        | RecordKey::Export(_)
+        | RecordKey::ExportChunk(..)
+        | RecordKey::StockLevel(_)
+        | RecordKey::SerialMark(..) => None,
+    });
+    let held = Held {
+        organisation,
+        part: 0,
+        shared: Vec::new(),
+        changed: documents.collect(),
+    };
+    t.hold(held).await?;
+    let mut mended = Vec::new();
+    for (table, keys) in by_table(&keys) {
+        for block in blocks(T::DIALECT, keys) {
+            mended.append(&mut mend_columns(t, organisation, table, &block).await?);
+        }
+    }
+    mended.append(&mut mend_names(t, organisation, &keys).await?);
+    for key in &keys {
+        if let RecordKey::Site(site) = key {
+            mended.extend(mend_end(t, organisation, *site).await?);
+        }
+        for sums in sums(t, organisation, key).await? {
+            if let Some(told) = sums.told(key) {
+                totals::correct(t, organisation, key, &sums).await?;
+                mended.push(told);
+            }
+        }
+    }
+    Ok(mended)
+}
+
+async fn mend_columns<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    table: &Table,
+    keys: &[RecordKey],
+) -> Result<Vec<Unlike>, StoreError> {
+    if columns(t, organisation, table, keys).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    versions(t, organisation, table, keys, T::LOCK).await?;
+    let off = columns(t, organisation, table, keys).await?;
+    for Off {
+        record,
+        column,
+        due,
+        ..
+    } in &off
+    {
+        let mut query = t.query("UPDATE ");
+        query.push(table.name).push(" SET ").push(column);
+        query.push(" = ").bind(due.clone());
+        query.push(" WHERE organisation = ");
+        query.bind(organisation.as_uuid());
+        for ((column, _), cell) in table.key.iter().zip(key_cells(record)) {
+            query.push(" AND ").push(column).push(" = ").bind(cell);
+        }
+        t.run(&query).await?;
+    }
+    Ok(off.iter().map(Off::told).collect())
+}
+
+/// Gives sites and products the names that they have. One that somebody else's name stands in the way of stays unlike.
+async fn mend_names<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    keys: &[RecordKey],
+) -> Result<Vec<Unlike>, StoreError> {
+    let off = names(t, organisation, keys).await?;
+    let mut rows = Vec::with_capacity(off.len());
+    for off in off {
+        let kind = i64::from(matches!(off.record, RecordKey::Product(_)));
+        let holder = key_cells(&off.record);
+        let mut query = t.query("DELETE FROM stk_catalogue_name WHERE organisation = ");
+        query.bind(organisation.as_uuid());
+        query.push(" AND kind = ").bind(kind);
+        query.push(" AND holder = ").bind_all(holder.clone());
+        t.run(&query).await?;
+        rows.push((off, kind, holder));
+    }
+    let mut mended = Vec::new();
+    for (off, kind, holder) in rows {
+        let mut query =
+            t.query("INSERT INTO stk_catalogue_name (organisation, kind, name, holder) VALUES (");
+        let cells = [
+            organisation.as_uuid().into(),
+            Cell::Int(kind),
+            off.due.clone(),
+        ];
+        query.bind_all(cells.into_iter().chain(holder));
+        query.push(") ON CONFLICT DO NOTHING");
+        if t.run(&query).await? > 0 {
+            mended.push(off.told());
+        }
+    }
+    Ok(mended)
+}
+
+/// The counter of positions is what commits of a site wait for, so it is locked before the last one is looked for.
+async fn mend_end<T: Transaction>(
+    t: &mut T,
+    organisation: OrganisationId,
+    site: SiteId,
+) -> Result<Option<Unlike>, StoreError> {
+    let (kept, due) = ends(t, organisation, site).await?;
+    if kept == due {
+        return Ok(None);
+    }
+    let mut query = t.query("INSERT INTO stk_ledger AS t (organisation, site, last) VALUES (");
+    query.bind(organisation.as_uuid());
+    query.push(", ").bind(site.as_uuid());
+    query.push(", 0) ON CONFLICT (organisation, site) DO UPDATE SET last = t.last RETURNING last");
+    first(t, &query, super::cell::Row::int::<i64>).await?;
+    let (kept, due) = ends(t, organisation, site).await?;
+    if kept == due {
+        return Ok(None);
+    }
+    let mut query = t.query("UPDATE stk_ledger SET last = ");
+    query.bind(due).push(" WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND site = ").bind(site.as_uuid());
+    t.run(&query).await?;
+    Ok(Some(unlike_end(&RecordKey::Site(site), kept, due)))
+}
