@@ -6,7 +6,7 @@ use std::task::Poll;
 use crate::domain::{JobId, OrganisationId, Stamp};
 use crate::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Conflict, Digest, DigestBuilder,
-    JobState, Outcome, RecordKey, Repository,
+    JobState, Outcome, RecordKey, Repository, StoreError, StoreErrorKind,
 };
 
 use super::access::{Operation, allows};
@@ -15,6 +15,9 @@ use super::{Caller, Error, Stocktake};
 /// How often a command decides anew after somebody else was faster. Counters on different lines never
 /// conflict; this is for hot keys, where one of the writers always wins.
 const MAX_CONFLICTS: u32 = 200;
+/// How often a command may meet the very same conflict in a row. What it read anew each time is not what its commits find
+/// then, and never will be: something is damaged.
+const SAME_CONFLICTS: u32 = 5;
 /// How often a change set is sent again when its outcome is unknown.
 const MAX_RESENDS: u32 = 5;
 
@@ -26,6 +29,8 @@ pub(crate) struct Call {
     digest: Digest,
     keyed: bool,
     conflicts: u32,
+    /// What it met last, and how often in a row.
+    met: (Vec<Conflict>, u32),
 }
 
 /// What came of a commit.
@@ -66,6 +71,7 @@ impl Stocktake {
             digest,
             keyed: caller.key().is_some(),
             conflicts: 0,
+            met: (Vec::new(), 0),
         })
     }
 
@@ -78,6 +84,7 @@ impl Stocktake {
             digest,
             keyed: false,
             conflicts: 0,
+            met: (Vec::new(), 0),
         }
     }
 
@@ -193,6 +200,7 @@ impl Stocktake {
                 if call.conflicts > MAX_CONFLICTS {
                     return Err(Error::Conflict);
                 }
+                call.meet(&conflicts)?;
                 yield_once().await;
                 Ok(Step::Again(conflicts))
             }
@@ -211,12 +219,39 @@ impl Call {
         self.stamp.actor.organisation
     }
 
+    /// Takes note of a conflict. Who was faster has changed what the command reads next, so the same one again and again is
+    /// none: what is kept does not agree with itself.
+    fn meet(&mut self, conflicts: &[Conflict]) -> Result<(), Error> {
+        let (last, times) = &mut self.met;
+        let is_same = last.len() == conflicts.len()
+            && last.iter().zip(conflicts).all(|pair| match pair {
+                // Events get a new id each time.
+                (Conflict::EventExists(_), Conflict::EventExists(_)) => true,
+                (last, now) => last == now,
+            });
+        *times = if is_same { times.saturating_add(1) } else { 1 };
+        if !is_same {
+            *last = conflicts.to_vec();
+        }
+        if *times < SAME_CONFLICTS {
+            return Ok(());
+        }
+        let damaged = Damaged(conflicts.first().cloned());
+        let error = StoreError::new(StoreErrorKind::Corrupt, "commit").because(damaged);
+        Err(Error::Store(error))
+    }
+
     /// Refuses what the actor's role may not do. To be asked when it is clear that the actor can see the
     /// object.
     pub(crate) fn require(&self, operation: Operation) -> Result<(), Error> {
         require(&self.stamp, operation)
     }
 }
+
+/// What is read of a record is not what a commit finds.
+#[derive(Debug, thiserror::Error)]
+#[error("what is kept beside a record does not follow from it: {0:?}")]
+struct Damaged(Option<Conflict>);
 
 /// Refuses what the role may not do.
 pub(crate) fn require(stamp: &Stamp, operation: Operation) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::encoding::{Unpackable, unpack};
-use crate::store::{StoreError, StoreErrorKind, Version};
+use crate::store::{RecordKey, StoreError, StoreErrorKind, Version};
 
 /// A value in a row or a parameter of a query. There is no floating point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,11 +119,39 @@ pub(crate) enum Unreadable {
     Range,
     #[error("a record can't be read")]
     Body(#[source] Unpackable),
+    #[error("{0}")]
+    Of(String, #[source] Box<Self>),
+    /// The answer to so many things that were asked for before it.
+    #[error("answer {0}")]
+    Answer(usize, #[source] Box<Self>),
 }
 
 impl Unreadable {
     pub(crate) fn during(self, operation: &'static str) -> StoreError {
         StoreError::new(StoreErrorKind::Corrupt, operation).because(self)
+    }
+
+    /// The same, and which record it is about.
+    pub(crate) fn of(self, record: &RecordKey) -> Self {
+        Self::Of(format!("{record:?}"), Box::new(self))
+    }
+
+    /// An answer that can't be read, and what was asked for.
+    pub(crate) fn named(
+        error: StoreError,
+        asked: impl FnOnce(usize) -> Option<RecordKey>,
+    ) -> StoreError {
+        let source = std::error::Error::source(&error);
+        let Some(Self::Answer(nth, cause)) = source.and_then(|source| source.downcast_ref()) else {
+            return error;
+        };
+        match asked(*nth) {
+            Some(record) => {
+                let named = format!("{record:?}: {cause}");
+                StoreError::new(error.kind(), error.operation()).because(named)
+            }
+            None => error,
+        }
     }
 }
 

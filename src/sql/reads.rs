@@ -34,7 +34,10 @@ pub(crate) async fn record<S: Snapshot, T: DeserializeOwned + Send>(
     for ((column, _), cell) in table.key.iter().zip(key_cells(key)) {
         query.push(" AND ").push(column).push(" = ").bind(cell);
     }
-    first(s, &query, versioned).await
+    first(s, &query, |row| {
+        versioned(row).map_err(|cause| cause.of(key))
+    })
+    .await
 }
 
 /// Rows by what is asked for, one answer for each, in their order.
@@ -63,7 +66,11 @@ async fn answers<S: Snapshot, T: Clone + Send>(
         for lookup in lookups {
             query.find(organisation, *lookup, "");
         }
-        let found = all(s, &query, |row| Ok((row.int::<usize>()?, read(row)?)));
+        let found = all(s, &query, |row| {
+            let nth: usize = row.int()?;
+            let answer = read(row).map_err(|cause| Unreadable::Answer(nth, Box::new(cause)))?;
+            Ok((nth, answer))
+        });
         for (nth, answer) in found.await? {
             if let Some(place) = answers.get_mut(nth) {
                 *place = Some(answer);
@@ -83,14 +90,16 @@ pub(crate) async fn records<S: Snapshot, T: DeserializeOwned + Clone + Send>(
     table: &Table,
     ids: Vec<uuid::Uuid>,
 ) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
-    let asked = ids.into_iter().map(|id| vec![id.into()]).collect();
+    let asked = ids.iter().map(|id| vec![(*id).into()]).collect();
     let lookup = Lookup {
         table: table.name,
         alias: "t",
         key: "t.id = w.column2",
     };
     let what = (&[Kind::Uuid][..], &[lookup][..]);
-    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
+    let found = answers(s, asked, what, organisation, (VERSIONED, versioned)).await;
+    let name = |nth| Some(RecordKey::Product(ProductId::new(*ids.get::<usize>(nth)?)));
+    found.map_err(|error| Unreadable::named(error, name))
 }
 
 /// Records by their unique names.
@@ -182,7 +191,9 @@ pub(crate) async fn levels<S: Snapshot>(
               AND t.place = w.column5 AND t.batch = w.column6 AND t.serial = w.column7",
     };
     let what = (kinds.as_slice(), &[lookup][..]);
-    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
+    let found = answers(s, asked, what, organisation, (VERSIONED, versioned)).await;
+    let name = |nth| Some(RecordKey::StockLevel(keys.get::<usize>(nth)?.clone()));
+    found.map_err(|error| Unreadable::named(error, name))
 }
 
 /// The marks of serial numbers, by number, those without a product first.

@@ -391,7 +391,7 @@ pub(crate) async fn counting_view<S: Snapshot>(
             .bind(organisation.as_uuid());
         query.push(" AND h.id = ").bind(take.as_uuid());
         query.push(" ORDER BY w.column1");
-        let found = all(s, &query, |row| counted_line(row, &shown)).await?;
+        let found = all(s, &query, |row| counted_line(row, take, &shown)).await?;
         if found.is_empty() {
             return Ok(None);
         }
@@ -406,19 +406,24 @@ pub(crate) async fn counting_view<S: Snapshot>(
 /// The take, in the row that has it, and the line with its level.
 type LineOfTake = (Option<Versioned<Arc<StockTake>>>, Option<CountedLine>);
 
-fn counted_line(row: &mut Row, shown: &Shown) -> Result<LineOfTake, Unreadable> {
+fn counted_line(row: &mut Row, take: StockTakeId, shown: &Shown) -> Result<LineOfTake, Unreadable> {
+    let of_take = |cause: Unreadable| cause.of(&RecordKey::StockTake(take));
     let version = row.version()?;
-    let take = row.optional_body()?;
-    let take = take.map(|value| Versioned { version, value });
+    let header = row.optional_body().map_err(of_take)?;
+    let header = header.map(|value| Versioned { version, value });
     let version = row.optional_int()?.map(u64::try_from).transpose();
     let version = version.map_err(|_| Unreadable::Range)?.map(Version::new);
-    let level: Option<Arc<StockLevel>> = row.optional_body()?;
+    let level: Result<Option<Arc<StockLevel>>, Unreadable> = row.optional_body();
+    let Some(id) = row.optional_uuid()? else {
+        return Ok((header, None));
+    };
+    let id = StockTakeItemId::new(id);
+    let of_line = |cause: Unreadable| cause.of(&RecordKey::StockTakeItem(take, id));
+    let item = line(row, shown).map_err(of_line)?;
+    let key = &item.value.key;
+    let level = level.map_err(|cause| cause.of(&RecordKey::StockLevel(key.clone())))?;
     let level = version
         .zip(level)
         .map(|(version, value)| Versioned { version, value });
-    if row.optional_uuid()?.is_none() {
-        return Ok((take, None));
-    }
-    let item = line(row, shown)?;
-    Ok((take, Some(CountedLine { item, level })))
+    Ok((header, Some(CountedLine { item, level })))
 }

@@ -26,6 +26,7 @@ mod l_shown;
 mod m_rebuild;
 mod m_verify;
 mod n_limits;
+mod o_damaged;
 mod o_errors;
 mod p_opening;
 mod room;
