@@ -264,20 +264,27 @@ impl<'a> InventoryCounts<'a> {
         })
     }
 
+    /// A count with the totals of its lines, of one moment.
     pub(super) async fn summary_of(
         &self,
         count: InventoryCount,
     ) -> Result<InventoryCountSummary, Error> {
-        let totals = match count.result() {
-            Some(result) => result.totals,
-            None => {
-                self.library
-                    .repository
-                    .inventory_count_totals(count.organisation(), count.id())
-                    .await?
+        let repository = &self.library.repository;
+        let (organisation, id) = (count.organisation(), count.id());
+        let mut count = count;
+        loop {
+            if let Some(result) = count.result() {
+                let totals = result.totals;
+                return Ok(InventoryCountSummary { count, totals });
             }
-        };
-        Ok(InventoryCountSummary { count, totals })
+            let totals = repository.inventory_count_totals(organisation, id).await?;
+            // Totals that were read between two reads of the same header are of the same moment as it is.
+            let again = repository.inventory_count(organisation, id).await?;
+            match again.map(|again| again.value) {
+                Some(again) if again != count => count = again,
+                Some(_) | None => return Ok(InventoryCountSummary { count, totals }),
+            }
+        }
     }
 
     /// A count that the actor can see.

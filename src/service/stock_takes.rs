@@ -9,8 +9,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    Digest, JobTask, NewJob, Outcome, Page, PageRequest, StockTakeFilter, StockTakeItemFilter,
-    StockTakeTotals, Versioned,
+    ArticleSort, Digest, JobTask, NewJob, Outcome, Page, PageRequest, StockTakeFilter,
+    StockTakeItemFilter, StockTakeTotals, Versioned,
 };
 
 use super::access::Operation;
@@ -274,7 +274,12 @@ impl<'a> StockTakes<'a> {
         Box::pin(async move {
             let stamp = self.library.stamp(caller)?;
             let take = self.visible(&stamp, id).await?.value;
-            self.summary(take).await
+            let summary = self.summary(take).await?;
+            // It may have been removed since.
+            if summary.take.state() == StockTakeState::Removed {
+                return Err(Error::not_found("stock take"));
+            }
+            Ok(summary)
         })
     }
 
@@ -315,7 +320,14 @@ impl<'a> StockTakes<'a> {
                 .await?;
             let mut items = Vec::with_capacity(found.items.len());
             for take in found.items {
-                items.push(self.summary(take.value).await?);
+                let summary = self.summary(take.value).await?;
+                // It may have left the list since.
+                let state = summary.take.state();
+                if state != StockTakeState::Removed
+                    && (filter.states.is_empty() || filter.states.contains(&state))
+                {
+                    items.push(summary);
+                }
             }
             Ok(Page {
                 items,
@@ -325,13 +337,20 @@ impl<'a> StockTakes<'a> {
         })
     }
 
+    /// A take as it is now with the totals of its lines, both of one snapshot.
     pub(super) async fn summary(&self, take: StockTake) -> Result<StockTakeSummary, Error> {
-        let all = StockTakeItemFilter::default();
-        let totals = self
+        let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
+        let page = PageRequest::first(1).counted();
+        let view = self
             .library
             .repository
-            .stock_take_totals(take.organisation(), take.id(), &all)
+            .stock_take_view(take.organisation(), take.id(), &all, sort, None, &page)
             .await?;
+        let (take, totals) = match view {
+            Some(view) => (Arc::unwrap_or_clone(view.take.value), view.totals),
+            None => (take, None),
+        };
+        let totals = totals.unwrap_or_default();
         Ok(StockTakeSummary { take, totals })
     }
 
