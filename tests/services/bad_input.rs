@@ -20,7 +20,7 @@ use stocktake::memory::MemoryStore;
 use stocktake::service::access::{ACCESS, Operation, allows};
 use stocktake::service::{
     Caller, CountRequest, Error, ErrorKind, InventoryRequest, Movement, NewMovement, NewStockTake,
-    NewStockTakeList,
+    NewStockTakeList, StockTakeAmendment,
 };
 use stocktake::store::{
     ArticleFilter, ArticleSort, Cursor, IdempotencyKey, LevelFilter, MAX_PAGE, PageRequest,
@@ -2071,12 +2071,17 @@ fn operations() -> Vec<Row> {
         Read Counted Site "get" |w, c, n| w.shop.stocktake.stock_takes().get(c, n.take);
         Read Counted Site "list" |w, c, n| async { w.shop.stocktake.stock_takes().list(c, n.site.id, &[], &PageRequest::first(5)).await };
         UpdateStockTake Counted Site "update" |w, c, n| w.shop.stocktake.stock_takes().update(c, n.take, details("Words"));
+        UpdateStockTake Counted Site "amend" |w, c, n| w.shop.stocktake.stock_takes().amend(c, n.take, StockTakeAmendment::default());
         RemoveStockTake Counted Site "remove" |w, c, n| w.shop.stocktake.stock_takes().remove(c, n.take);
         StartStockTake Listed Site "start" |w, c, n| w.shop.stocktake.stock_takes().start(c, n.take);
         EditStockTakeItems Listed Site "add_articles" |w, c, n| async { w.shop.stocktake.stock_takes().add_articles(c, n.take, &[code("SKU-1")]).await };
         EditStockTakeItems Listed Site "add_stock_place" |w, c, n| w.shop.stocktake.stock_takes().add_stock_place(c, n.take, code("A-1"));
         EditStockTakeItems Listed Site "add_all_articles" |w, c, n| w.shop.stocktake.stock_takes().add_all_articles(c, n.take);
         EditStockTakeItems Listed Site "remove_article" |w, c, n| w.shop.stocktake.stock_takes().remove_article(c, n.take, code("SKU-0"));
+        EditStockTakeItems Listed Site "remove_stock_place" |w, c, n| async {
+            w.shop.stocktake.stock_takes().add_stock_place(c, n.take, code("A-1")).await?;
+            w.shop.stocktake.stock_takes().remove_stock_place(c, n.take, code("A-1")).await
+        };
         EditStockTakeItems Counted Site "add_found" |w, c, n| w.shop.stocktake.stock_takes().add_found(c, n.take, &n.key);
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
         CountItem Counted Site "count_lines" |w, c, n| async { w.shop.stocktake.stock_takes().count_lines(c, n.take, &[(n.item, CountRequest::set(q("1")))]).await };
@@ -2091,6 +2096,10 @@ fn operations() -> Vec<Row> {
             let (filter, page) = (StockTakeItemFilter::default(), PageRequest::first(5));
             w.shop.stocktake.stock_takes().items(c, n.take, &filter, ArticleSort::default(), &page).await
         };
+        Read Counted Site "view" |w, c, n| async {
+            let (filter, page) = (StockTakeItemFilter::default(), PageRequest::first(5));
+            w.shop.stocktake.stock_takes().view(c, n.take, &filter, ArticleSort::default(), None, &page).await
+        };
         Read Counted Site "totals" |w, c, n| async { w.shop.stocktake.stock_takes().totals(c, n.take, &StockTakeItemFilter::default()).await };
         Read Counted Site "item" |w, c, n| w.shop.stocktake.stock_takes().item(c, n.take, n.item);
         Read Counted Site "article" |w, c, n| w.shop.stocktake.stock_takes().article(c, n.take, code("SKU-0"), None, None);
@@ -2101,6 +2110,7 @@ fn operations() -> Vec<Row> {
         PostStockTake Counted Site "post" |w, c, n| w.shop.stocktake.stock_takes().post(c, n.take, PostingOptions::default());
         PostStockTake Counted Site "submit" |w, c, n| w.shop.stocktake.stock_takes().submit(c, n.take, PostingOptions::default());
         PostStockTake LeftOver Site "post_left_over" |w, c, n| w.shop.stocktake.stock_takes().post_left_over(c, n.take);
+        PostStockTake Posting Site "give_up" |w, c, n| w.shop.stocktake.stock_takes().give_up(c, n.take);
         PostStockTake LeftOver Site "dismiss" |w, c, n| w.shop.stocktake.stock_takes().dismiss(c, n.take, n.item);
         ReopenStockTake Finished Site "reopen" |w, c, n| w.shop.stocktake.stock_takes().reopen(c, n.take, None);
     });

@@ -14,8 +14,8 @@ use stocktake::domain::{
 };
 use stocktake::service::access::{ACCESS, Operation, allows};
 use stocktake::service::{
-    Caller, Error, InventoryOrderUpdate, NewCountItem, NewInventoryOrder, NewOrderItem,
-    NewStockAdjustment, NewStockTake, OrderItemUpdate, ReceiveRequest,
+    Caller, Error, InventoryOrderAmendment, InventoryOrderUpdate, NewCountItem, NewInventoryOrder,
+    NewOrderItem, NewStockAdjustment, NewStockTake, OrderItemUpdate, ReceiveRequest,
 };
 use stocktake::store::{
     ExportForm, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
@@ -125,6 +125,10 @@ fn rows() -> Vec<Row> {
         RunCount Busy "counts.cancel" |s, c, n| s.stocktake.inventory_counts().cancel(c, n.count);
         RunCount Busy "counts.complete" |s, c, n| s.stocktake.inventory_counts().complete(c, n.count, CompletionOptions::default(), None);
         RunCount Busy "counts.queue_completion" |s, c, n| s.stocktake.inventory_counts().queue_completion(c, n.count, CompletionOptions::default(), None);
+        RunCount Busy "counts.give_up" |s, c, n| async {
+            s.stocktake.inventory_counts().queue_completion(c, n.count, CompletionOptions::default(), None).await?;
+            s.stocktake.inventory_counts().give_up(c, n.count).await
+        };
         ApplyCount Busy "counts.complete, applied" |s, c, n| s.stocktake.inventory_counts().complete(c, n.count, applied(), None);
         ApplyCount Busy "counts.queue_completion, applied" |s, c, n| s.stocktake.inventory_counts().queue_completion(c, n.count, applied(), None);
         CountInventory Busy "counts.count" |s, c, n| s.stocktake.inventory_counts().count(c, n.count, NewCountItem::of(n.product, q("3")));
@@ -157,6 +161,7 @@ fn rows() -> Vec<Row> {
         EditOrder Calm "orders.create" |s, c, n| s.stocktake.inventory_orders().create(c, NewInventoryOrder {
             site: n.site, supplier: s.supplier.id, details: order_details(),
         });
+        EditOrder Busy "orders.amend" |s, c, n| s.stocktake.inventory_orders().amend(c, n.order, InventoryOrderAmendment::default());
         EditOrder Busy "orders.update" |s, c, n| s.stocktake.inventory_orders().update(c, n.order, InventoryOrderUpdate {
             supplier: None, details: order_details(),
         });
@@ -388,6 +393,7 @@ fn the_table_is_this_one() {
             "--M-",
             &[
                 O::VerifyLedger,
+                O::RebuildStock,
                 O::ApplyCount,
                 O::DecideAdjustment,
                 O::SubmitOrder,

@@ -7,6 +7,7 @@ mod stores;
 mod amendments;
 mod bad_input;
 mod document_permissions;
+mod every_operation;
 mod exports;
 mod files;
 mod inventory_count_completing;
