@@ -79,7 +79,7 @@ pub(super) async fn r21_what_is_kept_beside_follows_from_every_commit(
             let found = store.unlike(organisation, &keys).await?;
             same(found, [], &format!("what is unlike its record {when}"))?;
             for after in [0, 1] {
-                let found = store.unlike_events(organisation, site_id(1), after, 9);
+                let found = store.unlike_events(organisation, SITE, after, 9);
                 same(
                     found.await?,
                     [],

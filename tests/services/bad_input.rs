@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use stocktake::documents::ReportOptions;
 use stocktake::domain::{
     Actor, Code, JobId, Label, LedgerEntry, MovementPolicy, Note, PostingOptions, Product,
     ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId, StockEventId, StockEventKind,
@@ -2100,6 +2101,7 @@ fn operations() -> Vec<Row> {
             let (filter, page) = (StockTakeItemFilter::default(), PageRequest::first(5));
             w.shop.stocktake.stock_takes().view(c, n.take, &filter, ArticleSort::default(), None, &page).await
         };
+        Read Counted Site "variance_report" |w, c, n| w.shop.stocktake.stock_takes().variance_report(c, n.take, ReportOptions::default());
         Read Counted Site "totals" |w, c, n| async { w.shop.stocktake.stock_takes().totals(c, n.take, &StockTakeItemFilter::default()).await };
         Read Counted Site "item" |w, c, n| w.shop.stocktake.stock_takes().item(c, n.take, n.item);
         Read Counted Site "article" |w, c, n| w.shop.stocktake.stock_takes().article(c, n.take, code("SKU-0"), None, None);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
+use stocktake::documents::ReportOptions;
 use stocktake::domain::{
     Actor, AdjustmentType, CompletionOptions, CountType, ImportMode, InventoryCountDetails,
     InventoryCountId, InventoryCountItemId, InventoryOrderDetails, InventoryOrderId,
@@ -133,6 +134,7 @@ fn rows() -> Vec<Row> {
         ApplyCount Busy "counts.queue_completion, applied" |s, c, n| s.stocktake.inventory_counts().queue_completion(c, n.count, applied(), None);
         CountInventory Busy "counts.count" |s, c, n| s.stocktake.inventory_counts().count(c, n.count, NewCountItem::of(n.product, q("3")));
         Read Busy "counts.get" |s, c, n| s.stocktake.inventory_counts().get(c, n.count);
+        Read Busy "counts.variance_report" |s, c, n| s.stocktake.inventory_counts().variance_report(c, n.count, ReportOptions::default());
         Read Busy "counts.list" |s, c, n| async { s.stocktake.inventory_counts().list(c, n.site, &InventoryCountFilter::default(), &page()).await };
         Read Busy "counts.summary" |s, c, n| s.stocktake.inventory_counts().summary(c, n.site, None, None);
         Read Busy "counts.items" |s, c, n| async { s.stocktake.inventory_counts().items(c, n.count, &InventoryCountItemFilter::default(), &page()).await };

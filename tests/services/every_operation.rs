@@ -117,16 +117,12 @@ async fn an_import_of_another_site_is_not_there_to_be_cancelled() {
     let shop = shop();
     shop.open().await.unwrap();
     let imports = shop.stocktake.stock_imports();
+    let manager = Caller::of(&shop.manager);
     let body = format!(
         r#"{{"{}":{{"{}":7}}}}"#,
         shop.site.external_id, shop.products[0].article_id
     );
-    let begun = imports.begin(
-        &Caller::of(&shop.manager),
-        ImportMode::Absolute,
-        body.as_bytes(),
-        false,
-    );
+    let begun = imports.begin(&manager, ImportMode::Absolute, body.as_bytes(), false);
     let import = begun.await.unwrap().import.id();
     for actor in [&shop.elsewhere, &shop.stranger] {
         let refused = imports
@@ -135,8 +131,5 @@ async fn an_import_of_another_site_is_not_there_to_be_cancelled() {
             .unwrap_err();
         assert_eq!(refused.code(), "not_found");
     }
-    imports
-        .cancel(&Caller::of(&shop.manager), import)
-        .await
-        .unwrap();
+    imports.cancel(&manager, import).await.unwrap();
 }
