@@ -5,6 +5,7 @@ mod shop;
 
 mod approval;
 mod architecture;
+mod barcodes;
 mod counts_domain;
 mod orders_domain;
 mod transitions;

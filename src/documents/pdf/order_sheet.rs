@@ -17,6 +17,42 @@ use crate::domain::{InventoryOrder, InventoryOrderItem, Money, Site, Stamp, Time
 ///
 /// It takes lines one after the other. The sum is that of the lines it was given; when those are not all lines of the
 /// order, it says so.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use stocktake::documents::pdf::{OrderSheet, PrintOptions};
+/// use stocktake::domain::*;
+/// use uuid::Uuid;
+///
+/// let organisation = OrganisationId::new(Uuid::from_u128(1));
+/// let site = Site {
+///     id: SiteId::new(Uuid::from_u128(2)), organisation, external_id: "store-1".parse()?,
+///     name: "High Street".parse()?, currency: "gbp".parse()?, policy: SitePolicy::default(),
+/// };
+/// let user = UserSummary { id: UserId::new(Uuid::from_u128(3)), email: None, first_name: "Ann".into(), last_name: "Lee".into() };
+/// let actor = Actor { organisation, user, role: Role::Manager, sites: SiteAccess::All };
+/// let stamp = Stamp { actor, at: Timestamp::EPOCH };
+/// let supplier = Supplier {
+///     id: SupplierId::new(Uuid::from_u128(4)), organisation, site: site.id, name: "Elemis".parse()?, email: None,
+/// };
+/// let tea = Product {
+///     suppliers: vec![Named { id: supplier.id, name: supplier.name.clone() }],
+///     ..Product::new(ProductId::new(Uuid::from_u128(5)), organisation, "TEA".parse()?, "Grüner Tee · Τσάι · Чай".parse()?)
+/// };
+/// let id = InventoryOrderId::new(Uuid::from_u128(6));
+/// let order = InventoryOrder::create(id, &site, &supplier, InventoryOrderDetails::default(), &stamp)?;
+/// let ordered = Ordered { quantity: 12.into(), unit_price_minor: 250 };
+/// let line = InventoryOrderItem::new(InventoryOrderItemId::new(Uuid::from_u128(7)), &order, Arc::new(tea), None, ordered, stamp.at)?;
+/// let order = order.add_item(&line, &stamp)?;
+///
+/// let mut sheet = OrderSheet::new(&order, &site, &stamp, &PrintOptions::default())?;
+/// sheet.add(&line)?;
+/// let pdf: Vec<u8> = sheet.finish()?;
+/// assert!(pdf.starts_with(b"%PDF"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct OrderSheet {
     flow: Flow,
     title: String,

@@ -31,7 +31,8 @@ pub struct TakeReceiptOptions {
 /// The receipt of a finished take: every line with what was expected, counted and posted, then the totals, the value of
 /// the stock, who counted, and a place to sign.
 ///
-/// It takes lines one after the other, in any order.
+/// It takes lines one after the other, in any order. Lines that were not simply counted and posted say why: superseded, not
+/// counted, counted as zero, not posted. Totals and values are those of the posting, whichever lines are printed.
 pub struct TakeReceipt {
     flow: Flow,
     title: String,

@@ -209,20 +209,27 @@ impl<'a> Setter<'a> {
         })
     }
 
-    /// A number: on one line, smaller where it must be; in lines only when it would be too small to read.
+    /// A number: on one line, smaller and never bold where it must be; in lines only when it would be too small to read.
     pub(super) fn number(
         &mut self,
         number: &str,
         style: Style,
         width: f32,
     ) -> Result<Vec<Line>, PrintError> {
-        let whole = self.line(number, style)?;
-        if whole.width <= width {
-            return Ok(vec![whole]);
+        let normal = self.line(number, style)?;
+        if normal.width <= width {
+            return Ok(vec![normal]);
         }
+        let weight = Weight::Regular;
+        let light = self.line(number, Style { weight, ..style })?;
         // A little less, so that rounding can't make it wider than the column.
-        let size = (style.size * width / whole.width * 0.999).max(SMALLEST);
-        self.wrapped(number, Style { size, ..style }, width)
+        let size = (style.size * width / light.width * 0.999).clamp(SMALLEST, style.size);
+        let style = Style {
+            size,
+            weight,
+            ..style
+        };
+        self.wrapped(number, style, width)
     }
 }
 

@@ -98,3 +98,46 @@ fn a_font_that_is_none_is_told_by_its_number() {
     let error = CountSheet::new(&take(&site), &site, &stamp(), &sheet).unwrap_err();
     assert!(matches!(error, PrintError::Font { number: 2 }), "{error}");
 }
+
+/// How many lines the longest sheet of these tests has: 100,000 in the gate, fewer where nobody asks for them.
+fn many_lines() -> u32 {
+    std::env::var("STOCKTAKE_TEST_LINES").map_or(2_000, |lines| lines.parse().unwrap())
+}
+
+/// Prints a long sheet in a process of its own, and tells how much memory that took at most.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_sheet_takes_little_memory() {
+    const CHILD: &str = "STOCKTAKE_TEST_PRINTS";
+    let lines = many_lines();
+    if std::env::var_os(CHILD).is_some() {
+        let pdf = sheet(lines, &stamp(), &CountSheetOptions::default());
+        assert!(pdf.starts_with(b"%PDF") && pdf.trim_ascii_end().ends_with(b"%%EOF"));
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        println!("\n{peak}");
+        return;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "pdf::file::a_long_sheet_takes_little_memory",
+            "--nocapture",
+        ])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(child.stdout).unwrap();
+    assert!(child.status.success(), "{told}");
+    let peak = told
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    // 2 KiB a line beside what the program, its fonts and the packing of a file are.
+    let most = 80_000 + 2 * u64::from(lines);
+    assert!(kib < most, "{kib} KiB for {lines} lines, at most {most}");
+}
