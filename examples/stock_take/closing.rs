@@ -52,7 +52,7 @@ pub(crate) async fn run_jobs(shop: &Arc<GiftShop>) -> Result<u64, Failure> {
 
 /// Lets a worker do what is queued until a job is over. What the worker of an interrupted run had taken up is free
 /// again when its lease has lapsed.
-async fn run_until_over(shop: Arc<GiftShop>, job: JobId) -> Result<(), Failure> {
+pub(crate) async fn run_until_over(shop: Arc<GiftShop>, job: JobId) -> Result<(), Failure> {
     for _ in 0..PATIENCE {
         run_jobs(&shop).await?;
         if shop

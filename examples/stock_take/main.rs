@@ -1,8 +1,8 @@
 //! A stock take from opening stock to a ledger that has been corrected twice, on a month of real trade.
 //!
 //! ```text
-//! cargo run --release --features sqlite --example stock_take                  # a small sample
-//! cargo run --release --features sqlite --example stock_take -- --data DIR    # the Online Retail files in DIR
+//! cargo run --release --features sqlite,pdf,xlsx --example stock_take                  # a small sample
+//! cargo run --release --features sqlite,pdf,xlsx --example stock_take -- --data DIR    # the Online Retail files in DIR
 //! ```
 //!
 //! The month is replayed into the library: opening stock, sales and returns, each at its own time. Then a
@@ -14,7 +14,9 @@
 //!
 //! Nothing of this is believed. The example keeps the goods themselves beside the book, and at the end
 //! compares every level with its shelf, has the ledger verified, and reads the change feed from end to end.
-//! Whatever does not agree is named, and the exit code is 1.
+//! Whatever does not agree is named, and the exit code is 1. Then it writes what people need of the take to a folder:
+//! the variance report, the lines as tables, the count sheet and the receipt (without the features `pdf` and `xlsx` it
+//! tells which of them it left out).
 //!
 //! Everything is kept in a SQLite file, or with `--memory` in memory. Kill it whenever you like (`kill -9`) and run
 //! it again: every command has a key and is done once, so it asks for everything again, is told what had been
@@ -22,8 +24,8 @@
 //!
 //! Where to look for what: [`story`] the whole in order, [`shop`] the catalogue and the shelves, [`till`]
 //! movements, [`counting`] counts by many people at once, [`report`] variances, [`closing`] posting and
-//! reopening, [`worth`] valuation, [`files`] what is written for people, [`feed`] the change feed, [`truth`] the comparison; [`retail`] reads the
-//! files, [`storage`] opens the store.
+//! reopening, [`worth`] valuation, [`feed`] the change feed, [`truth`] the comparison, [`files`] what is written for
+//! people; [`retail`] reads the files, [`storage`] opens the store.
 
 mod arguments;
 mod clock;
@@ -33,6 +35,8 @@ mod failure;
 mod feed;
 mod files;
 mod pace;
+#[cfg(feature = "pdf")]
+mod printing;
 mod report;
 mod retail;
 mod screen;

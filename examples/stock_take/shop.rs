@@ -77,6 +77,9 @@ pub(crate) struct GiftShop {
     pub(crate) site: Site,
     /// Who creates, posts and reopens takes.
     pub(crate) manager: Caller,
+    /// The same, who prints.
+    #[cfg(feature = "pdf")]
+    pub(crate) mary: Actor,
     /// The till, a machine: it records sales, and could not post a take.
     pub(crate) till: Caller,
     /// Who counts.
@@ -171,19 +174,18 @@ impl GiftShop {
                 .map_err(|error| Failure::Unfit(format!("gbp: {error}")))?,
             policy: SitePolicy::default(),
         };
-        let person = |number: usize, name: &str, role: Role| {
-            Caller::of(&Actor {
-                organisation,
-                user: UserSummary {
-                    id: UserId::new(id(3, number)),
-                    email: Some(format!("{}@example.com", name.to_lowercase())),
-                    first_name: name.to_owned(),
-                    last_name: String::new(),
-                },
-                role,
-                sites: SiteAccess::Only(BTreeSet::from([site.id])),
-            })
+        let person = |number: usize, name: &str, role: Role| Actor {
+            organisation,
+            user: UserSummary {
+                id: UserId::new(id(3, number)),
+                email: Some(format!("{}@example.com", name.to_lowercase())),
+                first_name: name.to_owned(),
+                last_name: String::new(),
+            },
+            role,
+            sites: SiteAccess::Only(BTreeSet::from([site.id])),
         };
+        let mary = person(0, "Mary", Role::Manager);
         let first_day = month
             .happenings
             .first()
@@ -199,11 +201,13 @@ impl GiftShop {
                 Arc::new(TimeOrderedIds),
             ),
             clock,
-            manager: person(0, "Mary", Role::Manager),
-            till: person(1, "Till", Role::Service),
+            manager: Caller::of(&mary),
+            #[cfg(feature = "pdf")]
+            mary,
+            till: Caller::of(&person(1, "Till", Role::Service)),
             counters: (2..)
                 .zip(COUNTERS)
-                .map(|(number, name)| person(number, name, Role::Counter))
+                .map(|(number, name)| Caller::of(&person(number, name, Role::Counter)))
                 .collect(),
             names: (2..)
                 .zip(COUNTERS)

@@ -25,6 +25,7 @@ pub(crate) async fn tell(shop: &Arc<GiftShop>, folder: &Path) -> Result<(), Fail
     let feed = Feed::follow(shop);
     let till = replay(shop, &mut checks).await?;
     let take = create(shop, &mut checks).await?;
+    let to_count_with = files::to_count_with(shop, &take).await?;
     let mut counted = count(shop, &take, till).await?;
     checks.add(std::mem::take(&mut counted.checks));
 
@@ -54,7 +55,7 @@ pub(crate) async fn tell(shop: &Arc<GiftShop>, folder: &Path) -> Result<(), Fail
     worth::check(shop, &counted.listed, &worth, &mut checks).await?;
     verify(shop, &counted, feed.finish().await?, checks).await?;
     line("")?;
-    files::write(shop, take.id(), folder).await
+    files::write(shop, take.id(), folder, to_count_with).await
 }
 
 /// Tells what was read.

@@ -470,7 +470,9 @@ proptest! {
         let page = read(&page);
         assert_tame(&page);
         let mut sum = Sum::default();
-        given.iter().for_each(|given| sum.add(given, u32::try_from(digits).unwrap()));
+        for given in &given {
+            sum.add(given, u32::try_from(digits).unwrap());
+        }
         let rows = page.rows("Missing and too much, never netted");
         let told: Vec<(i128, i128, i128)> = rows.iter().map(|cells| (
             cells[1].exact().parse().unwrap(), micros(&cells[2].exact()), minor(&cells[3].exact(), digits),
