@@ -236,7 +236,7 @@ pub(super) async fn c04_delete_needs_version_then_get_is_none(stage: &Stage<'_>)
         .iter()
         .filter_map(DeletableKey::of)
         .collect();
-    same(deletable.len(), 6, "kinds that are deleted")?;
+    same(deletable.len(), 7, "keys of kinds that are deleted")?;
     for gone in deletable {
         let key = RecordKey::from(gone.clone());
         let mut version = V1;

@@ -301,7 +301,8 @@ fn nothing() -> Uuid {
 
 fn text_code<const MAX: usize>(text: &str) -> Result<(), &'static str> {
     let text = stocktake::domain::Text::<MAX>::new(text);
-    text.map(drop).map_err(|error| Error::from(error).code())
+    text.map(drop)
+        .map_err(|error| Error::text("text", error).code())
 }
 
 #[test]

@@ -84,16 +84,16 @@ async fn s3_4_quantities_are_whole_and_prices_within_their_range() {
         Err("out_of_range")
     );
     assert!(try_line("1", 0).await.is_ok());
-    // The largest line that fits, and one more unit, with which the subtotal is beyond 64 bits.
-    let most = i64::MAX / MAX_UNIT_PRICE_MINOR;
-    assert!(
-        try_line(&most.to_string(), MAX_UNIT_PRICE_MINOR)
-            .await
-            .is_ok()
-    );
-    assert!(try_line("1", MAX_UNIT_PRICE_MINOR).await.is_ok());
+    // The largest line that stock can become, and a second one, with which the subtotal is beyond 64 bits.
+    let most = 9_000_000_i64;
+    for _ in 0..2 {
+        let line = try_line(&most.to_string(), MAX_UNIT_PRICE_MINOR).await;
+        assert!(line.is_ok());
+    }
+    let more = try_line(&(most + 1).to_string(), MAX_UNIT_PRICE_MINOR).await;
+    assert_eq!(more, Err("out_of_range"));
     let kept = orders.get(&manager(&shop), order).await.unwrap();
-    let subtotal = (i128::from(most) + 1) * i128::from(MAX_UNIT_PRICE_MINOR);
+    let subtotal = 2 * i128::from(most) * i128::from(MAX_UNIT_PRICE_MINOR);
     assert_eq!(kept.subtotal_minor(), subtotal);
     assert_eq!(kept.item_count(), 3);
 }

@@ -282,17 +282,28 @@ async fn s3_6_a_value_beyond_the_range_is_refused_and_nothing_lands() {
     let mut shop = shop();
     shop.site.currency = "jpy".parse().unwrap();
     shop.open_empty().await.unwrap();
-    let most = i64::MAX / MAX_UNIT_PRICE_MINOR;
-    let (order, items) = ordered(&shop, &[(most.to_string().as_str(), MAX_UNIT_PRICE_MINOR)]).await;
+    // As much as a key may be worth is ordered, and something is there already.
+    let there = Movement::Receipt {
+        key: shop.key(0),
+        quantity: q("1"),
+        unit_cost: Some("1".parse().unwrap()),
+    };
+    let stock = shop.stocktake.stock();
+    let there = [there.into()];
+    stock
+        .record(&manager(&shop), shop.site.id, &there)
+        .await
+        .unwrap();
+    let (order, items) = ordered(&shop, &[("100000", MAX_UNIT_PRICE_MINOR)]).await;
     let refused = receive_all(&shop, order).await.unwrap_err();
     assert_eq!(
         (refused.kind(), refused.code()),
         (ErrorKind::Invalid, "out_of_range")
     );
-    assert!(events(&shop).await.is_empty());
+    assert_eq!(events(&shop).await.len(), 1);
     receive(&shop, order, &[(items[0], "1000")]).await.unwrap();
     assert_eq!(
-        events(&shop).await[0].unit_cost.to_string(),
+        events(&shop).await[1].unit_cost.to_string(),
         "1000000000000"
     );
     assert_sound(&shop).await;

@@ -253,7 +253,7 @@ async fn a_refusal_says_where_the_number_is_to_who_may_see_that() {
     assert!(
         refused
             .to_string()
-            .ends_with("on hand elsewhere: SKU-0, stock place A, serial number X at High Street"),
+            .ends_with("on hand elsewhere: PA, stock place A, serial number X at High Street"),
         "{refused}"
     );
     assert_eq!(told(refused), (there.clone(), Some(here)));
