@@ -253,7 +253,7 @@ pub(super) async fn names<S: Snapshot>(
                 let Some(name) = UniqueName::of(&record) else {
                     continue;
                 };
-                let due = Cell::from(name_cells(name).1);
+                let due = Cell::from(name_cells(name).1.as_str());
                 if kept != due {
                     off.push(Off {
                         record: key.clone(),
