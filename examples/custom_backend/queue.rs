@@ -210,6 +210,25 @@ impl JobQueue for CustomStore {
         Ok(waiting.count() as u64)
     }
 
+    async fn open_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let state = self.state();
+        let open = state
+            .jobs
+            .iter()
+            .filter(|((whose, _), kept)| *whose == organisation && kept.due_since().is_some());
+        let open = open.map(|(_, kept)| &kept.job);
+        let list = List::new("open_jobs", organisation, &());
+        page_of(
+            list,
+            page,
+            open.map(|job| ((job.created_at, job.id), job.clone())),
+        )
+    }
+
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,

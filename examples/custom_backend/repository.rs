@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use stocktake::domain::{
-    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
-    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
-    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
-    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId, Supplier,
-    SupplierId, Timestamp,
+    CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
+    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
+    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
+    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
+    StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 use stocktake::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
@@ -37,9 +37,16 @@ pub(super) fn page_of<P: Position, R: Clone>(
     let after = list.after::<P>(request, |_| true)?;
     let rows: BTreeMap<P, R> = rows.collect();
     let total = request.with_total.then_some(rows.len() as u64);
-    let rest = rows.iter();
-    let rest = rest.filter(|(place, _)| after.as_ref().is_none_or(|after| *place > after));
-    Ok(list.page(request, rest, total).map(Clone::clone))
+    let rest: Vec<(&P, &R)> = if request.reversed {
+        let before = |it: &(&P, &R)| after.as_ref().is_none_or(|after| it.0 < after);
+        rows.iter().rev().filter(before).collect()
+    } else {
+        let behind = |it: &(&P, &R)| after.as_ref().is_none_or(|after| it.0 > after);
+        rows.iter().filter(behind).collect()
+    };
+    Ok(list
+        .page(request, rest.into_iter(), total)
+        .map(Clone::clone))
 }
 
 /// A row to be handed out.
@@ -179,6 +186,39 @@ impl Repository for CustomStore {
             alike.min().map(|it| Code::clone(it))
         };
         Ok(articles.iter().map(like).collect())
+    }
+
+    async fn products_by_barcode(
+        &self,
+        organisation: OrganisationId,
+        barcodes: &[Code],
+    ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError> {
+        let state = self.state();
+        let products = |barcode: &Code| {
+            let products = state.all::<Product>(organisation);
+            let has_it = |it: &&Product| it.barcodes.iter().any(|its| its.value == *barcode);
+            let mut found: Vec<_> = products
+                .filter(|it| has_it(&&**it))
+                .map(|it| shared(owned(it)))
+                .collect();
+            found.sort_by_key(|product| product.id);
+            found
+        };
+        Ok(barcodes.iter().map(products).collect())
+    }
+
+    async fn category_sizes(
+        &self,
+        organisation: OrganisationId,
+        categories: &[CategoryId],
+    ) -> Result<Vec<u64>, StoreError> {
+        let state = self.state();
+        let size = |id: &CategoryId| {
+            let products = state.all::<Product>(organisation);
+            let of = products.filter(|it| it.category.as_ref().is_some_and(|its| its.id == *id));
+            u64::try_from(of.count()).unwrap_or(u64::MAX)
+        };
+        Ok(categories.iter().map(size).collect())
     }
 
     async fn supplier(

@@ -203,6 +203,7 @@ impl Pair {
                 start: PageStart::Skip(self.random.seed().below(6)),
                 limit,
                 with_total: true,
+                reversed: self.random.seed().below(2) == 1,
             };
             let expected = question.page(&*reference, whose, &request).await?;
             let found = question.page(&*self.store, whose, &request).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Verdict, ensure, same};
+use super::checks::{Verdict, Wrong, ensure, same};
 use super::harness::{Handle, Stage};
 use super::questions::{Question, Row, ids, lines};
 use super::samples::*;
@@ -82,6 +82,7 @@ pub(super) async fn c32_page_walk_complete_disjoint_with_equal_sort_keys(
                 start: PageStart::Skip(skip),
                 limit: 2,
                 with_total: true,
+                reversed: false,
             };
             let page = question.page(&*store, ORGANISATION, &request).await?;
             let from = usize::try_from(skip).unwrap_or(usize::MAX);
@@ -89,6 +90,65 @@ pub(super) async fn c32_page_walk_complete_disjoint_with_equal_sort_keys(
             let what = format!("{question:?}: two rows after {skip}");
             same(ids(&page.items), ids(&expected), &what)?;
             same(page.total, Some(count), &what)?;
+        }
+    }
+    Ok(())
+}
+
+/// Turned round, each list is exactly the reverse of itself: as a whole, by pages of any size, and after any number of
+/// rows; a cursor is good for one direction only.
+pub(super) async fn r09_every_list_is_turned_round(stage: &Stage<'_>) -> Verdict {
+    let store = shelves(stage, 34).await?;
+    for question in every_sorted_list() {
+        let mut expected = question.walk(&*store, ORGANISATION, ALL).await?;
+        expected.reverse();
+        let count = u64::try_from(expected.len()).unwrap_or(u64::MAX);
+        let page = async |request: PageRequest| {
+            let found = question.page(&*store, ORGANISATION, &request);
+            found.await
+        };
+        for limit in [1, 2, 3, ALL] {
+            let what = format!("{question:?}, turned round, by pages of {limit}");
+            let mut walked = Vec::new();
+            let mut request = PageRequest::first(limit).reversed().counted();
+            loop {
+                let found = page(request).await?;
+                if walked.is_empty() {
+                    same(found.total, Some(count), &what)?;
+                }
+                walked.extend(found.items);
+                let Some(next) = found.next else { break };
+                request = PageRequest::after(next, limit).reversed();
+            }
+            same(ids(&walked), ids(&expected), &what)?;
+            same(walked, expected.as_slice(), &what)?;
+        }
+        for skip in 0..=expected.len() {
+            let request = PageRequest {
+                start: PageStart::Skip(u64::try_from(skip).unwrap_or(u64::MAX)),
+                ..PageRequest::first(2).reversed()
+            };
+            let rows: Vec<_> = expected.iter().skip(skip).take(2).cloned().collect();
+            let what = format!("{question:?}, turned round: two rows after {skip}");
+            same(ids(&page(request).await?.items), ids(&rows), &what)?;
+        }
+        let ways = [
+            (PageRequest::first(1), true),
+            (PageRequest::first(1).reversed(), false),
+        ];
+        for (first, is_reversed) in ways {
+            let next = page(first).await?.next;
+            let next = next.ok_or_else(|| Wrong::from(format!("{question:?}: one page only")))?;
+            let request = PageRequest {
+                reversed: is_reversed,
+                ..PageRequest::after(next, 1)
+            };
+            let kind = page(request).await.map_err(|error| error.kind()).err();
+            same(
+                kind,
+                Some(StoreErrorKind::InvalidCursor),
+                &format!("{question:?}: a cursor of the other direction"),
+            )?;
         }
     }
     Ok(())
@@ -125,6 +185,7 @@ pub(super) async fn c33_page_bounds_and_clamp(stage: &Stage<'_>) -> Verdict {
                 start,
                 limit,
                 with_total: true,
+                reversed: false,
             };
             let page = question.page(&*store, ORGANISATION, &request).await?;
             let what = format!("{question:?}: rows of {request:?}");

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::checks::{Verdict, Wrong, refused, same};
+use super::checks::{Verdict, Wrong, applied, refused, same};
 use super::harness::Stage;
 use super::samples::*;
+use crate::domain::Barcode;
 use crate::store::{Conflict, RecordKey};
 
 /// Names are unique as they are after the commit: two may swap theirs, and one that is given up is free.
@@ -107,5 +108,68 @@ pub(super) async fn r17_unique_names(stage: &Stage<'_>) -> Verdict {
         found.map(|it| it.id),
         Some(site_id(3)),
         "a site by its external id",
+    )
+}
+
+/// A product is found by each of its barcodes as it is now, whoever else has it, and counted in its category.
+pub(super) async fn r04_products_are_found_by_barcode_and_counted_by_category(
+    stage: &Stage<'_>,
+) -> Verdict {
+    let store = shop(stage, 0).await?;
+    let with = |n: u128, barcodes: &[&str], of: u128| {
+        let mut product = product(n);
+        let barcode = |value: &&str| Barcode {
+            value: code(value),
+            symbology: code("EAN13"),
+        };
+        product.barcodes = barcodes.iter().map(barcode).collect();
+        product.category = (of > 0).then(|| category(of));
+        Arc::new(product)
+    };
+    put(&*store, |it| {
+        it.insert(with(11, &["400", "500"], 1));
+        // One that is stated twice is one.
+        it.insert(with(13, &["500", "500"], 1));
+        it.insert(with(12, &["500"], 2));
+    })
+    .await?;
+    let mut theirs = changes_of(STRANGER);
+    let mut foreign = Arc::unwrap_or_clone(with(14, &["400"], 1));
+    foreign.organisation = STRANGER;
+    theirs.insert(Arc::new(foreign));
+    applied(&*store, &theirs).await?;
+    let barcodes = ["500", "400", "4", "500"].map(code);
+    let categories = [2, 1, 3, 1].map(|n| category(n).id);
+    let told = async || -> Result<(Vec<Vec<u128>>, Vec<u64>), Wrong> {
+        let found = store.products_by_barcode(ORGANISATION, &barcodes).await?;
+        let id = |it: crate::store::Versioned<Arc<crate::domain::Product>>| {
+            it.value.id.as_uuid().as_u128()
+        };
+        let found = found.into_iter().map(|it| it.into_iter().map(id).collect());
+        let sizes = store.category_sizes(ORGANISATION, &categories).await?;
+        Ok((found.collect(), sizes))
+    };
+    let all = vec![11, 12, 13];
+    same(
+        told().await?,
+        (
+            vec![all.clone(), vec![11], Vec::new(), all],
+            vec![1, 2, 0, 2],
+        ),
+        "products by barcode, and the sizes of categories",
+    )?;
+    put(&*store, |it| {
+        it.update(V1, with(11, &["400"], 2));
+        it.update(V1, with(12, &[], 0));
+    })
+    .await?;
+    let left = vec![13];
+    same(
+        told().await?,
+        (
+            vec![left.clone(), vec![11], Vec::new(), left],
+            vec![1, 1, 0, 1],
+        ),
+        "the same once products had other barcodes and categories",
     )
 }

@@ -7,8 +7,8 @@ use super::harness::Stage;
 use super::leases::{dead, is_lost, lease, leased, none_is_leased, queue, read};
 use super::samples::*;
 use crate::store::{
-    CommitError, CommitOutcome, Conflict, JobAck, JobKind, JobProgress, JobState, PageRequest,
-    Progress,
+    CommitError, CommitOutcome, Conflict, JobAck, JobKind, JobProgress, JobState, LeaseToken,
+    PageRequest, Progress,
 };
 
 /// A job is there exactly if its commit is.
@@ -425,4 +425,50 @@ pub(super) async fn c63_job_status_is_scoped(stage: &Stage<'_>) -> Verdict {
         (Vec::new(), Some(0)),
         "foreign dead jobs",
     )
+}
+
+/// What waits or runs is listed, the oldest first, by pages in both directions; what has ended is not, nor is another
+/// organisation's.
+pub(super) async fn q11_open_jobs_are_listed_until_they_end(stage: &Stage<'_>) -> Verdict {
+    let store = stage.fresh().await;
+    put(&*store, |it| {
+        for n in [3, 1, 2, 4] {
+            it.job(job(n, 0, 1));
+        }
+    })
+    .await?;
+    let open = async |whose, request: PageRequest| -> Result<_, super::checks::Wrong> {
+        let found = store.open_jobs(whose, &request).await?;
+        let ids: Vec<_> = found.items.iter().map(|job| job.id).collect();
+        Ok((ids, found.total, found.next))
+    };
+    let ids = |numbers: &[u128]| numbers.iter().map(|n| job_id(*n)).collect::<Vec<_>>();
+    let all = PageRequest::first(9).counted();
+    let (found, total, next) = open(ORGANISATION, all.clone()).await?;
+    let told = (found, total, next.is_some());
+    same(told, (ids(&[1, 2, 3, 4]), Some(4), false), "jobs that wait")?;
+    // One runs, one is dead, one is done.
+    for _ in 0..3 {
+        store.lease("w", JobKind::ALL, at(1), at(9)).await?;
+    }
+    let token = |n: u128| LeaseToken {
+        organisation: ORGANISATION,
+        job: job_id(n),
+        attempt: 1,
+    };
+    store.fail(token(2), "x", at(1), None).await?;
+    store.ack(token(3), at(1)).await?;
+    let (found, total, _) = open(ORGANISATION, all.clone()).await?;
+    same(
+        (found, total),
+        (ids(&[1, 4]), Some(2)),
+        "jobs that are open",
+    )?;
+    let (found, _, next) = open(ORGANISATION, PageRequest::first(1).reversed()).await?;
+    same(found, ids(&[4]), "the newest open job")?;
+    let next = next.ok_or("there is one more")?;
+    let (found, _, next) = open(ORGANISATION, PageRequest::after(next, 1).reversed()).await?;
+    same((found, next), (ids(&[1]), None), "the one before it")?;
+    let (found, total, _) = open(STRANGER, all).await?;
+    same((found, total), (Vec::new(), Some(0)), "foreign open jobs")
 }

@@ -75,6 +75,11 @@ pub struct ImportBodyError {
     pub message: String,
 }
 
+/// A name as a step of a JSON pointer (RFC 6901).
+pub(crate) fn pointer_to(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The most mistakes that are told one by one.
 const MOST_MISTAKES: usize = 100;
 /// How deep arrays and objects that do not belong there may nest before the body is given up.
@@ -158,10 +163,7 @@ impl<'a> Reader<'a> {
 
     fn mistake(&mut self, code: &'static str, message: impl Into<String>) {
         if self.mistakes.len() < MOST_MISTAKES {
-            let path = self
-                .path
-                .iter()
-                .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")));
+            let path = self.path.iter().map(|key| pointer_to(key));
             self.mistakes.push(ImportBodyError {
                 path: path.collect(),
                 code,

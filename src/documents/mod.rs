@@ -8,6 +8,8 @@ mod line_tables;
 pub mod pdf;
 mod report;
 
+pub(crate) use import_body::pointer_to;
+
 pub use csv::{CsvNumber, CsvWriter};
 pub use import_body::{
     ImportBody, ImportBodyError, ImportLimits, ImportNumbers, ImportValue, read_import,

@@ -59,6 +59,9 @@ pub struct SitePolicy {
     pub serials: SerialScope,
     /// Whether viewers are shown suppliers and orders without the supplier's e-mail address. Default: with it.
     pub mask_supplier_email: bool,
+    /// Where goods go that arrive and name no stock place of their own. Default: to where the product is kept.
+    #[serde(default)]
+    pub receiving_place: Option<Code>,
 }
 
 /// How what leaves a stock key is costed.
@@ -109,7 +112,7 @@ pub struct Product {
     /// The category.
     pub category: Option<Named<CategoryId>>,
     /// The unit of measure.
-    pub unit: Option<Named<UnitId>>,
+    pub unit: Option<Unit>,
     /// Who sells it to us.
     pub suppliers: Vec<Named<SupplierId>>,
     /// The standard unit cost, in each currency in which there is one. At a site of another currency there is none:
@@ -234,6 +237,18 @@ pub struct Named<Id> {
     pub id: Id,
     /// The name.
     pub name: Label,
+}
+
+/// A unit of measure.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Unit {
+    /// Its id.
+    pub id: UnitId,
+    /// Its name (`pcs`).
+    pub name: Label,
+    /// What the outside calls it (`PCE`).
+    #[serde(default)]
+    pub external_id: Option<Code>,
 }
 
 /// What tells the units of a product apart.

@@ -87,8 +87,8 @@ pub enum OrderItemError {
         /// What has come.
         received: Quantity,
     },
-    /// A receipt is more than nothing.
-    #[error("a received quantity is more than zero, not {quantity}")]
+    /// What comes of a line that was ordered in whole numbers is a whole number, and more than nothing.
+    #[error("a received quantity is a whole number above zero, not {quantity}")]
     Received {
         /// What was asked.
         quantity: Quantity,
@@ -309,6 +309,12 @@ impl InventoryOrderItem {
         })
     }
 
+    /// Whether so many can come at all: more than none, and no part of a unit of what was ordered in whole ones.
+    pub fn can_receive(&self, quantity: Quantity) -> bool {
+        let is_divisible = !self.ordered.quantity.is_whole();
+        quantity.is_positive() && (quantity.is_whole() || is_divisible)
+    }
+
     /// Receives a quantity, or all that is missing (S3.6): what that does to the line, and what comes in at
     /// which cost.
     ///
@@ -323,7 +329,7 @@ impl InventoryOrderItem {
         at: Timestamp,
     ) -> Result<Receipt, OrderItemError> {
         let quantity = match quantity {
-            Some(quantity) if quantity.is_positive() => quantity,
+            Some(quantity) if self.can_receive(quantity) => quantity,
             Some(quantity) => return Err(OrderItemError::Received { quantity }),
             None if self.missing().is_zero() => return Err(OrderItemError::NothingOutstanding),
             None => self.missing(),

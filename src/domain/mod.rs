@@ -45,7 +45,7 @@ pub use actor::{Actor, Role, SiteAccess, UserSummary};
 pub use approval::{ApprovalPolicy, DailyLimit, Tolerance, Unapproved};
 pub use catalogue::{
     Barcode, CostingMethod, Named, Price, Product, SerialScope, Site, SitePolicy, Supplier,
-    Tracking, UnitCosts,
+    Tracking, Unit, UnitCosts,
 };
 pub use counting::{
     Beginning, CountMoment, CountPeriod, KeyHistory, Move, MovementPolicy, Now, Settlement, settle,

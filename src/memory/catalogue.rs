@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::table::{Row, Table};
-use crate::domain::{Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
+use crate::domain::{CategoryId, Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
 use crate::store::{RecordKey, UniqueName};
 
 /// The catalogue of an organisation.
@@ -18,6 +18,9 @@ pub(super) struct Catalogue {
     articles: HashMap<Code, ProductId>,
     /// Article ids by their likeness.
     alike: HashMap<String, BTreeSet<Code>>,
+    barcodes: HashMap<Code, BTreeSet<ProductId>>,
+    /// How many products are of a category.
+    categories: HashMap<CategoryId, u64>,
     suppliers: Table<SupplierId, Supplier>,
 }
 
@@ -46,6 +49,20 @@ impl Catalogue {
     pub(super) fn article_like(&self, article: &Code) -> Option<&Code> {
         let alike = self.alike.get(&article.likeness())?;
         alike.iter().find(|other| *other != article)
+    }
+
+    /// The products that have a barcode, by id.
+    pub(super) fn products_by_barcode(
+        &self,
+        barcode: &Code,
+    ) -> impl Iterator<Item = &Row<Product>> {
+        let ids = self.barcodes.get(barcode).into_iter().flatten();
+        ids.filter_map(|id| self.product(*id))
+    }
+
+    /// How many products are of a category.
+    pub(super) fn category_size(&self, category: CategoryId) -> u64 {
+        self.categories.get(&category).copied().unwrap_or_default()
     }
 
     pub(super) fn supplier(&self, id: SupplierId) -> Option<&Row<Supplier>> {
@@ -77,6 +94,17 @@ impl Catalogue {
         self.products_changed.insert(product.id, commit);
         let name = &product.article_id;
         let before = self.products.put(product.id, Arc::clone(product));
+        if let Some(before) = &before {
+            self.forget_codes(before);
+        }
+        for barcode in &product.barcodes {
+            let holders = self.barcodes.entry(barcode.value.clone()).or_default();
+            holders.insert(product.id);
+        }
+        if let Some(category) = &product.category {
+            let size = self.categories.entry(category.id).or_default();
+            *size = size.saturating_add(1);
+        }
         let before = before.as_ref().map(|product| &product.article_id);
         if before == Some(name) {
             return;
@@ -90,6 +118,26 @@ impl Catalogue {
         }
         let alike = self.alike.entry(name.likeness()).or_default();
         alike.insert(name.clone());
+    }
+
+    /// Takes a product as it was out of what it is found by.
+    fn forget_codes(&mut self, product: &Product) {
+        for barcode in &product.barcodes {
+            if let Some(holders) = self.barcodes.get_mut(&barcode.value) {
+                holders.remove(&product.id);
+                if holders.is_empty() {
+                    self.barcodes.remove(&barcode.value);
+                }
+            }
+        }
+        if let Some(category) = &product.category
+            && let Some(size) = self.categories.get_mut(&category.id)
+        {
+            *size = size.saturating_sub(1);
+            if *size == 0 {
+                self.categories.remove(&category.id);
+            }
+        }
     }
 
     pub(super) fn put_supplier(&mut self, supplier: &Supplier) {

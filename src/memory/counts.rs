@@ -1,10 +1,10 @@
 //! Inventory counts and their lines.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
+use super::merged::{Course, Walk};
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::{
@@ -137,9 +137,9 @@ impl Counts {
         let after = list.after::<Place>(request, |_| true)?;
         let none = CountLines::default();
         let lines = self.lines.get(&id).unwrap_or(&none);
-        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let from = Course::after(after, request.reversed);
         let rows = lines
-            .matching(filter, begin)
+            .matching(filter, &from)
             .filter_map(|place| lines.rows.get(place.1).map(|row| (place, row.clone())));
         let total = request.with_total.then(|| lines.count(filter));
         Ok(list.page(request, rows, total))
@@ -219,18 +219,17 @@ impl CountLines {
     fn matching(
         &self,
         filter: InventoryCountItemFilter,
-        begin: Bound<Place>,
-    ) -> impl Iterator<Item = &Place> {
+        from: &Course<Place>,
+    ) -> impl Iterator<Item = &Place> + use<'_> {
         let (places, others) = self.candidates(filter);
-        places
-            .range((begin, Bound::Unbounded))
+        Walk::of(places, from)
             .filter(move |place| others.is_none_or(|others| others.contains(place)))
     }
 
     fn count(&self, filter: InventoryCountItemFilter) -> u64 {
         match self.candidates(filter) {
             (places, None) => u64::try_from(places.len()).unwrap_or(u64::MAX),
-            (_, Some(_)) => count(self.matching(filter, Bound::Unbounded)),
+            (_, Some(_)) => count(self.matching(filter, &Course::after(None, false))),
         }
     }
 }

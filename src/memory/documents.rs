@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::merged::Merged;
+use super::merged::{Course, Merged};
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::Timestamp;
@@ -93,7 +93,7 @@ impl<T: Document> Documents<T> {
         }
     }
 
-    /// A page of a list, the oldest first.
+    /// A page of a list, the oldest first, or the newest.
     pub(super) fn page(
         &self,
         list: List,
@@ -101,18 +101,22 @@ impl<T: Document> Documents<T> {
         request: &PageRequest,
     ) -> Result<Page<Row<T>>, StoreError> {
         let after = list.after::<Age<T>>(request, |age| wanted.spans(age.0))?;
-        let rows = |begin: Bound<Age<T>>| {
-            Merged::of(self.wanted(wanted), begin.as_ref())
+        let rows = |from: Course<Age<T>>| {
+            Merged::of(self.wanted(wanted), &from)
                 .take_while(|age| wanted.spans(age.0))
                 .filter_map(|age| self.get(age.1).map(|row| (age, row)))
                 .filter(|(_, row)| wanted.keep.is_none_or(|keep| keep(&row.value)))
         };
         let total = request.with_total.then(|| match wanted.keep {
-            Some(_) => count(rows(wanted.begin())),
+            Some(_) => count(rows(Course::Up(wanted.begin()))),
             None => self.count(wanted),
         });
-        let begin = after.map_or_else(|| wanted.begin(), Bound::Excluded);
-        let page = list.page(request, rows(begin), total);
+        let from = match (after, request.reversed) {
+            (Some(after), reversed) => Course::after(Some(after), reversed),
+            (None, false) => Course::Up(wanted.begin()),
+            (None, true) => Course::Down(wanted.end()),
+        };
+        let page = list.page(request, rows(from), total);
         Ok(page.map(Clone::clone))
     }
 
@@ -150,6 +154,12 @@ impl<T: Document> Wanted<'_, T> {
     fn begin(&self) -> Bound<Age<T>> {
         self.from.map_or(Bound::Unbounded, |from| {
             Bound::Included((from, uuid::Uuid::nil().into()))
+        })
+    }
+
+    fn end(&self) -> Bound<Age<T>> {
+        self.to.map_or(Bound::Unbounded, |to| {
+            Bound::Excluded((to, uuid::Uuid::nil().into()))
         })
     }
 }

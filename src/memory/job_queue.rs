@@ -68,6 +68,15 @@ impl JobQueue for MemoryStore {
     }
 
     #[inline(never)]
+    async fn open_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        self.read(|state| state.queue.open_page(organisation, page))
+    }
+
+    #[inline(never)]
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,

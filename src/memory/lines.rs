@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::merged::Merged;
+use super::merged::{Course, Merged, Walk};
 use super::purging::Gone;
 use super::table::Row;
 use crate::domain::{
@@ -31,6 +31,10 @@ impl Place {
     const FIRST: Self = Self {
         line: 0,
         id: StockTakeItemId::new(uuid::Uuid::nil()),
+    };
+    const LAST: Self = Self {
+        line: u64::MAX,
+        id: StockTakeItemId::new(uuid::Uuid::max()),
     };
 
     fn of(item: &StockTakeItem) -> Self {
@@ -288,13 +292,13 @@ impl Lines {
         }
     }
 
-    /// The lines that a filter lets through, after a place, in the order of places.
+    /// The lines that a filter lets through, from a place on.
     pub(super) fn matching<'a>(
         &'a self,
         filter: &'a StockTakeItemFilter,
-        after: Option<Place>,
+        from: Course<Place>,
     ) -> impl Iterator<Item = Placed<'a>> {
-        self.candidates(filter, after)
+        self.candidates(filter, from)
             .filter(|(_, line)| filter.matches(&line.value))
     }
 
@@ -310,25 +314,26 @@ impl Lines {
             .filter(|(_, line)| filter.matches(&line.value))
     }
 
-    /// The lines that the best index for a filter leaves to look at, in the order of places.
+    /// The lines that the best index for a filter leaves to look at, from a place on.
     fn candidates<'a>(
         &'a self,
         filter: &'a StockTakeItemFilter,
-        after: Option<Place>,
+        from: Course<Place>,
     ) -> Box<dyn Iterator<Item = Placed<'a>> + 'a> {
-        let begin = after.map_or(Bound::Included(Place::FIRST), Bound::Excluded);
+        let from = match from {
+            Course::Up(Bound::Unbounded) => Course::Up(Bound::Included(Place::FIRST)),
+            Course::Down(Bound::Unbounded) => Course::Down(Bound::Included(Place::LAST)),
+            from @ (Course::Up(_) | Course::Down(_)) => from,
+        };
         if let Some(article) = &filter.article {
-            let begin = begin.map(|place| (article.clone(), place));
-            let places = self
-                .articles
-                .range((begin, Bound::Unbounded))
+            let from = from.map(|place| (article.clone(), place));
+            let places = Walk::of(&self.articles, &from)
                 .take_while(move |(code, _)| code == article)
                 .map(|(_, place)| place);
             return Box::new(self.at(places));
         }
         if filter.left_over {
-            let places = self.left_over.range((begin, Bound::Unbounded));
-            return Box::new(self.at(places));
+            return Box::new(self.at(Walk::of(&self.left_over, &from)));
         }
         let narrowed = [
             self.brands.narrowed(&filter.brands),
@@ -337,8 +342,11 @@ impl Lines {
         ];
         let smallest = narrowed.into_iter().flatten().min_by_key(|it| it.lines);
         match smallest {
-            Some(narrowed) => Box::new(self.at(Merged::of(narrowed.groups, begin.as_ref()))),
-            None => Box::new(self.rows.range((begin, Bound::Unbounded))),
+            Some(narrowed) => Box::new(self.at(Merged::of(narrowed.groups, &from))),
+            None => match from {
+                Course::Up(begin) => Box::new(self.rows.range((begin, Bound::Unbounded))),
+                Course::Down(end) => Box::new(self.rows.range((Bound::Unbounded, end)).rev()),
+            },
         }
     }
 
@@ -353,7 +361,7 @@ impl Lines {
     pub(super) fn sums(&self, filter: &StockTakeItemFilter) -> TakeSums {
         self.kept_sums(filter).unwrap_or_else(|| {
             let mut sums = TakeSums::default();
-            for (_, line) in self.matching(filter, None) {
+            for (_, line) in self.matching(filter, Course::after(None, false)) {
                 sums.add(line.version, &line.value);
             }
             sums

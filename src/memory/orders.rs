@@ -1,10 +1,10 @@
 //! Inventory orders and their lines.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
+use super::merged::{Course, Walk};
 use super::purging::Gone;
 use super::stock::count;
 use super::table::{Row, Table};
@@ -130,19 +130,21 @@ impl Orders {
         let scope = format_args!("{organisation}/{order}");
         let list = List::new("inventory_order_items", scope, filter);
         let after = list.after::<Place>(request, |_| true)?;
-        let rows = |begin: Bound<Place>| {
+        let rows = |from: Course<Place>| {
             self.lines
                 .get(&order)
                 .into_iter()
                 .flat_map(move |lines| {
-                    let places = lines.places.range((begin, Bound::Unbounded));
+                    let places = Walk::of(&lines.places, &from);
                     places.filter_map(|place| lines.rows.get(place.1).map(|row| (place, row)))
                 })
                 .filter(|(_, row)| filter.matches(&row.value))
         };
-        let total = request.with_total.then(|| count(rows(Bound::Unbounded)));
-        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let page = list.page(request, rows(begin), total);
+        let total = request
+            .with_total
+            .then(|| count(rows(Course::after(None, false))));
+        let from = Course::after(after, request.reversed);
+        let page = list.page(request, rows(from), total);
         Ok(page.map(Clone::clone))
     }
 }

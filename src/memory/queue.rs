@@ -1,8 +1,8 @@
 //! The queue of jobs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
 
+use super::merged::{Course, Walk};
 use super::stock::count;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
@@ -332,6 +332,25 @@ impl Queue {
         was_dead
     }
 
+    /// What waits or runs, the oldest first.
+    pub(super) fn open_page(
+        &self,
+        organisation: OrganisationId,
+        request: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let list = List::new("open_jobs", organisation, &());
+        let after = list.after::<(Timestamp, JobId)>(request, |_| true)?;
+        let open = self.due.iter().map(|(_, key)| key);
+        let open = open.filter(|key| key.organisation == organisation);
+        let open = open.filter_map(|key| self.job(organisation, key.job));
+        let open: BTreeSet<(Timestamp, JobId)> = open.map(|job| (job.created_at, job.id)).collect();
+        let total = request.with_total.then(|| count(open.iter()));
+        let from = Course::after(after, request.reversed);
+        let rows = Walk::of(&open, &from)
+            .filter_map(|age| self.job(organisation, age.1).map(|job| (age, job)));
+        Ok(list.page(request, rows, total).map(Clone::clone))
+    }
+
     pub(super) fn dead_page(
         &self,
         organisation: OrganisationId,
@@ -339,16 +358,18 @@ impl Queue {
     ) -> Result<Page<Job>, StoreError> {
         let list = List::new("dead_jobs", organisation, &());
         let after = list.after::<(Timestamp, JobId)>(request, |_| true)?;
-        let rows = |after: Bound<(Timestamp, JobId)>| {
+        let rows = |from: Course<(Timestamp, JobId)>| {
             self.dead
                 .get(&organisation)
                 .into_iter()
-                .flat_map(move |dead| dead.range((after, Bound::Unbounded)))
+                .flat_map(move |dead| Walk::of(dead, &from))
                 .filter_map(|age| self.job(organisation, age.1).map(|job| (age, job)))
         };
-        let total = request.with_total.then(|| count(rows(Bound::Unbounded)));
-        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let page = list.page(request, rows(begin), total);
+        let total = request
+            .with_total
+            .then(|| count(rows(Course::after(None, false))));
+        let from = Course::after(after, request.reversed);
+        let page = list.page(request, rows(from), total);
         Ok(page.map(Clone::clone))
     }
 }

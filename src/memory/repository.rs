@@ -12,11 +12,12 @@ use super::commands::Known;
 use super::commit::commit;
 use super::purging::at_most;
 use crate::domain::{
-    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
-    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
-    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
-    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
+    CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
+    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
+    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
+    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId,
+    Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
@@ -84,6 +85,31 @@ impl Repository for MemoryStore {
         Ok(self.read_of(organisation, |it| {
             let like = |article: &Code| it.catalogue.article_like(article).cloned();
             articles.iter().map(like).collect()
+        }))
+    }
+
+    #[inline(never)]
+    async fn products_by_barcode(
+        &self,
+        organisation: OrganisationId,
+        barcodes: &[Code],
+    ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError> {
+        Ok(self.read_of(organisation, |it| {
+            let rows =
+                |barcode: &Code| it.catalogue.products_by_barcode(barcode).cloned().collect();
+            barcodes.iter().map(rows).collect()
+        }))
+    }
+
+    #[inline(never)]
+    async fn category_sizes(
+        &self,
+        organisation: OrganisationId,
+        categories: &[CategoryId],
+    ) -> Result<Vec<u64>, StoreError> {
+        Ok(self.read_of(organisation, |it| {
+            let size = |category: &CategoryId| it.catalogue.category_size(*category);
+            categories.iter().map(size).collect()
         }))
     }
 

@@ -163,9 +163,17 @@ impl Organisation {
             let total = request
                 .with_total
                 .then(|| count(self.stocked_articles(site, filter, None)));
-            let rows = self.stocked_articles(site, filter, after);
-            let rows = rows.map(|(key, level, product)| (key, (level, product)));
-            list.page(request, rows, total)
+            let row = |(key, level, product)| (key, (level, product));
+            if request.reversed {
+                let before = |key: &StockKey| after.as_ref().is_none_or(|after| key < after);
+                let rows = self.stocked_articles(site, filter, None);
+                let mut found: Vec<_> = rows.take_while(|it| before(it.0)).map(row).collect();
+                found.reverse();
+                list.page(request, found.into_iter(), total)
+            } else {
+                let rows = self.stocked_articles(site, filter, after);
+                list.page(request, rows.map(row), total)
+            }
         } else {
             let list = List::new("articles", scope, &(filter, sort));
             let rows = self

@@ -91,7 +91,15 @@ impl Stock {
                 .filter(|(_, level)| filter.matches(&level.value))
         };
         let total = request.with_total.then(|| count(rows(None)));
-        let page = list.page(request, rows(after), total);
+        let page = if request.reversed {
+            // Nobody asks for levels so but to look at the end of a short list.
+            let before = |it: &(&StockKey, &Level)| after.as_ref().is_none_or(|after| it.0 < after);
+            let mut found: Vec<_> = rows(None).take_while(before).collect();
+            found.reverse();
+            list.page(request, found.into_iter(), total)
+        } else {
+            list.page(request, rows(after), total)
+        };
         Ok(page.map(Clone::clone))
     }
 

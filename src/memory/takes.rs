@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
 use super::lines::{Line, Lines, Place};
+use super::merged::Course;
 use super::stock::Stock;
 use super::table::Row;
 use crate::domain::{
@@ -160,10 +161,11 @@ impl Takes {
             let list = List::new(operation, scope, filter);
             let after = list.after::<Place>(request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
-            list.page(request, lines.matching(filter, after), total)
+            let from = Course::after(after, request.reversed);
+            list.page(request, lines.matching(filter, from), total)
         } else {
             let list = List::new(operation, scope, &(filter, sort));
-            let rows = lines.matching(filter, None);
+            let rows = lines.matching(filter, Course::after(None, false));
             let rows = rows.map(|(position, row)| ranked(sort.column, position, row, stock));
             let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
             rows.for_each(|row| page.push(row));

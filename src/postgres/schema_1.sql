@@ -38,6 +38,13 @@ CREATE INDEX stk_catalogue_name_likeness ON stk_catalogue_name (organisation, ki
 CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder)
     WHERE holder IS NOT NULL;
 
+-- Barcodes (kind 0) and categories (kind 1) of products.
+CREATE TABLE stk_product_code (
+    organisation UUID NOT NULL, kind BIGINT NOT NULL, value TEXT COLLATE "C" NOT NULL, product UUID NOT NULL,
+    PRIMARY KEY (organisation, kind, value, product)
+);
+CREATE INDEX stk_product_code_product ON stk_product_code (organisation, product) WHERE product IS NOT NULL;
+
 CREATE TABLE stk_stock_level (
     organisation UUID NOT NULL, site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL,
     place TEXT COLLATE "C" NOT NULL, batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
+use crate::domain::{CategoryId, Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
 use crate::store::{Digest, Outcome};
 
 use super::access::{Operation, sees_supplier_email};
@@ -206,6 +206,25 @@ impl<'a> Catalogue<'a> {
                 .next()
                 .map(|read| read.value)
                 .ok_or(Error::not_found("product"))
+        })
+    }
+
+    /// How many products of the organisation are of each category, in the order of these.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`]; failures of the store.
+    #[inline(never)]
+    pub fn category_sizes<'c>(
+        &'c self,
+        caller: &'c Caller,
+        categories: &'c [CategoryId],
+    ) -> Pending<'c, Vec<u64>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            let repository = &self.stocktake.repository;
+            let sizes = repository.category_sizes(stamp.actor.organisation, categories);
+            Ok(sizes.await?)
         })
     }
 

@@ -47,6 +47,7 @@ impl Stocktake {
             }),
             limit: CHUNK,
             with_total: export.after.is_none(),
+            reversed: false,
         };
         let written = match &export.subject {
             ExportSubject::StockTake { take, filter } => {

@@ -379,6 +379,7 @@ impl Stocktake {
             }),
             limit,
             with_total: false,
+            reversed: false,
         };
         let all = InventoryCountItemFilter::default();
         let lines = self

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::{
     Cause, Change, Code, IncomingCost, InventoryOrder, InventoryOrderCommand, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, Pick, Product, ProductId, Quantity, Receipt, Site,
-    SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp, Value,
+    InventoryOrderItem, InventoryOrderItemId, OrderItemError, Pick, Product, ProductId, Quantity,
+    Receipt, Site, SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp, Value,
 };
 use crate::store::{Digest, Guard, Outcome, Version, Versioned};
 
@@ -42,11 +42,16 @@ pub struct ReceiptLine {
     pub item: InventoryOrderItemId,
     /// How many; without it, all that is outstanding of the line.
     pub quantity: Option<Quantity>,
-    /// Where they went; without it, to the only key at the site where the product (the variant, if the line has one) is
-    /// stocked, or to the plain one ([`StockChoice::Named`](super::StockChoice)). What is tracked by batch or serial
-    /// number needs it, or [`batch`](Self::batch) or [`serial`](Self::serial): new goods are of a batch, or have numbers,
+    /// Where they went. Without it, what is named beside it tells, and where no stock place is named, the site's place for
+    /// what arrives ([`SitePolicy::receiving_place`](crate::domain::SitePolicy)): the only key at the site that fits all
+    /// of that, or the one of just what is named ([`StockChoice::Named`](super::StockChoice)). What is tracked by batch or
+    /// serial number needs [`batch`](Self::batch) or [`serial`](Self::serial): new goods are of a batch, or have numbers,
     /// of their own.
     pub key: Option<StockKey>,
+    /// Their variant, where no key is named; without it, that of the line, if it has one.
+    pub variant: Option<Code>,
+    /// Their stock place, where no key is named.
+    pub place: Option<Code>,
     /// Their batch, where no key is named.
     pub batch: Option<Code>,
     /// Their serial number, where no key is named.
@@ -75,6 +80,8 @@ impl ReceiptLine {
             item,
             quantity: Some(quantity),
             key: None,
+            variant: None,
+            place: None,
             batch: None,
             serial: None,
         }
@@ -101,6 +108,8 @@ struct Coming {
 struct Part {
     quantity: Quantity,
     key: Option<StockKey>,
+    variant: Option<Code>,
+    place: Option<Code>,
     batch: Option<Code>,
     serial: Option<Code>,
 }
@@ -228,7 +237,7 @@ impl InventoryOrders<'_> {
             .iter()
             .flat_map(|line| {
                 let unnamed = line.parts.iter().filter(|part| part.key.is_none());
-                unnamed.map(|part| (site.id, name_of(line.receipt.before(), part)))
+                unnamed.map(|part| (site.id, name_of(line.receipt.before(), part, site)))
             })
             .collect();
         let meant = library.resolve_keys(organisation, &unnamed).await?;
@@ -325,7 +334,7 @@ fn coming(
             (None, _) => Vec::new(),
             (Some(_), Some(parts)) => parts,
         };
-        let received = total(&parts).and_then(|quantity| {
+        let received = total(item, &parts).and_then(|quantity| {
             item.receive(quantity, site.policy.receipts, order.currency(), stamp.at)
                 .map_err(refused)
         });
@@ -355,7 +364,15 @@ fn coming(
 }
 
 /// What has come of a line in all; nothing stands for what is outstanding.
-fn total(parts: &[&ReceiptLine]) -> Result<Option<Quantity>, Error> {
+fn total(item: &InventoryOrderItem, parts: &[&ReceiptLine]) -> Result<Option<Quantity>, Error> {
+    let is_other = |named: &Code| item.variant().is_some_and(|variant| variant != named);
+    if parts
+        .iter()
+        .any(|part| part.variant.as_ref().is_some_and(is_other))
+    {
+        let message = "the line is of another variant";
+        return Err(Error::invalid("variant", "another_variant", message));
+    }
     if let [] | [ReceiptLine { quantity: None, .. }] = parts {
         return Ok(None);
     }
@@ -366,6 +383,9 @@ fn total(parts: &[&ReceiptLine]) -> Result<Option<Quantity>, Error> {
             .quantity
             .filter(|quantity| quantity.is_positive())
             .ok_or_else(|| invalid("each part that is named has a quantity above zero"))?;
+        if !item.can_receive(quantity) {
+            return Err(refused(OrderItemError::Received { quantity }));
+        }
         sum = sum
             .checked_add(quantity)
             .map_err(|_| invalid("the parts leave the range"))?;
@@ -385,6 +405,8 @@ fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<Part> {
     let part = |line: &&ReceiptLine| Part {
         quantity: line.quantity.unwrap_or(all),
         key: line.key.clone(),
+        variant: line.variant.clone(),
+        place: line.place.clone(),
         batch: line.batch.clone(),
         serial: line.serial.clone(),
     };
@@ -392,9 +414,11 @@ fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<Part> {
 }
 
 /// What a line and its part name of their stock.
-fn name_of(item: &InventoryOrderItem, part: &Part) -> StockName {
+fn name_of(item: &InventoryOrderItem, part: &Part, site: &Site) -> StockName {
+    let arrivals = site.policy.receiving_place.as_ref();
     StockName {
-        variant: item.variant().cloned(),
+        variant: part.variant.as_ref().or(item.variant()).cloned(),
+        place: part.place.as_ref().or(arrivals).cloned(),
         batch: part.batch.clone(),
         serial: part.serial.clone(),
         ..StockName::of(item.product().id)

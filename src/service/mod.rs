@@ -9,6 +9,7 @@
 //! role may do it, then the request itself, then the state.
 
 pub mod access;
+mod article_name;
 mod call;
 mod caller;
 mod catalogue;
@@ -17,6 +18,7 @@ mod edit;
 mod error;
 mod export_writing;
 mod exports;
+mod found_stock;
 mod housekeeping;
 mod inventory_count_completing;
 mod inventory_count_items;
@@ -62,12 +64,14 @@ use std::sync::Arc;
 use crate::domain::{OrganisationId, Site, SiteId, Stamp};
 use crate::store::{FileStore, JobQueue, Repository, Versioned};
 
+pub use article_name::ArticleName;
 pub use caller::Caller;
 pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
 pub use edit::Edit;
 pub use error::{Error, ErrorKind, FieldError, NamedKey};
 pub use exports::{ExportFile, ExportLimits, ExportStatus, Exports};
+pub use found_stock::{FoundProduct, FoundStock};
 pub use housekeeping::{Retention, ThrownAway};
 pub use inventory_count_items::NewCountItem;
 pub use inventory_counts::{CountingSummary, InventoryCountSummary, InventoryCounts};

@@ -56,16 +56,41 @@ impl Stocktake {
         Box::pin(async move {
             let stamp = self.stamp(caller)?;
             require(&stamp, Operation::ManageJobs)?;
-            let mut jobs = self.queue.dead_jobs(stamp.actor.organisation, page).await?;
-            let mut shown = Vec::with_capacity(jobs.items.len());
-            for job in jobs.items {
-                if self.is_shown(&stamp, &job).await? {
-                    shown.push(job);
-                }
-            }
-            jobs.items = shown;
-            Ok(jobs)
+            let jobs = self.queue.dead_jobs(stamp.actor.organisation, page).await?;
+            self.shown(&stamp, jobs).await
         })
+    }
+
+    /// The jobs of the organisation that have not ended, the oldest first: they wait, or run. A page may hold fewer than it
+    /// could, as with [`dead_jobs`](Self::dead_jobs).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`]; failures of the store.
+    #[inline(never)]
+    pub fn open_jobs<'c>(
+        &'c self,
+        caller: &'c Caller,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<Job>> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            require(&stamp, Operation::ManageJobs)?;
+            let jobs = self.queue.open_jobs(stamp.actor.organisation, page).await?;
+            self.shown(&stamp, jobs).await
+        })
+    }
+
+    /// A page without the jobs that an actor can't see.
+    async fn shown(&self, stamp: &Stamp, mut jobs: Page<Job>) -> Result<Page<Job>, Error> {
+        let mut shown = Vec::with_capacity(jobs.items.len());
+        for job in jobs.items {
+            if self.is_shown(stamp, &job).await? {
+                shown.push(job);
+            }
+        }
+        jobs.items = shown;
+        Ok(jobs)
     }
 
     /// Queues a dead job again, its attempts forgotten. Tells whether it was dead.

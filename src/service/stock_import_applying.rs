@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::documents::pointer_to;
 use crate::domain::{
     Cause, Change, Code, ImportMode, ImportProblem, IncomingCost, KeyError, Label, Note,
     OrganisationId, Pick, Product, ProductId, Quantity, Site, SiteId, Stamp, StockError,
@@ -23,7 +24,7 @@ use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 use super::stock_imports::job_id;
-use super::{CHUNK, Error, StockName, Stocktake};
+use super::{CHUNK, Error, FieldError, StockName, Stocktake};
 
 /// Rows that are taken in together, and what they need to know.
 #[derive(Debug)]
@@ -192,6 +193,36 @@ impl Stocktake {
             // An article that was to be created has been created meanwhile.
             Ok(Step::Again(_)) | Err(Error::Taken { .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at the rows of a small import before it is begun, by the rule that applies them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with the path of every value that can't be applied; failures of the store.
+    pub(super) async fn check_import(
+        &self,
+        import: &StockImport,
+        rows: &[ImportRow],
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        let mut around = self.surroundings(import, rows, stamp).await?;
+        let mut wrong = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let number = count(index);
+            if let Err(problem) = around.take_row(import, row, index, number, stamp) {
+                wrong.push(FieldError {
+                    field: around.path_of(row).into(),
+                    code: problem.code,
+                    message: problem.message,
+                });
+            }
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(wrong))
         }
     }
 
@@ -508,18 +539,18 @@ impl Surroundings {
         taken
     }
 
+    /// Where a row stands in the body: a JSON pointer.
+    fn path_of(&self, row: &ImportRow) -> String {
+        let location = self.sites.get(&row.site).map(|site| &site.external_id);
+        let names = [location, Some(&row.article), row.variant.as_ref()];
+        let names = names.into_iter().flatten();
+        names.map(|name| pointer_to(name.as_str())).collect()
+    }
+
     fn told(&self, row: &ImportRow, number: u64, problem: Problem) -> ImportProblem {
-        let location = self
-            .sites
-            .get(&row.site)
-            .map_or("", |site| site.external_id.as_str());
-        let variant = row
-            .variant
-            .as_ref()
-            .map_or_else(String::new, |variant| format!("/{variant}"));
         ImportProblem {
             row: number,
-            place: format!("/{location}/{}{variant}", row.article),
+            place: self.path_of(row),
             code: problem.code.to_owned(),
             message: problem.message,
         }

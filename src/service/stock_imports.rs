@@ -14,6 +14,8 @@ use super::access::Operation;
 use super::call::{Call, Step};
 use super::{CHUNK, Caller, Error, FieldError, Pending, Stocktake};
 
+/// The most values that are looked at before an import is begun.
+const LOOKED_AT_FIRST: usize = 1_000;
 /// How often the job is tried.
 const JOB_ATTEMPTS: u32 = 10;
 
@@ -49,7 +51,8 @@ impl<'a> StockImports<'a> {
 
     /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
     /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
-    /// out instead. A value means the only stocked key at its location of the product (of the variant, where one is
+    /// out instead. Up to 1,000 values are looked at before this returns, too, so that what can't be applied as stock
+    /// stands now is told at once. A value means the only stocked key at its location of the product (of the variant, where one is
     /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is
     /// created; [`ImportReport`](crate::domain::ImportReport) names it, and the known one whose article id it resembles. The body has no costs: what comes in costs
     /// what is known; where nothing is, it is of unknown cost, worth nothing until a cost is stated
@@ -57,8 +60,8 @@ impl<'a> StockImports<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Forbidden`], [`Error::Invalid`] with the path of every mistake in the body, unknown locations among
-    /// them (`nothing_asked` for a body without a value), [`Error::KeyReused`]; failures of the store. Nothing is applied then.
+    /// [`Error::Forbidden`], [`Error::Invalid`] with the path of every mistake in the body, unknown locations and, of up
+    /// to 1,000 values, those that can't be applied among them (`nothing_asked` for a body without a value), [`Error::KeyReused`]; failures of the store. Nothing is applied then.
     ///
     /// # Example
     ///
@@ -136,6 +139,11 @@ impl<'a> StockImports<'a> {
                     })
                 })
                 .collect();
+            if !skip_bad && rows.len() <= LOOKED_AT_FIRST {
+                self.library
+                    .check_import(&import, &rows, &call.stamp)
+                    .await?;
+            }
             // An import may be of several sites; its job is kept with the first.
             let first = sites.values().next().copied();
             let site = first.ok_or(Error::nothing_asked(""))?;

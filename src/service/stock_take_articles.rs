@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Code, SiteId, StockTakeId, StockTakeItemId};
+use crate::domain::{SiteId, StockTakeId, StockTakeItemId};
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeToken, CountingView, Page, PageRequest,
     StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView,
 };
 
 use super::stock_takes::{StockTakes, is_visible};
-use super::{Caller, Error, Pending};
+use super::{ArticleName, Caller, Error, Pending};
 
 /// A stocked article, and whether a take has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +180,8 @@ impl StockTakes<'_> {
         })
     }
 
-    /// The lines of one article of a take (S4.10): more than one when it is at several stock places, or in
-    /// several batches that were not named.
+    /// The lines of one article of a take (S4.10), by its article id or any barcode: more than one when it is at several
+    /// stock places, or in several batches that were not named.
     ///
     /// # Errors
     ///
@@ -191,25 +191,17 @@ impl StockTakes<'_> {
         &'c self,
         caller: &'c Caller,
         id: StockTakeId,
-        article: Code,
-        batch: Option<Code>,
-        serial: Option<Code>,
+        article: ArticleName,
     ) -> Pending<'c, Vec<StockTakeItemView>> {
         Box::pin(async move {
-            let filter = StockTakeItemFilter {
-                article: Some(article),
-                batch,
-                serial,
-                ..StockTakeItemFilter::default()
-            };
-            let page = PageRequest::first(crate::store::MAX_PAGE);
-            let lines = self
-                .items(caller, id, &filter, ArticleSort::default(), &page)
-                .await?;
-            if lines.items.is_empty() {
+            let stamp = self.library.stamp(caller)?;
+            self.visible(&stamp, id).await?;
+            let organisation = stamp.actor.organisation;
+            let lines = self.library.lines_named(organisation, id, &article).await?;
+            if lines.is_empty() {
                 return Err(Error::not_found("stock take item"));
             }
-            Ok(lines.items)
+            Ok(lines)
         })
     }
 

@@ -78,6 +78,7 @@ impl Stocktake {
             start,
             limit,
             with_total: false,
+            reversed: false,
         };
         let sort = ArticleSort::default();
         let lines = self

@@ -6,10 +6,7 @@ use crate::domain::{
     Code, CountEntry, CountEntryId, CountError, Entered, Quantity, Stamp, StockTakeCommand,
     StockTakeId, StockTakeItem, StockTakeItemId, Timestamp,
 };
-use crate::store::{
-    ArticleSort, CountingView, Digest, DigestBuilder, Guard, Outcome, PageRequest,
-    StockTakeItemFilter, Version,
-};
+use crate::store::{CountingView, Digest, DigestBuilder, Guard, Outcome, Version};
 
 use super::access::Operation;
 use super::call::{Once, Step, require};
@@ -17,7 +14,7 @@ use super::key_history::ToldLate;
 use super::site_costs::SiteCosts;
 use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
-use super::{Caller, Error, Pending, Stocktake};
+use super::{ArticleName, Caller, Error, Pending, Stocktake};
 
 /// A count of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,22 +74,16 @@ impl CountRequest {
 /// A count of an article, by what a counter can read off it (S4.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryRequest {
-    /// The article id.
-    pub article: Code,
-    /// The batch.
-    pub batch: Option<Code>,
-    /// The serial number.
-    pub serial: Option<Code>,
-    /// The stock place, where the article is at several.
-    pub place: Option<Code>,
-    /// How many.
-    pub amount: Quantity,
-    /// Whether they are added to what is counted already (the document's default), or replace it.
-    pub add_to_existing: bool,
+    /// The article, and what tells its lines apart.
+    pub article: ArticleName,
+    /// How many: added to what is counted already, instead of it, or nothing after all.
+    pub entered: Entered,
     /// When it was counted, where that is not now ([`CountRequest::counted_at`]).
     pub counted_at: Option<Timestamp>,
 }
 
+/// How many lines of an ambiguous article are told.
+const LINES_TOLD: usize = 10;
 /// The most counts in one batch.
 const MAX_COUNTS: usize = 1_000;
 
@@ -199,8 +190,8 @@ impl StockTakes<'_> {
         })
     }
 
-    /// Counts an article (S4.7): the one line of the take with this article id, batch, serial number and stock place,
-    /// as far as they are named.
+    /// Counts an article (S4.7): the one line of the take with this article id or barcode, variant, stock place, batch
+    /// and serial number, as far as they are named; or takes its count back.
     ///
     /// # Errors
     ///
@@ -217,29 +208,18 @@ impl StockTakes<'_> {
             let stamp = self.library.stamp(caller)?;
             self.visible(&stamp, id).await?;
             require(&stamp, Operation::CountItem)?;
-            let filter = StockTakeItemFilter {
-                article: Some(request.article),
-                batch: request.batch,
-                serial: request.serial,
-                place: request.place,
-                ..StockTakeItemFilter::default()
-            };
-            let (organisation, sort, page) = (
-                stamp.actor.organisation,
-                ArticleSort::default(),
-                PageRequest::first(10),
-            );
+            let organisation = stamp.actor.organisation;
             let lines = self
                 .library
-                .repository
-                .stock_take_items(organisation, id, &filter, sort, &page)
+                .lines_named(organisation, id, &request.article)
                 .await?;
-            let item = match lines.items.as_slice() {
+            let item = match lines.as_slice() {
                 [] => return Err(Error::not_found("stock take item")),
                 [line] => line.item.value.id,
                 several => {
                     let keys: Vec<String> = several
                         .iter()
+                        .take(LINES_TOLD)
                         .map(|line| described(&line.item.value.key))
                         .collect();
                     return Err(Error::invalid(
@@ -249,14 +229,11 @@ impl StockTakes<'_> {
                     ));
                 }
             };
-            let entered = if request.add_to_existing {
-                CountRequest::add(request.amount)
-            } else {
-                CountRequest::set(request.amount)
-            };
             let request = CountRequest {
+                entered: request.entered,
+                if_version: None,
+                device: None,
                 counted_at: request.counted_at,
-                ..entered
             };
             self.count(caller, id, item, request).await
         })

@@ -14,6 +14,7 @@ use crate::store::{
 };
 
 use super::access::Operation;
+use super::article_name::shared_barcode;
 use super::call::{Call, Once, Step};
 use super::stock_take_populating::existing_line;
 use super::stock_takes::{StockTakes, job_of, step_in_delay, take_of};
@@ -23,13 +24,13 @@ use super::{CHUNK, Caller, Error, Pending};
 const MAX_ARTICLES: usize = 1_000;
 
 impl StockTakes<'_> {
-    /// Adds articles to a new list, at every key where they are stocked (S4.5). Lines that are there stay as
-    /// they are. Returns how many lines were added.
+    /// Adds articles to a new list, at every key where they are stocked (S4.5). Each is named by its article id or by a
+    /// barcode. Lines that are there stay as they are. Returns how many lines were added.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] naming articles that are unknown or not
-    /// stocked (`nothing_asked` without an article), [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] naming articles that are unknown, not
+    /// stocked, or several with one barcode (`nothing_asked` without an article), [`Error::Transition`] once it was started, [`Error::TooLarge`]; failures of the store.
     #[inline(never)]
     pub fn add_articles<'c>(
         &'c self,
@@ -75,9 +76,22 @@ impl StockTakes<'_> {
     ) -> Result<Vec<StockKey>, Error> {
         let repository = &self.library.repository;
         let organisation = take.organisation();
-        let products = repository
+        let mut products = repository
             .products_by_article(organisation, articles)
             .await?;
+        let barcodes = repository
+            .products_by_barcode(organisation, articles)
+            .await?;
+        for ((product, text), of_barcode) in products.iter_mut().zip(articles).zip(barcodes) {
+            match of_barcode.as_slice() {
+                _ if product.is_some() => (),
+                [] | [_] => *product = of_barcode.into_iter().next(),
+                several => {
+                    let shared = several.iter().map(|it| it.value.article_id.clone());
+                    return Err(shared_barcode(text, &shared.collect::<Vec<_>>()));
+                }
+            }
+        }
         let unknown: Vec<&str> = articles
             .iter()
             .zip(&products)
@@ -206,7 +220,8 @@ impl StockTakes<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
+    /// [`Error::NotFound`] also when nothing is stocked at the place, [`Error::Forbidden`], [`Error::Transition`];
+    /// failures of the store.
     #[inline(never)]
     pub fn add_stock_place<'c>(
         &'c self,
@@ -266,6 +281,9 @@ impl StockTakes<'_> {
             let next =
                 read.value
                     .begin_populating(StockTakeCommand::AddItems, population, &call.stamp)?;
+            if let PopulationSource::StockPlace(place) = &source {
+                self.stocked_place(&read.value, place).await?;
+            }
             let queued = job_of(
                 &next,
                 job,
@@ -284,7 +302,22 @@ impl StockTakes<'_> {
         }
     }
 
-    /// Removes an article from a new list, at all its keys (S4.5). Returns how many lines were removed.
+    /// Refuses a stock place at which nothing is stocked: nobody knows it.
+    async fn stocked_place(&self, take: &StockTake, place: &Code) -> Result<(), Error> {
+        let filter = LevelFilter {
+            place: Some(place.clone()),
+            ..LevelFilter::default()
+        };
+        let (organisation, page) = (take.organisation(), PageRequest::first(1));
+        let repository = &self.library.repository;
+        let levels = repository.levels_page(organisation, take.site(), &filter, &page);
+        if levels.await?.items.is_empty() {
+            return Err(Error::not_found("stock place"));
+        }
+        Ok(())
+    }
+
+    /// Removes an article from a new list, at all its keys (S4.5), by its article id or a barcode. Returns how many lines were removed.
     ///
     /// # Errors
     ///
@@ -300,6 +333,15 @@ impl StockTakes<'_> {
         Box::pin(async move {
             let digest = Digest::of("remove_article").field(id).field(&article);
             let call = self.library.begin(caller, "remove_article", digest)?;
+            let article = self
+                .library
+                .article_meant(call.organisation(), &article)
+                .await;
+            // Whoever can't see the list does not learn from a barcode that it is there.
+            if article.is_err() {
+                self.visible(&call.stamp, id).await?;
+            }
+            let article = article?;
             let filter = StockTakeItemFilter {
                 article: Some(article),
                 ..StockTakeItemFilter::default()

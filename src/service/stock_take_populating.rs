@@ -182,6 +182,7 @@ impl Stocktake {
             start,
             limit: CHUNK,
             with_total,
+            reversed: false,
         };
         let place = match &population.source {
             PopulationSource::Stocked => None,

@@ -9,6 +9,7 @@ use super::changes::{self, CHANGED};
 use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
+use super::product_codes;
 use super::query::{Held, Lookup, Query, Transaction, all, blocks, first};
 use super::table::{Column, EVENT, Snapshots, Table, cells, event_cells, key_cells};
 use super::totals::Changes;
@@ -198,6 +199,7 @@ async fn apply<T: Transaction>(
         changes::begin(t, organisation).await?;
     }
     write_names(t, parts, known).await?;
+    product_codes::write(t, parts).await?;
     let mut rest = writes.iter().peekable();
     while let Some(first) = rest.next() {
         let table = Table::of(first.0);
@@ -293,12 +295,12 @@ fn name_order(row: &[Cell]) -> Option<(i64, &str)> {
 }
 
 /// Rows that must not be there yet.
-struct Insert<'a> {
-    table: &'a str,
-    columns: &'a [&'a str],
-    kinds: &'a [Kind],
+pub(super) struct Insert<'a> {
+    pub(super) table: &'a str,
+    pub(super) columns: &'a [&'a str],
+    pub(super) kinds: &'a [Kind],
     /// Whether each row is given the number of this commit.
-    is_marked: bool,
+    pub(super) is_marked: bool,
 }
 
 impl Insert<'_> {
@@ -318,7 +320,7 @@ impl Insert<'_> {
         }
     }
 
-    fn query<T: Transaction>(
+    pub(super) fn query<T: Transaction>(
         &self,
         t: &T,
         organisation: OrganisationId,
@@ -539,7 +541,7 @@ async fn retired<T: Transaction>(
 }
 
 /// The deletion of one row: `PostgreSQL`, while it does not know what a table holds, would look for many in all of it.
-fn deletion<T: Transaction>(
+pub(super) fn deletion<T: Transaction>(
     t: &T,
     organisation: OrganisationId,
     table: &str,

@@ -448,13 +448,37 @@ pub(crate) async fn unfinished<S: Snapshot>(
     Ok(first(s, &query, Row::int).await?.unwrap_or(0))
 }
 
+/// A page of the jobs that have not ended, the oldest first.
+pub(crate) async fn open_jobs<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    request: &PageRequest,
+) -> Result<Page<Job>, StoreError> {
+    listed(
+        s,
+        organisation,
+        ("open_jobs", "t.due_at IS NOT NULL"),
+        request,
+    )
+    .await
+}
+
 /// A page of dead jobs, the oldest first.
 pub(crate) async fn dead_jobs<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     request: &PageRequest,
 ) -> Result<Page<Job>, StoreError> {
-    let list = List::new("dead_jobs", organisation, &());
+    listed(s, organisation, ("dead_jobs", "t.state = 'dead'"), request).await
+}
+
+async fn listed<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    (operation, condition): (&'static str, &str),
+    request: &PageRequest,
+) -> Result<Page<Job>, StoreError> {
+    let list = List::new(operation, organisation, &());
     let listing = Listing {
         columns: COLUMNS,
         from: "stk_job AS t",
@@ -467,7 +491,7 @@ pub(crate) async fn dead_jobs<S: Snapshot>(
             Ok(((job.created_at, job.id), job))
         },
     };
-    let narrowed = Narrowed::of("t", organisation).and("t.state = 'dead'");
+    let narrowed = Narrowed::of("t", organisation).and(condition);
     let after = list.after(request, |_| true)?;
     listing
         .page(s, list, (&narrowed, None), request, after)

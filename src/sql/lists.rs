@@ -138,12 +138,12 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
         Ok(count.unwrap_or_default())
     }
 
-    /// Rows after a place, so many at most.
+    /// Rows after a place, so many at most, in the list's order or in the reverse of it.
     async fn rows<S: Snapshot>(
         &self,
         s: &mut S,
         narrowed: &Narrowed,
-        after: Option<&P>,
+        (after, is_reversed): (Option<&P>, bool),
         (skip, limit): (u64, usize),
     ) -> Result<Vec<(P, R)>, StoreError> {
         let mut query = s.query("SELECT ");
@@ -152,9 +152,13 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
             query.push("(SELECT * FROM ");
         }
         self.write(narrowed, &mut query);
-        let order = self.order.join(", ");
+        let (sign, order) = if is_reversed {
+            ("<", format!("{} DESC", self.order.join(" DESC, ")))
+        } else {
+            (">", self.order.join(", "))
+        };
         if let Some(after) = after {
-            query.push(&format!(" AND ({order}) > ("));
+            query.push(&format!(" AND ({}) {sign} (", self.order.join(", ")));
             query.bind_all((self.place)(after)).push(")");
         }
         query.push(" ORDER BY ").push(&order).push(" LIMIT ");
@@ -172,12 +176,25 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
         all(s, &query, self.read).await
     }
 
-    /// Looks at every row after a place, a block at a time, until told to stop.
+    /// Looks at every row, a block at a time, until told to stop.
     pub(super) async fn walk<S: Snapshot>(
         &self,
         s: &mut S,
         narrowed: &Narrowed,
-        after: Option<P>,
+        look: impl FnMut(P, R) -> bool + Send,
+    ) -> Result<(), StoreError>
+    where
+        P: Clone,
+    {
+        self.walk_on(s, narrowed, (None, false), look).await
+    }
+
+    /// Looks at every row after a place, in the list's order or in the reverse of it.
+    async fn walk_on<S: Snapshot>(
+        &self,
+        s: &mut S,
+        narrowed: &Narrowed,
+        (after, is_reversed): (Option<P>, bool),
         mut look: impl FnMut(P, R) -> bool + Send,
     ) -> Result<(), StoreError>
     where
@@ -185,7 +202,8 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
     {
         let mut after = after;
         loop {
-            let rows = self.rows(s, narrowed, after.as_ref(), (0, BLOCK)).await?;
+            let from = (after.as_ref(), is_reversed);
+            let rows = self.rows(s, narrowed, from, (0, BLOCK)).await?;
             let is_last = rows.len() < BLOCK;
             after = rows.last().map(|(place, _)| place.clone());
             for (place, row) in rows {
@@ -201,7 +219,7 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
 }
 
 impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
-    /// A page of the list in its own order.
+    /// A page of the list in its own order, or in the reverse of it.
     pub(super) async fn page<S: Snapshot>(
         &self,
         s: &mut S,
@@ -232,19 +250,21 @@ impl<P: Position + Send + Sync, R: Send> Listing<'_, P, R> {
                 }
                 rows.len() < wanted
             };
-            self.walk(s, narrowed, after, look).await?;
+            let from = (after, request.reversed);
+            self.walk_on(s, narrowed, from, look).await?;
             if request.with_total {
                 let mut all: u64 = 0;
                 let look = |_: P, row: R| {
                     all = all.saturating_add(u64::from(kept(&row)));
                     true
                 };
-                self.walk(s, narrowed, None, look).await?;
+                self.walk(s, narrowed, look).await?;
                 total = Some(all);
             }
         } else {
             let span = (skip, wanted);
-            rows = self.rows(s, narrowed, after.as_ref(), span).await?;
+            let from = (after.as_ref(), request.reversed);
+            rows = self.rows(s, narrowed, from, span).await?;
             if request.with_total {
                 total = Some(self.count(s, narrowed).await?);
             }

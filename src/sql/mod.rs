@@ -20,6 +20,7 @@ mod known;
 mod lists;
 pub(crate) mod mending;
 pub(crate) mod names;
+pub(crate) mod product_codes;
 pub(crate) mod purging;
 mod query;
 pub(crate) mod reads;

@@ -365,7 +365,7 @@ pub(crate) async fn articles<S: Snapshot>(
         }
         true
     };
-    listing.walk(s, &narrowed, None, look).await?;
+    listing.walk(s, &narrowed, look).await?;
     Ok(page.page())
 }
 

@@ -121,6 +121,36 @@ macro_rules! keep_contract {
                 }
 
                 #[inline(never)]
+                async fn products_by_barcode(
+                    &self,
+                    organisation: OrganisationId,
+                    barcodes: &[Code],
+                ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError> {
+                    let barcodes = barcodes.to_owned();
+                    self.read("products_by_barcode", move |s| {
+                        Box::pin(async move {
+                            product_codes::by_barcode(s, organisation, &barcodes).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn category_sizes(
+                    &self,
+                    organisation: OrganisationId,
+                    categories: &[CategoryId],
+                ) -> Result<Vec<u64>, StoreError> {
+                    let categories = categories.to_owned();
+                    self.read("category_sizes", move |s| {
+                        Box::pin(async move {
+                            product_codes::category_sizes(s, organisation, &categories).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
                 async fn supplier(
                     &self,
                     organisation: OrganisationId,
@@ -884,6 +914,19 @@ macro_rules! keep_contract {
                 ) -> Result<u64, StoreError> {
                     self.read("unfinished", move |s| {
                         Box::pin(async move { jobs::unfinished(s, organisation, kind).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn open_jobs(
+                    &self,
+                    organisation: OrganisationId,
+                    page: &PageRequest,
+                ) -> Result<Page<Job>, StoreError> {
+                    let page = page.clone();
+                    self.read("open_jobs", move |s| {
+                        Box::pin(async move { jobs::open_jobs(s, organisation, &page).await })
                     })
                     .await
                 }

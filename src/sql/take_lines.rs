@@ -199,7 +199,7 @@ async fn changed<S: Snapshot>(
         }
         true
     };
-    listing.walk(s, &narrowed, None, look).await?;
+    listing.walk(s, &narrowed, look).await?;
     Ok((page.page(), sums.totals()?))
 }
 
@@ -253,7 +253,7 @@ pub(crate) async fn page<S: Snapshot>(
         }
         true
     };
-    listing.walk(s, &narrowed, None, look).await?;
+    listing.walk(s, &narrowed, look).await?;
     Ok(page.page())
 }
 
@@ -308,7 +308,7 @@ pub(crate) async fn totals<S: Snapshot>(
             let item = &row.value;
             !filter.matches(item) || add(row.version, item.is_counted(), item.adjustment_minor())
         };
-        listing.walk(s, &narrowed, None, look).await?;
+        listing.walk(s, &narrowed, look).await?;
     } else {
         let listing = Listing {
             columns: "i.line, i.id, i.version, i.counted, i.adjustment_minor",
@@ -327,7 +327,7 @@ pub(crate) async fn totals<S: Snapshot>(
         let look = |_: Place, (version, is_counted, adjustment): (Version, bool, i64)| {
             add(version, is_counted, adjustment)
         };
-        listing.walk(s, &narrowed, None, look).await?;
+        listing.walk(s, &narrowed, look).await?;
     }
     let (items, counted, adjustment, versions) = sums;
     Ok(StockTakeTotals {

@@ -26,6 +26,13 @@ CREATE TABLE stk_catalogue_name (
 CREATE UNIQUE INDEX stk_catalogue_name_holder ON stk_catalogue_name (organisation, kind, holder);
 CREATE INDEX stk_catalogue_name_likeness ON stk_catalogue_name (organisation, kind, likeness, name);
 
+-- Barcodes (kind 0) and categories (kind 1) of products.
+CREATE TABLE stk_product_code (
+    organisation BLOB NOT NULL, kind INTEGER NOT NULL, value TEXT NOT NULL, product BLOB NOT NULL,
+    PRIMARY KEY (organisation, kind, value, product)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stk_product_code_product ON stk_product_code (organisation, product);
+
 CREATE TABLE stk_stock_level (
     organisation BLOB NOT NULL, site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL,
     batch TEXT NOT NULL, serial TEXT NOT NULL, version INTEGER NOT NULL, quantity INTEGER NOT NULL,

@@ -86,6 +86,18 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
         kind: JobKind,
     ) -> Result<u64, StoreError>;
 
+    /// The jobs of an organisation that have not ended, the oldest first by when they were born, then by id: they wait, or
+    /// run.
+    ///
+    /// # Contract
+    ///
+    /// Q11.
+    async fn open_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError>;
+
     /// The dead jobs of an organisation, the oldest first by when they were born, then by id.
     async fn dead_jobs(
         &self,

@@ -36,6 +36,15 @@ impl List {
         }
     }
 
+    /// What cursors of a request are sealed with: turned round, the list is another one.
+    fn sealed_with(&self, request: &PageRequest) -> Digest {
+        if request.reversed {
+            Digest::of("reversed").field(self.digest.as_uuid()).finish()
+        } else {
+            self.digest
+        }
+    }
+
     fn invalid(&self) -> StoreError {
         StoreError::new(StoreErrorKind::InvalidCursor, self.operation)
     }
@@ -49,7 +58,7 @@ impl List {
             return Ok(None);
         };
         let open = || {
-            let mut tokens = Tokens::of(cursor.open(self.digest)?);
+            let mut tokens = Tokens::of(cursor.open(self.sealed_with(request))?);
             let place = read(&mut tokens)?;
             tokens.end().map(|()| place)
         };
@@ -70,7 +79,8 @@ impl List {
         self.open(request, |tokens| P::read(tokens).filter(belongs))
     }
 
-    /// A page of a list in its own order. The rows begin after the place that [`after`](Self::after) gave.
+    /// A page of a list in its own order, or in the reverse of it if that is asked for. The rows come in that order, and
+    /// begin after the place that [`after`](Self::after) gave.
     pub fn page<'a, P: Position + 'a, R>(
         &self,
         request: &PageRequest,
@@ -92,7 +102,7 @@ impl List {
         let next = last.filter(|_| more).map(|position| {
             let mut mark = Mark::default();
             position.write(&mut mark);
-            Cursor::seal(self.digest, mark.as_str())
+            Cursor::seal(self.sealed_with(request), mark.as_str())
         });
         Page { items, total, next }
     }
@@ -114,8 +124,11 @@ impl List {
         let skip = skipped(request);
         let end = skip.saturating_add(request.bounded_limit());
         Ok(Sorting {
-            list: *self,
-            descending,
+            sealed_with: self.sealed_with(request),
+            order: Order {
+                descending,
+                reversed: request.reversed,
+            },
             after,
             skip,
             end,
@@ -130,8 +143,8 @@ impl List {
 /// are sorted.
 #[derive(Debug)]
 pub struct Sorting<Q, P, R> {
-    list: List,
-    descending: bool,
+    sealed_with: Digest,
+    order: Order,
     after: Option<(SortValue, Q)>,
     skip: usize,
     end: usize,
@@ -144,26 +157,26 @@ impl<Q: Position, P: Borrow<Q>, R> Sorting<Q, P, R> {
     /// Takes a row of the list.
     pub fn push(&mut self, row: Ranked<P, R>) {
         self.all = self.all.saturating_add(1);
-        let descending = self.descending;
+        let order = self.order;
         let is_after = self.after.as_ref().is_none_or(|(value, position)| {
             let mark = (value, position);
-            compare(descending, (&row.value, row.position.borrow()), mark).is_gt()
+            compare(order, (&row.value, row.position.borrow()), mark).is_gt()
         });
         if is_after {
-            self.kept.push(row, by_rank(descending));
+            self.kept.push(row, by_rank(order));
         }
     }
 
     /// The page.
     pub fn page(self) -> Page<R> {
-        let mut first = self.kept.sorted(by_rank(self.descending));
+        let mut first = self.kept.sorted(by_rank(self.order));
         let is_more = first.len() > self.end;
         let last = self.end.checked_sub(1).and_then(|last| first.get(last));
         let next = last.filter(|_| is_more).map(|row| {
             let mut mark = Mark::default();
             mark.value(&row.value);
             row.position.borrow().write(&mut mark);
-            Cursor::seal(self.list.digest, mark.as_str())
+            Cursor::seal(self.sealed_with, mark.as_str())
         });
         first.truncate(self.end);
         let rows = first.into_iter().skip(self.skip);
@@ -175,22 +188,35 @@ impl<Q: Position, P: Borrow<Q>, R> Sorting<Q, P, R> {
     }
 }
 
-/// By the value, in a direction; rows that are equal in it keep their own order in both directions.
-fn compare<Q: Ord>(descending: bool, a: (&SortValue, &Q), b: (&SortValue, &Q)) -> Ordering {
-    let by_value = if descending {
+/// The order of a sorted list.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    /// By the value in this direction; rows that are equal in it keep their own order in both.
+    descending: bool,
+    /// All of that turned round.
+    reversed: bool,
+}
+
+fn compare<Q: Ord>(order: Order, a: (&SortValue, &Q), b: (&SortValue, &Q)) -> Ordering {
+    let by_value = if order.descending {
         b.0.cmp(a.0)
     } else {
         a.0.cmp(b.0)
     };
-    by_value.then_with(|| a.1.cmp(b.1))
+    let by_both = by_value.then_with(|| a.1.cmp(b.1));
+    if order.reversed {
+        by_both.reverse()
+    } else {
+        by_both
+    }
 }
 
 fn by_rank<Q: Ord, P: Borrow<Q>, R>(
-    descending: bool,
+    order: Order,
 ) -> impl Fn(&Ranked<P, R>, &Ranked<P, R>) -> Ordering {
     move |a, b| {
         let b = (&b.value, b.position.borrow());
-        compare(descending, (&a.value, a.position.borrow()), b)
+        compare(order, (&a.value, a.position.borrow()), b)
     }
 }
 

@@ -46,7 +46,7 @@
 //! | Q8 | Due jobs are leased the longest due first (a job since its `run_at`, an expired lease since its end), of the same age the smaller id first; none is passed over for ever. Among workers that ask at the same time the order is open |
 //! | Q9 | Progress only grows: with less done than is known nothing changes, else both numbers are taken. Dead jobs stay listed until they are queued again, the oldest first by when they were born, of the same age the smaller id first; a job that succeeded or was refused is over for good. Settling or refusing ends a job that is queued or running; one that has ended, or is nobody's, stays as it is. Progress of a job that is nobody's is ignored. The last error is cut to 2,000 bytes, between characters |
 //! | Q10 | Jobs are read within their organisation only |
-//! | Q11 | `lease` gives jobs of the kinds that it is asked for and changes no other: those wait for somebody who can do them, however long they are due. Asked for no kind it gives nothing. `unfinished` counts the jobs of one kind that are queued or running |
+//! | Q11 | `lease` gives jobs of the kinds that it is asked for and changes no other: those wait for somebody who can do them, however long they are due. Asked for no kind it gives nothing. `unfinished` counts the jobs of one kind that are queued or running, and `open_jobs` lists those of all kinds |
 //! | Q12 | Purging forgets jobs that ended before the moment it is told, at most as many as it may, of its organisation, and only such as it is asked for: those that are dead, or those that are over. Whatever waits or runs stays. The id of a job that was purged is new again |
 //!
 //! # The order of lists
@@ -59,11 +59,14 @@
 //! | [`inventory_count_items`](Repository::inventory_count_items) | when they were counted first, then their ids |
 //! | [`inventory_order_items`](Repository::inventory_order_items) | their line, then their ids |
 //! | [`stock_take_items`](Repository::stock_take_items), [`stock_take_view`](Repository::stock_take_view), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key, in both directions |
-//! | [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
+//! | [`open_jobs`](JobQueue::open_jobs), [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
 //! | [`events_after`](Repository::events_after) | their keys, then their sequences |
 //! | [`ledger`](Repository::ledger) | their positions |
 //! | [`ledger_by_key`](Repository::ledger_by_key) | their keys, then their sequences |
 //! | [`serial_marks`](Repository::serial_marks), [`serial_marks_after`](Repository::serial_marks_after) | their numbers, then their products, those of all products first |
+//!
+//! Any of these that comes in pages is turned round by [`PageRequest::reversed`]: its rows come in exactly the reverse order,
+//! sorted lists with what they are equal in, and a cursor is good for the direction that it came from.
 //!
 //! Ids compare by their bytes. A document is listed at the site, and by the time, that it has now. A line that is sorted
 //! by what changes by itself (on hand, reserved, counted) may be missed or seen again in a walk when that changes.

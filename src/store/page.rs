@@ -14,6 +14,8 @@ pub struct PageRequest {
     pub limit: u32,
     /// Whether the whole list is to be counted as well.
     pub with_total: bool,
+    /// Whether the list is turned round: its last row comes first. A list of documents begins with the newest then.
+    pub reversed: bool,
 }
 
 /// Where a page begins.
@@ -35,6 +37,7 @@ impl PageRequest {
             start: PageStart::First,
             limit,
             with_total: false,
+            reversed: false,
         }
     }
 
@@ -44,6 +47,7 @@ impl PageRequest {
             start: PageStart::After(cursor),
             limit,
             with_total: false,
+            reversed: false,
         }
     }
 
@@ -56,6 +60,7 @@ impl PageRequest {
             start: PageStart::Skip(skip),
             limit,
             with_total: true,
+            reversed: false,
         }
     }
 
@@ -63,6 +68,13 @@ impl PageRequest {
     #[must_use]
     pub const fn counted(mut self) -> Self {
         self.with_total = true;
+        self
+    }
+
+    /// The same of the list turned round; a cursor is one of the list in the direction that it came from.
+    #[must_use]
+    pub const fn reversed(mut self) -> Self {
+        self.reversed = true;
         self
     }
 

@@ -13,12 +13,12 @@ use super::{
     SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
 use crate::domain::{
-    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
-    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Quantity, Site,
-    SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport,
-    StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
-    Supplier, SupplierId, Timestamp,
+    CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
+    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
+    ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent,
+    StockEventId, StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId,
+    StockTakeItem, StockTakeItemId, Supplier, SupplierId, Timestamp,
 };
 
 /// A store of records and of the ledger.
@@ -67,6 +67,20 @@ pub trait Repository: Debug + Send + Sync + 'static {
         organisation: OrganisationId,
         articles: &[Code],
     ) -> Result<Vec<Option<Code>>, StoreError>;
+
+    /// Products by barcode: for each, those that have it, by id. Several products may share one.
+    async fn products_by_barcode(
+        &self,
+        organisation: OrganisationId,
+        barcodes: &[Code],
+    ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError>;
+
+    /// How many products are of each category, in the order of these.
+    async fn category_sizes(
+        &self,
+        organisation: OrganisationId,
+        categories: &[CategoryId],
+    ) -> Result<Vec<u64>, StoreError>;
 
     /// A supplier.
     async fn supplier(

@@ -317,6 +317,8 @@ impl World {
                         item,
                         quantity,
                         key,
+                        variant: None,
+                        place: None,
                         batch: None,
                         serial: None,
                     });
@@ -334,6 +336,8 @@ impl World {
                         item: item.id(),
                         quantity: None,
                         key,
+                        variant: None,
+                        place: None,
                         batch: None,
                         serial: None,
                     });

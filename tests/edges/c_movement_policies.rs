@@ -2,11 +2,12 @@
 //! nobody counted, counts in parts, and counts that a device tells late.
 
 use stocktake::domain::{
-    Cause, CompletionOptions, CountType, InventoryCountDetails, InventoryCountId, LineOutcome,
-    LineProblem, MovementPolicy, PostingOptions, Quantity, StockTakeId, StockTakeState, Timestamp,
+    Cause, CompletionOptions, CountType, Entered, InventoryCountDetails, InventoryCountId,
+    LineOutcome, LineProblem, MovementPolicy, PostingOptions, Quantity, StockTakeId,
+    StockTakeState, Timestamp,
 };
 use stocktake::service::{
-    CountRequest, Error, InventoryRequest, NewCountItem, NewMovement, NewStockTake,
+    ArticleName, CountRequest, Error, InventoryRequest, NewCountItem, NewMovement, NewStockTake,
 };
 use stocktake::store::{InventoryCountItemFilter, PageRequest};
 
@@ -543,12 +544,8 @@ async fn fault_c4_a_count_may_say_when_it_was_made() {
         let shown: Vec<_> = counted.iter().map(|it| it.variance().unwrap()).collect();
         assert_eq!(shown, [q("-2"), q("0")], "{}", kind.name());
         let article = InventoryRequest {
-            article: world.shop.products[3].article_id.clone(),
-            batch: None,
-            serial: None,
-            place: None,
-            amount: q("41"),
-            add_to_existing: true,
+            article: ArticleName::of(world.shop.products[3].article_id.clone()),
+            entered: Entered::Add(q("41")),
             counted_at: Some(ten),
         };
         let by_article = takes.inventory(&world.manager(), take, article).await;

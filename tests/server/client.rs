@@ -73,6 +73,12 @@ impl Request {
         self.header("Content-Type", "application/json")
     }
 
+    /// With another type of its body.
+    pub(crate) fn content_type(mut self, kind: &str) -> Self {
+        self.headers.retain(|(name, _)| name != "Content-Type");
+        self.header("Content-Type", kind)
+    }
+
     /// Sends it, and reads the whole answer, which must be one that is described.
     #[track_caller]
     pub(crate) fn send(&self) -> Answer {

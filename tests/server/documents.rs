@@ -46,6 +46,7 @@ post /inventory/orders/{orderId}/receive
 post /inventory/orders/{orderId}/close
 get /inventory/orders/{orderId}/items
 post /inventory/orders/{orderId}/items
+post /inventory/stock-takes/{stockTakeId}/items
 put /inventory/orders/{orderId}/items/{orderItemId}
 delete /inventory/orders/{orderId}/items/{orderItemId}
 get /inventory/orders/{orderId}/queue
@@ -68,6 +69,7 @@ get /v1/stocktake/{id}/articles
 get /v1/stocktake/{id}/articles/search
 get /v1/stocktake/{id}/articles/{article_id}
 post /v1/stocktake/{id}/articles
+post /v1/stocktake/{id}/items
 post /v1/stocktake/{id}/stockplace/{stockplace}
 post /v1/stocktake/{id}/articles/all
 put /v1/stocktake/{id}/articles

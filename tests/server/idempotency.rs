@@ -123,6 +123,11 @@ impl Twice {
         let line = format!("{path}/items/{}", id(&shop.line(&take, "SKU-1")));
         let counted = |quantity: u32| shop.put(&line, &json!({ "counted_quantity": quantity }));
         self.send(&counted(38), 200, Some(counted(37)));
+        let found = |place: &str| {
+            let body = json!({"article_id": "SKU-8", "stock_place": place});
+            shop.post(&format!("{path}/items"), &body)
+        };
+        self.send(&found("C-01"), 201, Some(found("C-02")));
         let post = shop.post(&format!("{path}/post"), &json!({}));
         let other = shop.post(&format!("{TAKES}/{}/post", shop.take()), &json!({}));
         let queued = self.send(&post, 200, Some(other));
@@ -230,6 +235,11 @@ impl Twice {
         self.send(&renamed("c"), 200, Some(renamed("d")));
         self.send(&list("POST", "/copy"), 201, None);
         self.send(&list("PUT", "/start"), 200, None);
+        let found = |place: &str| {
+            let body = json!({"articleId": "SKU-8", "stockPlace": place});
+            list("POST", "/items").json(&body)
+        };
+        self.send(&found("C-01"), 201, Some(found("C-02")));
         let counted = |amount: u32| {
             let body = json!({"articleId": "SKU-7", "addedAmount": amount});
             list("PUT", "/articles").json(&body)

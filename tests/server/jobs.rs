@@ -16,6 +16,15 @@ const ORGANISATION: &str = "00000001-0000-4000-8000-000000000001";
 
 /// A job of a take that has failed for good, put there while no server runs.
 fn dead_job(path: &std::path::Path, take: &str) {
+    job(path, take, true);
+}
+
+/// A job that a worker of another process has, for a long time.
+fn running_job(path: &std::path::Path, take: &str) {
+    job(path, take, false);
+}
+
+fn job(path: &std::path::Path, take: &str, is_dead: bool) {
     let organisation: OrganisationId = ORGANISATION.parse().unwrap();
     let (at, later) = (
         Timestamp::from_micros(0).unwrap(),
@@ -54,8 +63,13 @@ fn dead_job(path: &std::path::Path, take: &str) {
             .await
             .unwrap()
             .unwrap();
-        let failed = store.fail(lease.token, "the printer is on fire", at, None);
-        failed.await.unwrap();
+        if is_dead {
+            let failed = store.fail(lease.token, "the printer is on fire", at, None);
+            failed.await.unwrap();
+        } else {
+            let long = Timestamp::from_micros(4_000_000_000_000_000).unwrap();
+            store.extend(lease.token, long).await.unwrap();
+        }
     });
 }
 
@@ -80,8 +94,15 @@ fn jobs_that_failed_for_good_are_listed_and_queued_again() {
         (JOB.to_owned(), &json!("failed"))
     );
     assert!(jobs[0]["error"].as_str().unwrap().contains("on fire"));
-    shop.get("/jobs?status=running")
+    shop.get("/jobs?status=over")
         .refused(422, "invalid_parameter");
+    for status in ["queued", "running"] {
+        let found = shop.get(&format!("/jobs?status={status}")).gives(200);
+        assert_eq!(found, json!({"data": []}), "{status}");
+    }
+    // What is not over: what waits or runs, and what waits for somebody to look after it.
+    let open = shop.get("/jobs").gives(200);
+    assert_eq!(id(&open["data"][0]), JOB);
     shop.get_by(COUNTER, "/jobs").refused(403, "forbidden");
     assert_eq!(
         shop.get_by(STRANGER, "/jobs").gives(200),
@@ -97,4 +118,29 @@ fn jobs_that_failed_for_good_are_listed_and_queued_again() {
     shop.job(&json!(JOB));
     assert_eq!(listed(&shop), Vec::<Value>::new());
     requeue(MANAGER, JOB).refused(409, "not_dead");
+}
+
+#[test]
+fn jobs_that_are_open_are_listed() {
+    let path = new_file();
+    let mut shop = Shop::open(StoreChoice::Sqlite(path.clone()));
+    let take = shop.take();
+    assert_eq!(shop.get("/jobs").gives(200), json!({"data": []}));
+    shop.close();
+    running_job(&path, &take);
+    let shop = Shop::open(StoreChoice::Sqlite(path));
+    for query in ["", "?status=running"] {
+        let jobs = shop.get(&format!("/jobs{query}")).gives(200);
+        let jobs = jobs["data"].as_array().unwrap();
+        assert_eq!(jobs.len(), 1, "{query}");
+        assert_eq!(
+            (id(&jobs[0]), &jobs[0]["status"]),
+            (JOB.to_owned(), &json!("running"))
+        );
+    }
+    assert_eq!(listed(&shop), Vec::<Value>::new());
+    assert_eq!(
+        shop.get("/jobs?status=queued").gives(200),
+        json!({"data": []})
+    );
 }

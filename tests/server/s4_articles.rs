@@ -194,7 +194,7 @@ fn s4_10_articles_are_searched_sorted_and_paged() {
             ("fifos", Value::Null),
             ("active", json!(true)),
             ("isBundled", json!(false)),
-            ("type", json!(0)),
+            ("type", json!(3)),
             ("batchId", Value::Null),
         ];
         for (field, expected) in told {

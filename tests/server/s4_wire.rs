@@ -206,6 +206,52 @@ fn elements(xml: &str) -> (Vec<(usize, String)>, Vec<String>) {
 }
 
 #[test]
+fn s4_15_bodies_are_read_in_xml_as_it_is_written() {
+    each_store(|shop| {
+        let send = |method, path: &str, xml: &str| {
+            let request = shop.list(method, path).bytes(xml.as_bytes());
+            request.content_type("application/xml; charset=utf-8")
+        };
+        let new = "<?xml version=\"1.0\"?><Stocktake><name>A &amp; B &#x31;</name><description/>\
+            <dueDate>1732183464076</dueDate><annualAccount>false</annualAccount></Stocktake>";
+        let made = send("POST", "", new).gives(201);
+        let made = &made["stocktakes"][0];
+        assert_eq!(
+            (&made["name"], &made["dueDate"]),
+            (&json!("A & B 1"), &json!(1_732_183_464_076_i64))
+        );
+        let list = format!("/{}", id(made));
+        let ids = "<ArticleIds><articles><article>SKU-1</article><article>SKU-2</article></articles></ArticleIds>";
+        send("POST", &format!("{list}/articles"), ids).expect(200);
+        shop.list("PUT", &format!("{list}/start")).expect(200);
+        let count = "<StocktakeArticleRequest><articleId>SKU-1</articleId><addedAmount>7.5</addedAmount>\
+            <addToExisting>true</addToExisting></StocktakeArticleRequest>";
+        let counted = send("PUT", &format!("{list}/articles"), count).gives(200);
+        assert_eq!(counted["inventoryAmount"], 7.5);
+        // What a list looks like in XML may be sent back.
+        let read = shop
+            .list("GET", &list)
+            .header("Accept", "application/xml")
+            .expect(200);
+        let begin = read.text.find("<stocktake>").unwrap();
+        let end = read.text.find("</stocktakes>").unwrap();
+        let whole = read.text[begin..end].replace("A &amp; B", "C");
+        assert_eq!(
+            send("PUT", &list, &whole).gives(200)["stocktakes"][0]["name"],
+            "C 1"
+        );
+        for wrong in [
+            "<a",
+            "<ArticleIds><articles><other>1</other></articles></ArticleIds>",
+            "{}",
+        ] {
+            let refused = send("POST", &format!("{list}/articles"), wrong).gives(422);
+            assert_eq!(refused["errorCode"], 902_012, "{wrong}");
+        }
+    });
+}
+
+#[test]
 fn s4_15_the_same_resources_in_xml() {
     each_store(|shop| {
         let list = started(shop, &["SKU-1", "SKU-2"]);

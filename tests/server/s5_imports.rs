@@ -66,14 +66,11 @@ fn s5_02_adjustments_are_changes() {
             (json!(37), json!(100.5))
         );
         assert_eq!(kinds(shop, 1).last(), Some(&json!("external_adjustment")));
-        // Below zero nothing of it is applied, and the job says why.
-        let job = imported(shop, &path, &json!({"store-1": {"SKU-2": 1, "SKU-1": -38}}));
-        assert_eq!(job["status"], "failed");
-        let error = job["error"].as_str().unwrap();
-        assert!(
-            error.contains("would_go_negative") && error.contains("SKU-1"),
-            "{error}"
-        );
+        // Below zero nothing of it is applied, and that is told at once.
+        let below = json!({"store-1": {"SKU-2": 1, "SKU-1": -38}});
+        let refused = shop.post(&path, &below).refused(422, "would_go_negative");
+        assert_eq!(refused["error"]["fields"].as_array().unwrap().len(), 1);
+        assert_eq!(refused["error"]["fields"][0]["field"], "/store-1/SKU-1");
         assert_eq!(
             (shop.on_hand(1), shop.on_hand(2)),
             (json!(37), json!(100.5))
@@ -86,6 +83,40 @@ fn s5_02_adjustments_are_changes() {
             &json!({"store-1": {"SKU-1": 3}}),
         );
         assert_eq!(shop.on_hand(1), 3);
+    });
+}
+
+#[test]
+fn s5_05_what_can_not_be_applied_is_told_at_once_or_by_the_job() {
+    each_store(|shop| {
+        let path = format!("{IMPORTS}?adjustment=true");
+        // Several keys have the name, and two values would go below zero: all of them are told, by their paths.
+        let body =
+            json!({"store-1": {"SKU-6": 1, "SKU-1": -41, "SKU-2": 1, "SKU-3": {"a/b~c": -1}}});
+        let refused = shop.post(&path, &body).gives(422);
+        let fields = refused["error"]["fields"].as_array().unwrap().iter();
+        let mut told: Vec<&str> = fields.map(|it| it["field"].as_str().unwrap()).collect();
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            ["/store-1/SKU-1", "/store-1/SKU-3/a~1b~0c", "/store-1/SKU-6"]
+        );
+        assert_eq!(shop.on_hand(2), 100);
+        // Nothing is kept of it: the key is free.
+        shop.post(&path, &body).once("import-9").expect(422);
+        let good = json!({"store-1": {"SKU-2": 1}});
+        shop.post(&path, &good).once("import-9").expect(200);
+        // What is larger is begun, and its job tells.
+        let mut many: serde_json::Map<String, Value> = serde_json::Map::new();
+        many.extend((0..1_000).map(|number| (format!("N-{number}"), json!(1))));
+        many.insert("SKU-6".to_owned(), json!(1));
+        let job = imported(shop, &path, &json!({ "store-1": many }));
+        assert_eq!(job["status"], "failed");
+        let error = job["error"].as_str().unwrap();
+        assert!(
+            error.contains("/store-1/SKU-6") && error.contains("ambiguous_stock"),
+            "{error}"
+        );
     });
 }
 

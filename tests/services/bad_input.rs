@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use stocktake::documents::ReportOptions;
 use stocktake::domain::{
-    Actor, Code, JobId, Label, LedgerEntry, MovementPolicy, Note, PostingOptions, Product,
+    Actor, Code, Entered, JobId, Label, LedgerEntry, MovementPolicy, Note, PostingOptions, Product,
     ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId, StockEventId, StockEventKind,
     StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItemId,
     StockTakeState, Supplier, SupplierId, Timestamp, Tracking, UnitCost, UnitCosts,
@@ -20,8 +20,8 @@ use stocktake::domain::{
 use stocktake::memory::MemoryStore;
 use stocktake::service::access::{ACCESS, Operation, allows};
 use stocktake::service::{
-    Caller, CountRequest, Error, ErrorKind, InventoryRequest, Movement, NewMovement, NewStockTake,
-    NewStockTakeList, StockTakeAmendment,
+    ArticleName, Caller, CountRequest, Error, ErrorKind, InventoryRequest, Movement, NewMovement,
+    NewStockTake, NewStockTakeList, StockTakeAmendment,
 };
 use stocktake::store::{
     ArticleFilter, ArticleSort, Cursor, IdempotencyKey, LevelFilter, MAX_PAGE, PageRequest,
@@ -558,16 +558,12 @@ async fn what_does_not_exist_is_not_found() {
     world
         .refuses(
             "not_found",
-            takes.article(&manager, take, code("SKU-99"), None, None),
+            takes.article(&manager, take, ArticleName::of(code("SKU-99"))),
         )
         .await;
     let by_article = InventoryRequest {
-        article: code("SKU-99"),
-        batch: None,
-        serial: None,
-        place: None,
-        amount: q("1"),
-        add_to_existing: true,
+        article: ArticleName::of(code("SKU-99")),
+        entered: Entered::Add(q("1")),
         counted_at: None,
     };
     world
@@ -683,12 +679,8 @@ async fn refused_by_state(world: &World, allowed: &[&str]) {
     let options = PostingOptions::default();
     let found = world.shop.key(0).at(code("B-1"));
     let inventory = || InventoryRequest {
-        article: code("SKU-0"),
-        batch: None,
-        serial: None,
-        place: None,
-        amount: q("1"),
-        add_to_existing: true,
+        article: ArticleName::of(code("SKU-0")),
+        entered: Entered::Add(q("1")),
         counted_at: None,
     };
     let refuses = |name: &str| !allowed.contains(&name);
@@ -914,12 +906,8 @@ async fn articles_are_known_and_stocked() {
         .await
         .unwrap();
     let request = InventoryRequest {
-        article: code("SKU-1"),
-        batch: None,
-        serial: None,
-        place: None,
-        amount: q("1"),
-        add_to_existing: false,
+        article: ArticleName::of(code("SKU-1")),
+        entered: Entered::Set(q("1")),
         counted_at: None,
     };
     world
@@ -1943,12 +1931,8 @@ async fn the_role_is_asked_before_the_request() {
         )
         .await;
     let ambiguous = InventoryRequest {
-        article: code("SKU-1"),
-        batch: None,
-        serial: None,
-        place: None,
-        amount: q("1"),
-        add_to_existing: true,
+        article: ArticleName::of(code("SKU-1")),
+        entered: Entered::Add(q("1")),
         counted_at: None,
     };
     world
@@ -2064,6 +2048,7 @@ fn operations() -> Vec<Row> {
         RebuildStock Open Site "stock.rebuild" |w, c, n| w.shop.stocktake.stock().rebuild(c, n.site.id);
         Read Posting Site "job" |w, c, n| w.shop.stocktake.job(c, n.job);
         ManageJobs Posting Anybody "dead_jobs" |w, c, _n| async { w.shop.stocktake.dead_jobs(c, &PageRequest::first(5)).await };
+        ManageJobs Posting Anybody "open_jobs" |w, c, _n| async { w.shop.stocktake.open_jobs(c, &PageRequest::first(5)).await };
         ManageJobs Posting Site "requeue_job" |w, c, n| w.shop.stocktake.requeue_job(c, n.job);
     });
     rows.extend(rows! {
@@ -2087,11 +2072,7 @@ fn operations() -> Vec<Row> {
         EditStockTakeItems Counted Site "add_found" |w, c, n| w.shop.stocktake.stock_takes().add_found(c, n.take, &n.key);
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
         CountItem Counted Site "count_lines" |w, c, n| async { w.shop.stocktake.stock_takes().count_lines(c, n.take, &[(n.item, CountRequest::set(q("1")))]).await };
-        CountItem Counted Site "inventory" |w, c, n| w.shop.stocktake.stock_takes().inventory(c, n.take, InventoryRequest {
-            article: code("SKU-0"), batch: None, serial: None, place: None, amount: q("1"),
-            add_to_existing: true,
-            counted_at: None,
-        });
+        CountItem Counted Site "inventory" |w, c, n| w.shop.stocktake.stock_takes().inventory(c, n.take, InventoryRequest { article: ArticleName::of(code("SKU-0")), entered: Entered::Add(q("1")), counted_at: None, });
         Read Counted Site "count_entries" |w, c, n| w.shop.stocktake.stock_takes().count_entries(c, n.take, n.item);
         DeleteStockTakeItem Counted Site "delete_item" |w, c, n| w.shop.stocktake.stock_takes().delete_item(c, n.take, n.item);
         Read Counted Site "items" |w, c, n| async {
@@ -2105,7 +2086,7 @@ fn operations() -> Vec<Row> {
         Read Counted Site "variance_report" |w, c, n| w.shop.stocktake.stock_takes().variance_report(c, n.take, ReportOptions::default());
         Read Counted Site "totals" |w, c, n| async { w.shop.stocktake.stock_takes().totals(c, n.take, &StockTakeItemFilter::default()).await };
         Read Counted Site "item" |w, c, n| w.shop.stocktake.stock_takes().item(c, n.take, n.item);
-        Read Counted Site "article" |w, c, n| w.shop.stocktake.stock_takes().article(c, n.take, code("SKU-0"), None, None);
+        Read Counted Site "article" |w, c, n| w.shop.stocktake.stock_takes().article(c, n.take, ArticleName::of(code("SKU-0")));
         Read Counted Site "search_articles" |w, c, n| async {
             let (filter, page) = (ArticleFilter::default(), PageRequest::first(5));
             w.shop.stocktake.stock_takes().search_articles(c, n.take, &filter, ArticleSort::default(), &page).await

@@ -10,6 +10,7 @@ mod document_permissions;
 mod every_operation;
 mod exports;
 mod files;
+mod found_stock;
 mod inventory_count_completing;
 mod inventory_count_crashes;
 mod inventory_counts;

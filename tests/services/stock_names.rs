@@ -178,8 +178,8 @@ impl World {
                 let imports = library.stock_imports();
                 let mode = ImportMode::Adjustment;
                 let started = imports.begin(&caller, mode, body.as_bytes(), false).await;
+                let id = started.map_err(told)?.import.id();
                 self.shop.run_jobs().await.unwrap();
-                let id = started.unwrap().import.id();
                 let import = imports.get(&caller, id).await.unwrap();
                 match import.report().problems.as_slice() {
                     [] => Ok(self.last_key().await),

@@ -1,11 +1,11 @@
 //! Stocktake lists through the service, row by row of S4. Each test is named by the row it shows.
 
 use stocktake::domain::{
-    LineOutcome, MovementPolicy, PostingOptions, Quantity, SearchText, StockKey, StockTake,
-    StockTakeState,
+    Entered, LineOutcome, MovementPolicy, PostingOptions, Quantity, SearchText, StockKey,
+    StockTake, StockTakeState,
 };
 use stocktake::service::{
-    Caller, CountRequest, InventoryRequest, Movement, NewMovement, NewStockTakeList,
+    ArticleName, Caller, CountRequest, InventoryRequest, Movement, NewMovement, NewStockTakeList,
 };
 use stocktake::store::{
     ArticleColumn, ArticleFilter, ArticleSort, ChangeToken, IdempotencyKey, PageRequest,
@@ -66,12 +66,8 @@ async fn started(shop: &Shop, articles: &[&str]) -> StockTake {
 
 fn inventory(article: &str, amount: &str) -> InventoryRequest {
     InventoryRequest {
-        article: article.parse().unwrap(),
-        batch: None,
-        serial: None,
-        place: None,
-        amount: q(amount),
-        add_to_existing: true,
+        article: ArticleName::of(article.parse().unwrap()),
+        entered: Entered::Add(q(amount)),
         counted_at: None,
     }
 }
@@ -407,11 +403,17 @@ async fn s4_7_an_article_is_counted_by_batch_and_serial_and_adds_by_default() {
         .await
         .unwrap_err();
     assert_eq!(ambiguous.code(), "ambiguous_article");
-    let of_batch = |amount, add_to_existing| InventoryRequest {
-        batch: Some("B-1".parse().unwrap()),
-        add_to_existing,
+    let of_batch = |amount: &str, add_to_existing: bool| InventoryRequest {
+        article: ArticleName {
+            batch: Some("B-1".parse().unwrap()),
+            ..ArticleName::of("SKU-0".parse().unwrap())
+        },
+        entered: if add_to_existing {
+            Entered::Add(q(amount))
+        } else {
+            Entered::Set(q(amount))
+        },
         counted_at: None,
-        ..inventory("SKU-0", amount)
     };
     for (request, expected) in [
         (of_batch("6", true), "6"),
@@ -445,7 +447,10 @@ async fn s4_7_an_article_at_several_stock_places_is_counted_at_the_one_that_is_n
     move_stock(&shop, &receipts).await;
     let take = started(&shop, &["SKU-0"]).await;
     let request = |place: Option<&str>| InventoryRequest {
-        place: place.map(|place| place.parse().unwrap()),
+        article: ArticleName {
+            place: place.map(|place| place.parse().unwrap()),
+            ..ArticleName::of("SKU-0".parse().unwrap())
+        },
         ..inventory("SKU-0", "6")
     };
     let ambiguous = takes
@@ -787,9 +792,7 @@ async fn s4_10_lines_are_found_by_name_or_barcode_and_by_what_changed() {
         .article(
             &manager(&shop),
             take.id(),
-            "SKU-4".parse().unwrap(),
-            None,
-            None,
+            ArticleName::of("SKU-4".parse().unwrap()),
         )
         .await
         .unwrap();
@@ -798,9 +801,7 @@ async fn s4_10_lines_are_found_by_name_or_barcode_and_by_what_changed() {
         .article(
             &manager(&shop),
             take.id(),
-            "SKU-X".parse().unwrap(),
-            None,
-            None,
+            ArticleName::of("SKU-X".parse().unwrap()),
         )
         .await
         .unwrap_err();

@@ -6,11 +6,14 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::header;
 use serde::de::DeserializeOwned;
 use stocktake::service::access::{Operation, allows};
 use stocktake::service::{Caller, Edit, Error};
 
 use super::failure::Failure;
+use super::rendering::is_list;
+use super::xml_body;
 
 /// A JSON body, or what is wrong with its fields.
 #[derive(Debug)]
@@ -66,7 +69,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let is_xml = is_in_xml(&request);
         let bytes = bytes_of(request, state).await?;
+        if is_xml {
+            let json = xml_body::as_json(&bytes);
+            let json = json.map_err(|wrong| Failure::invalid("", "invalid_body", wrong))?;
+            return read(json.as_bytes());
+        }
         read(&bytes)
     }
 }
@@ -81,6 +90,15 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
             given => read(given).map(Self),
         }
     }
+}
+
+/// Whether a body is in XML, on a path whose document has it (S4.15).
+fn is_in_xml(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_xml = ["application/xml", "text/xml"];
+    is_list(request.uri().path()) && is_xml.iter().any(|it| kind.eq_ignore_ascii_case(it))
 }
 
 async fn bytes_of<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {

@@ -144,6 +144,11 @@ fn finish(operation: &mut Operation, is_list: bool, failures: &[u16]) {
         add_failure(operation, status, is_list);
     }
     if is_list {
+        if let Some(RefOr::T(body)) = &mut operation.request_body
+            && let Some(json) = body.content.get("application/json").cloned()
+        {
+            body.content.insert("application/xml".to_owned(), json);
+        }
         for (_, response) in good(operation) {
             if let Some(json) = response.content.get("application/json").cloned() {
                 response.content.insert("application/xml".to_owned(), json);

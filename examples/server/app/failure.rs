@@ -126,6 +126,11 @@ impl Failure {
         self.kind == Kind::Request
     }
 
+    /// Whether a list, and not something of it, is not there.
+    pub(super) fn is_of_list(&self) -> bool {
+        self.message == Self::not_found("stock take").message
+    }
+
     /// Whether the state does not allow it.
     pub(super) fn is_of_state(&self) -> bool {
         self.kind == Kind::State

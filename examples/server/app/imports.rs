@@ -41,7 +41,8 @@ struct ImportAnswer {
     job_id: JobId,
 }
 
-/// Imports values (S5.1), or changes (S5.2); a job takes them in.
+/// Imports values (S5.1), or changes (S5.2); a job takes them in. Up to 1,000 values that can't be applied are told at
+/// once, each by its path.
 #[utoipa::path(post, path = "/imports/stock", operation_id = "importStock", tag = "stock import",
     params(ImportQuery), request_body = ImportBody, responses((status = 200, body = ImportAnswer)))]
 async fn import(

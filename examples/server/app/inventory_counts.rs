@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use super::body::{Json, OptionalJson, filled};
 use super::number::{Given, Number};
-use super::query::{At, Parameters, from_moment, to_moment};
+use super::query::{At, OrderQuery, Parameters, from_moment, to_moment};
 use super::signed::{Signed, seen};
 use super::{Answer, Failure, Reply, Shared, streaming};
 
@@ -258,11 +258,12 @@ impl CountItemView {
 
 /// The counts of a site, the oldest first (S2.1).
 #[utoipa::path(get, path = "/inventory-counts", operation_id = "listInventoryCounts", tag = "inventory counts",
-    params(SiteIdQuery), responses((status = 200, body = Vec<CountView>)))]
+    params(SiteIdQuery, OrderQuery), responses((status = 200, body = Vec<CountView>)))]
 async fn list(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
     let list = move |page: PageRequest| {
@@ -275,7 +276,7 @@ async fn list(
             counts.list(&caller, site, &all, &page).await
         }
     };
-    streaming::pages("[", list, CountView::of, |_| "]".to_owned()).await
+    streaming::pages("[", order.order(), list, CountView::of, |_| "]".to_owned()).await
 }
 
 /// Starts a count (S2.2).
@@ -386,12 +387,13 @@ async fn count(
 
 /// The lines of a count (S2.4).
 #[utoipa::path(get, path = "/inventory-counts/{id}/items", operation_id = "getCountItems", tag = "inventory counts",
-    params(("id" = Uuid, Path), ItemQuery), responses((status = 200, body = Vec<CountItemView>)))]
+    params(("id" = Uuid, Path), ItemQuery, OrderQuery), responses((status = 200, body = Vec<CountItemView>)))]
 async fn items(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<InventoryCountId>,
     Parameters(query): Parameters<ItemQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let filter = InventoryCountItemFilter {
         discrepancies: query.discrepancies.unwrap_or(false),
@@ -407,7 +409,7 @@ async fn items(
         }
     };
     let shown = move |item: &InventoryCountItem| CountItemView::of(item, currency);
-    streaming::pages("[", list, shown, |_| "]".to_owned()).await
+    streaming::pages("[", order.order(), list, shown, |_| "]".to_owned()).await
 }
 
 /// Completes a count, with or without adjustments (S2.5).

@@ -140,6 +140,14 @@ struct ReceivedLine {
     id: InventoryOrderItemId,
     /// Without it, all that is outstanding of the line.
     quantity: Option<Given>,
+    /// Where it went; without it, to the site's place for what arrives, or to where the product is kept.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<Code>,
+    /// The variant of what came; without it, that of the line.
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<Code>,
     /// The batch of what came; a product that is tracked by batch needs one.
     #[serde(default, deserialize_with = "filled")]
     #[schema(value_type = Option<String>, max_length = 128)]
@@ -296,6 +304,8 @@ async fn receive(
         item: it.id,
         quantity: it.quantity.map(|Given(quantity)| quantity),
         key: None,
+        variant: it.variant,
+        place: it.stock_place,
         batch: it.batch_id,
         serial: it.serial_nr,
     };
@@ -345,6 +355,7 @@ async fn items(
         let data = found.items.iter().map(OrderItemView::of).collect();
         return Ok(Answer::ok(&OrderItemList { data, meta })?.into_response());
     }
+    let order = page.order();
     let list = move |page: PageRequest| {
         let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
         async move {
@@ -353,7 +364,7 @@ async fn items(
         }
     };
     let behind = |rows| format!("],\"meta\":{}}}", Meta::of_all(rows));
-    streaming::pages("{\"data\":[", list, OrderItemView::of, behind).await
+    streaming::pages("{\"data\":[", order, list, OrderItemView::of, behind).await
 }
 
 impl ItemQuery {

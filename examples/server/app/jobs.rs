@@ -50,16 +50,42 @@ struct JobList {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum JobStatus {
+    Queued,
+    Running,
     Failed,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatusQuery {
-    /// Only those that failed for good are listed; the others are read by their id.
+    /// Only these. What has ended otherwise is read by its id.
     #[param(inline)]
-    #[serde(rename = "status")]
-    _status: Option<JobStatus>,
+    status: Option<JobStatus>,
+}
+
+/// Which list of jobs is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listed {
+    Open,
+    Dead,
+}
+
+impl StatusQuery {
+    fn first(self) -> Listed {
+        match self.status {
+            Some(JobStatus::Failed) => Listed::Dead,
+            None | Some(JobStatus::Queued | JobStatus::Running) => Listed::Open,
+        }
+    }
+
+    fn shows(self, job: &Job) -> bool {
+        let is_running = matches!(job.state, JobState::Running { .. });
+        match self.status {
+            None | Some(JobStatus::Failed) => true,
+            Some(JobStatus::Queued) => !is_running,
+            Some(JobStatus::Running) => is_running,
+        }
+    }
 }
 
 /// Where a job stands.
@@ -284,27 +310,34 @@ async fn get(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -> Re
     Answer::ok(&JobView::read(&app, &signed.caller, id).await?)
 }
 
-/// The jobs that failed for good, the oldest first: for those who look after them.
+/// The jobs that wait or run, then those that failed for good, each the oldest first: for those who look after them.
 #[utoipa::path(get, path = "/jobs", operation_id = "listJobs", tag = "jobs", params(StatusQuery),
     responses((status = 200, body = JobList)))]
 async fn list(
     State(app): State<Shared>,
     signed: Signed,
-    Parameters(_): Parameters<StatusQuery>,
+    Parameters(query): Parameters<StatusQuery>,
 ) -> Result<Response, Failure> {
-    let read = move |page: PageRequest| {
+    let read = move |(listed, page): (Listed, PageRequest)| {
         let (app, caller) = (Arc::clone(&app), signed.caller.clone());
         async move {
-            let found = app.stocktake.dead_jobs(&caller, &page).await?;
+            let found = match listed {
+                Listed::Open => app.stocktake.open_jobs(&caller, &page).await?,
+                Listed::Dead => app.stocktake.dead_jobs(&caller, &page).await?,
+            };
             let mut rows = Vec::with_capacity(found.items.len());
-            for job in found.items {
+            for job in found.items.into_iter().filter(|job| query.shows(job)) {
                 rows.push(JobView::of(&app, &caller, job).await?);
             }
-            let next = found.next.map(|next| PageRequest::after(next, ROWS));
-            Part::of(rows, next)
+            let behind = (Listed::Dead, PageRequest::first(ROWS));
+            let behind = (query.status.is_none() && listed == Listed::Open).then_some(behind);
+            let next = found
+                .next
+                .map(|next| (listed, PageRequest::after(next, ROWS)));
+            Part::of(rows, next.or(behind))
         }
     };
-    let first = PageRequest::first(ROWS);
+    let first = (query.first(), PageRequest::first(ROWS));
     streaming::rows(first, "{\"data\":[", read, |_| "]}".to_owned()).await
 }
 

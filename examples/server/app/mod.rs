@@ -37,6 +37,7 @@ mod stock_takes;
 mod streaming;
 mod worker;
 mod xml;
+mod xml_body;
 
 use std::sync::Arc;
 

@@ -155,6 +155,40 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
     }
 }
 
+/// Which way round a list comes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Order {
+    #[default]
+    Asc,
+    Desc,
+}
+
+impl Order {
+    /// The same page of the list this way round.
+    pub(super) fn of(self, page: PageRequest) -> PageRequest {
+        match self {
+            Self::Asc => page,
+            Self::Desc => page.reversed(),
+        }
+    }
+}
+
+/// Which way round a list comes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrderQuery {
+    /// `asc`, the oldest first, unless told; `desc` is the newest first.
+    #[param(inline)]
+    order: Option<Order>,
+}
+
+impl OrderQuery {
+    pub(super) fn order(self) -> Order {
+        self.order.unwrap_or_default()
+    }
+}
+
 /// Which page of a numbered list.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
@@ -165,6 +199,10 @@ pub(super) struct PageQuery {
     /// Rows on a page; 25 unless told.
     #[param(minimum = 1, maximum = 250)]
     per_page: Option<u32>,
+    /// `asc`, the oldest first, unless told; `desc` is the newest first.
+    #[param(inline)]
+    #[schema(inline)]
+    order: Option<Order>,
 }
 
 /// What a numbered list says about itself.
@@ -193,7 +231,13 @@ impl PageQuery {
         let (page, per_page) = self.numbers();
         bounded("page", page, 1, LAST_PAGE)?;
         bounded("per_page", per_page, 1, MOST_ON_PAGE)?;
-        Ok(PageRequest::numbered(page.saturating_sub(1), per_page))
+        let page = PageRequest::numbered(page.saturating_sub(1), per_page);
+        Ok(self.order().of(page))
+    }
+
+    /// Which way round the list comes.
+    pub(super) fn order(self) -> Order {
+        self.order.unwrap_or_default()
     }
 
     /// Whether a page is asked for at all.

@@ -191,7 +191,11 @@ impl Asked {
         let number = match failure.status {
             StatusCode::UNAUTHORIZED => 900_001,
             StatusCode::TOO_MANY_REQUESTS => 900_429,
+            // It is the list that is missing, not an article of it.
+            StatusCode::NOT_FOUND if self.is_counting() && failure.is_of_list() => 902_003,
             StatusCode::NOT_FOUND if self.is_of_articles() => 902_002,
+            // So many articles are too many, whatever the size of the body.
+            StatusCode::PAYLOAD_TOO_LARGE if failure.code == "too_large" => self.number_of_call(),
             StatusCode::NOT_FOUND => 902_001,
             _ if failure.is_of_request() || failure.is_of_state() => self.number_of_call(),
             _ => 900_101,
@@ -220,6 +224,11 @@ impl Asked {
             (&Method::POST, _, true) => 902_011,
             (_, _, _) => 902_012,
         }
+    }
+
+    /// Whether it is the call that registers what was counted.
+    fn is_counting(&self) -> bool {
+        self.method == Method::PUT && self.is_of_articles()
     }
 
     fn is_of_articles(&self) -> bool {

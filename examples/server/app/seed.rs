@@ -10,9 +10,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use stocktake::domain::{
-    Actor, Barcode, BrandId, CategoryId, Code, Currency, Label, Named, Note, OrganisationId,
+    Actor, Barcode, BrandId, CategoryId, Code, Currency, Label, Named, Note, OrganisationId, Price,
     Product, ProductId, Quantity, Role, Site, SiteAccess, SiteId, SitePolicy, StockKey, Supplier,
-    SupplierId, Timestamp, Tracking, UnitCost, UnitCosts, UnitId, UserId, UserSummary,
+    SupplierId, Timestamp, Tracking, Unit, UnitCost, UnitCosts, UserId, UserSummary,
 };
 use stocktake::service::{
     Caller, Clock as _, Error, Movement, NewMovement, Stocktake, SystemClock,
@@ -44,6 +44,9 @@ struct SeedSite {
     external_id: Code,
     name: Label,
     currency: Currency,
+    /// Where goods go that arrive and name no stock place.
+    #[serde(default, deserialize_with = "filled")]
+    receiving_place: Option<Code>,
 }
 
 /// A person.
@@ -116,7 +119,7 @@ struct SeedProduct {
     barcodes: Vec<SeedBarcode>,
     brand: Option<Named<BrandId>>,
     category: Option<Named<CategoryId>>,
-    unit: Option<Named<UnitId>>,
+    unit: Option<Unit>,
     #[serde(default, deserialize_with = "or_default")]
     supplier_ids: Vec<SupplierId>,
     unit_cost: Option<Exact<UnitCost>>,
@@ -125,7 +128,11 @@ struct SeedProduct {
     #[serde(default, deserialize_with = "or_default")]
     tracking: Tracking,
     active: Option<bool>,
+    is_stock: Option<bool>,
     bundled: Option<bool>,
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
+    article_type: i32,
+    price: Option<Exact<UnitCost>>,
     stock_warning: Option<Exact<Quantity>>,
 }
 
@@ -151,10 +158,12 @@ struct SeedStock {
     quantity: Exact<Quantity>,
     unit_cost: Option<Exact<UnitCost>>,
     received_at: Option<DateTime<Utc>>,
+    /// How much of it is promised.
+    reserved: Option<Exact<Quantity>>,
 }
 
 /// A decimal, as a text or a number.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Exact<T>(T);
 
 impl<'de, T: FromStr<Err: std::fmt::Display>> Deserialize<'de> for Exact<T> {
@@ -234,6 +243,14 @@ impl Seed {
                 there("stock of", site, recorded.map(drop))?;
             }
         }
+        for (number, row) in self.stock.iter().enumerate() {
+            if let Some(Exact(reserved)) = row.reserved.filter(|it| !it.0.is_zero()) {
+                let loader = loader(of_site(row.site_id)?, &format!("reserved/{number}"))?;
+                let stock = stocktake.stock();
+                let set = stock.set_reserved(&loader, &row.key(), reserved).await;
+                there("reserved stock of", row.site_id, set)?;
+            }
+        }
         Ok(())
     }
 
@@ -269,7 +286,10 @@ impl SeedSite {
             external_id: self.external_id.clone(),
             name: self.name.clone(),
             currency: self.currency,
-            policy: SitePolicy::default(),
+            policy: SitePolicy {
+                receiving_place: self.receiving_place.clone(),
+                ..SitePolicy::default()
+            },
         }
     }
 }
@@ -287,7 +307,7 @@ impl SeedSupplier {
 }
 
 impl SeedProduct {
-    /// The file has one cost without a currency: it is in that of the organisation's first site.
+    /// The file has one cost and one price without a currency: they are in that of the organisation's first site.
     fn to_product(&self, suppliers: Vec<Named<SupplierId>>, first: Option<Currency>) -> Product {
         let barcode = |it: &SeedBarcode| Barcode {
             value: it.value.clone(),
@@ -306,7 +326,17 @@ impl SeedProduct {
             unit_costs: unit_costs.unwrap_or_default(),
             account: self.account.clone(),
             tracking: self.tracking,
+            price: self
+                .price
+                .as_ref()
+                .zip(first)
+                .map(|(price, currency)| Price {
+                    amount: price.0,
+                    currency,
+                }),
+            article_type: self.article_type,
             active: self.active.unwrap_or(true),
+            is_stock: self.is_stock.unwrap_or(true),
             bundled: self.bundled.unwrap_or(false),
             stock_warning: self.stock_warning.as_ref().map(|warning| warning.0),
             ..Product::new(self.id, self.organisation_id, article, name)
@@ -315,15 +345,19 @@ impl SeedProduct {
 }
 
 impl SeedStock {
-    fn to_movement(&self) -> NewMovement {
-        let key = StockKey {
+    fn key(&self) -> StockKey {
+        StockKey {
             site: self.site_id,
             product: self.product_id,
             variant: self.variant.clone(),
             place: self.stock_place.clone(),
             batch: self.batch_id.clone(),
             serial: self.serial_nr.clone(),
-        };
+        }
+    }
+
+    fn to_movement(&self) -> NewMovement {
+        let key = self.key();
         let (quantity, unit_cost) = (self.quantity.0, self.unit_cost.as_ref().map(|cost| cost.0));
         if quantity.is_zero() {
             // Kept on stock, and nothing there.

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::number::Number;
-use super::query::Parameters;
+use super::query::{OrderQuery, Parameters};
 use super::signed::Signed;
 use super::streaming::{self, Part};
 use super::{Failure, Shared};
@@ -145,12 +145,13 @@ impl EventView {
 }
 
 /// What is on hand of a site, in the order of the keys.
-#[utoipa::path(get, path = "/stock-levels", operation_id = "listStockLevels", tag = "stock", params(StockQuery),
+#[utoipa::path(get, path = "/stock-levels", operation_id = "listStockLevels", tag = "stock", params(StockQuery, OrderQuery),
     responses((status = 200, body = LevelList)))]
 async fn levels(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<StockQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("site_id", query.site_id)?;
     let list = move |page: PageRequest| {
@@ -160,7 +161,10 @@ async fn levels(
             stock.levels(&caller, site, product, None, &page).await
         }
     };
-    streaming::pages("{\"data\":[", list, LevelView::of, |_| "]}".to_owned()).await
+    streaming::pages("{\"data\":[", order.order(), list, LevelView::of, |_| {
+        "]}".to_owned()
+    })
+    .await
 }
 
 /// The ledger of a site, in the order in which it was recorded.

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::body::{Json, OptionalJson, filled};
 use super::inventory_counts::{PeriodQuery, SiteIdQuery, text};
 use super::number::{Given, Number};
-use super::query::{At, Parameters, from_moment, to_moment};
+use super::query::{At, OrderQuery, Parameters, from_moment, to_moment};
 use super::signed::{Signed, seen};
 use super::{Answer, Failure, Reply, Shared, streaming};
 
@@ -201,23 +201,28 @@ impl AdjustmentView {
 
 /// A bare array of them.
 async fn listed<A>(
+    order: OrderQuery,
     list: impl Fn(PageRequest) -> A + Clone + Send + Sync + 'static,
 ) -> Result<Response, Failure>
 where
     A: Future<Output = Result<Page<StockAdjustment>, Error>> + Send + 'static,
 {
-    streaming::pages("[", list, AdjustmentView::of, |_| "]".to_owned()).await
+    streaming::pages("[", order.order(), list, AdjustmentView::of, |_| {
+        "]".to_owned()
+    })
+    .await
 }
 
 /// The adjustments of a site, the oldest first (S2.8).
 #[utoipa::path(get, path = "/stock-adjustments", operation_id = "listStockAdjustments", tag = "stock adjustments",
-    params(SiteIdQuery, PeriodQuery, ProductQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
+    params(SiteIdQuery, PeriodQuery, ProductQuery, OrderQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
 async fn list(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
     Parameters(period): Parameters<PeriodQuery>,
     Parameters(product): Parameters<ProductQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
     let filter = StockAdjustmentFilter {
@@ -226,7 +231,7 @@ async fn list(
         product: product.product_id,
         ..StockAdjustmentFilter::default()
     };
-    listed(move |page| {
+    listed(order, move |page| {
         let (app, caller, filter) = (Arc::clone(&app), signed.caller.clone(), filter.clone());
         async move {
             let adjustments = app.stocktake.stock_adjustments();
@@ -271,14 +276,15 @@ async fn create(
 
 /// The adjustments that wait for a manager (S2.8).
 #[utoipa::path(get, path = "/stock-adjustments/pending", operation_id = "listPendingApprovals",
-    tag = "stock adjustments", params(SiteIdQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
+    tag = "stock adjustments", params(SiteIdQuery, OrderQuery), responses((status = 200, body = Vec<AdjustmentView>)))]
 async fn pending(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<SiteIdQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    listed(move |page| {
+    listed(order, move |page| {
         let (app, caller) = (Arc::clone(&app), signed.caller.clone());
         async move {
             let adjustments = app.stocktake.stock_adjustments();
@@ -328,16 +334,17 @@ async fn reject(
 
 /// The adjustments of one product (S2.8).
 #[utoipa::path(get, path = "/products/{id}/stock-adjustments", operation_id = "listProductAdjustments",
-    tag = "stock adjustments", params(("id" = Uuid, Path), SiteIdQuery),
+    tag = "stock adjustments", params(("id" = Uuid, Path), SiteIdQuery, OrderQuery),
     responses((status = 200, body = Vec<AdjustmentView>)))]
 async fn of_product(
     State(app): State<Shared>,
     signed: Signed,
     At(id): At<ProductId>,
     Parameters(query): Parameters<SiteIdQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("siteId", query.site_id)?;
-    listed(move |page| {
+    listed(order, move |page| {
         let (app, caller) = (Arc::clone(&app), signed.caller.clone());
         async move {
             let adjustments = app.stocktake.stock_adjustments();

@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use stocktake::domain::{
-    BrandId, CategoryId, CountStatus, JobId, Label, MovementPolicy, PostingOptions, SiteId,
-    StockTake, StockTakeId, StockTakeItemId, StockTakeState, SupplierId,
+    BrandId, CategoryId, Code, CountStatus, JobId, Label, MovementPolicy, PostingOptions,
+    ProductId, SiteId, StockTake, StockTakeId, StockTakeItemId, StockTakeState, SupplierId,
 };
 use stocktake::service::access::Operation;
-use stocktake::service::{CountRequest, Edit, NewStockTake, StockTakeAmendment};
+use stocktake::service::{
+    CountRequest, Edit, FoundProduct, FoundStock, NewStockTake, StockTakeAmendment,
+};
 use stocktake::store::{
     ArticleSort, ExportForm, PageRequest, StockTakeItemFilter, StockTakeItemView,
 };
@@ -19,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::json;
-use super::body::{Json, edit};
+use super::body::{Json, edit, filled};
 use super::jobs::{FormQuery, JobAnswer};
 use super::number::Given;
 use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, from_moment, search};
@@ -37,7 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(get, update, remove))
         .routes(routes!(post))
         .routes(routes!(submit))
-        .routes(routes!(items))
+        .routes(routes!(items, add_found))
         .routes(routes!(items_v2))
         .routes(routes!(count, delete_item))
         .routes(routes!(export))
@@ -287,7 +289,7 @@ async fn items_v2(
     );
     let currency = takes.get(&caller, id).await?.take.currency();
     let totals = TotalsView::of(&takes.totals(&caller, id, &filter).await?, currency);
-    let totals = json(&totals)?;
+    let (totals, order) = (json(&totals)?, page.order());
     let list = move |page: PageRequest| {
         let (app, caller, filter) = (Arc::clone(&app), caller.clone(), filter.clone());
         async move {
@@ -297,7 +299,7 @@ async fn items_v2(
     };
     let shown = move |line: &StockTakeItemView| StockTakeItemRow::of(line, currency);
     let behind = move |rows| format!("],\"meta\":{},\"totals\":{totals}}}", Meta::of_all(rows));
-    streaming::pages("{\"data\":[", list, shown, behind).await
+    streaming::pages("{\"data\":[", order, list, shown, behind).await
 }
 
 async fn filtered(
@@ -323,6 +325,75 @@ async fn filtered(
         meta: page.meta(&found),
     };
     Ok((list, TotalsView::of(&totals, currency)))
+}
+
+/// What was found while counting: a product by one of `product_id`, `article_id` and `barcode`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FoundBody {
+    #[schema(value_type = Option<Uuid>)]
+    product_id: Option<ProductId>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    article_id: Option<Code>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    barcode: Option<Code>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<Code>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<Code>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    batch_id: Option<Code>,
+    #[serde(default, deserialize_with = "filled")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<Code>,
+}
+
+impl FoundBody {
+    fn found(self) -> Result<FoundStock, Failure> {
+        let product = match (self.product_id, self.article_id, self.barcode) {
+            (Some(id), None, None) => FoundProduct::Id(id),
+            (None, Some(article), None) => FoundProduct::Article(article),
+            (None, None, Some(barcode)) => FoundProduct::Barcode(barcode),
+            (_, _, _) => {
+                let message = "name one of product_id, article_id and barcode";
+                return Err(Failure::invalid("article_id", "product_required", message));
+            }
+        };
+        Ok(FoundStock {
+            product,
+            variant: self.variant,
+            place: self.stock_place,
+            batch: self.batch_id,
+            serial: self.serial_nr,
+        })
+    }
+}
+
+/// Adds what was found while counting and has no line.
+#[utoipa::path(post, path = "/inventory/stock-takes/{stockTakeId}/items", operation_id = "addFoundStockTakeItem",
+    tag = "stock takes", params(("stockTakeId" = Uuid, Path)), request_body = FoundBody,
+    responses((status = 201, body = StockTakeItemRow)))]
+async fn add_found(
+    State(app): State<Shared>,
+    signed: Signed,
+    At(id): At<StockTakeId>,
+    body: Json<FoundBody>,
+) -> Reply {
+    let (takes, caller) = (app.stocktake.stock_takes(), &signed.caller);
+    let take = takes.get(caller, id);
+    let found = body
+        .and(FoundBody::found)
+        .after(take, caller, Operation::EditStockTakeItems)
+        .await?;
+    let item = takes.add_found_stock(caller, id, &found).await?;
+    let line = takes.item(caller, id, item).await?;
+    let currency = takes.get(caller, id).await?.take.currency();
+    Answer::created(&StockTakeItemRow::of(&line, currency))
 }
 
 /// Counts a line, or takes its count back (S1.10).

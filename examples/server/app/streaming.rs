@@ -13,6 +13,7 @@ use stocktake::service::Error;
 use stocktake::store::{Page, PageRequest};
 
 use super::failure::Failure;
+use super::query::Order;
 
 /// Rows that are held at once.
 const ROWS: u32 = 500;
@@ -115,13 +116,14 @@ where
     Ok((kind, Body::from_stream(head.chain(rest))).into_response())
 }
 
-/// A list of pages as one list: `shown` is how a row looks.
+/// A list of pages as one list, this way round: `shown` is how a row looks.
 ///
 /// # Errors
 ///
 /// Those of the first page.
 pub(super) async fn pages<T, V, F, A>(
     before: &str,
+    order: Order,
     list: F,
     shown: impl Fn(&T) -> V + Clone + Send + Sync + 'static,
     behind: impl FnOnce(u64) -> String + Clone + Send + 'static,
@@ -136,11 +138,13 @@ where
         let (list, shown) = (list.clone(), shown.clone());
         async move {
             let found = list(page).await?;
-            let next = found.next.map(|next| PageRequest::after(next, ROWS));
+            let next = found
+                .next
+                .map(|next| order.of(PageRequest::after(next, ROWS)));
             Part::of(found.items.iter().map(shown), next)
         }
     };
-    rows(PageRequest::first(ROWS), before, read, behind).await
+    rows(order.of(PageRequest::first(ROWS)), before, read, behind).await
 }
 
 /// So many rows of the ledger are read at once.

@@ -75,7 +75,8 @@ const fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-fn singular(name: &str) -> &str {
+/// What an entry of a list is called.
+pub(super) fn singular(name: &str) -> &str {
     name.strip_suffix('s').unwrap_or(name)
 }
 

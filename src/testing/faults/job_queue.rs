@@ -82,6 +82,17 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn open_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let read = self.inner().open_jobs(organisation, page);
+        self.read("open_jobs", format!("{:?}", (organisation, page)), read)
+            .await
+    }
+
+    #[inline(never)]
     async fn dead_jobs(
         &self,
         organisation: OrganisationId,

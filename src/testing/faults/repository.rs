@@ -7,11 +7,12 @@ use async_trait::async_trait;
 
 use super::FaultStore;
 use crate::domain::{
-    Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry, InventoryCountId,
-    InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId, InventoryOrderItem,
-    InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
-    StockAdjustment, StockAdjustmentId, StockEvent, StockEventId, StockImport, StockImportId,
-    StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId, Supplier, SupplierId, Timestamp,
+    CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
+    InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
+    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
+    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
+    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId,
+    Supplier, SupplierId, Timestamp,
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
@@ -80,6 +81,24 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         articles: &[Code],
     ) -> Result<Vec<Option<Code>>, StoreError> {
         read!(self.articles_like(organisation, articles))
+    }
+
+    #[inline(never)]
+    async fn products_by_barcode(
+        &self,
+        organisation: OrganisationId,
+        barcodes: &[Code],
+    ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError> {
+        read!(self.products_by_barcode(organisation, barcodes))
+    }
+
+    #[inline(never)]
+    async fn category_sizes(
+        &self,
+        organisation: OrganisationId,
+        categories: &[CategoryId],
+    ) -> Result<Vec<u64>, StoreError> {
+        read!(self.category_sizes(organisation, categories))
     }
 
     #[inline(never)]

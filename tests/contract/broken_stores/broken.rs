@@ -115,6 +115,8 @@ methods! {
         products(organisation: OrganisationId, ids: &[ProductId]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
         products_by_article(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
         articles_like(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Code>>, StoreError>;
+        products_by_barcode(organisation: OrganisationId, barcodes: &[Code]) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError>;
+        category_sizes(organisation: OrganisationId, categories: &[CategoryId]) -> Result<Vec<u64>, StoreError>;
         supplier(organisation: OrganisationId, id: SupplierId) -> Result<Option<Versioned<Supplier>>, StoreError>;
         levels(organisation: OrganisationId, keys: &[StockKey]) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
         serial_marks(organisation: OrganisationId, serials: &BTreeSet<Code>, products: &BTreeSet<ProductId>) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
@@ -168,6 +170,7 @@ methods! {
         release(token: LeaseToken, now: Timestamp) -> Result<(), LeaseError>;
         job(organisation: OrganisationId, id: JobId) -> Result<Option<Job>, StoreError>;
         unfinished(organisation: OrganisationId, kind: JobKind) -> Result<u64, StoreError>;
+        open_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
         dead_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
         requeue(organisation: OrganisationId, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
         purge_jobs(organisation: OrganisationId, which: EndedJobs, before: Timestamp, limit: u32) -> Result<u64, StoreError>;

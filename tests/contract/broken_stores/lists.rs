@@ -138,6 +138,13 @@ lists! {
         }
     }
 
+    /// M200: lists go in one direction only.
+    OneWay {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            PageRequest { reversed: false, ..page.clone() }
+        }
+    }
+
     /// M55: where a page begins and ends is reckoned in too few bits.
     PageOverflow {} => {
         fn asked(&self, page: &PageRequest) -> PageRequest {

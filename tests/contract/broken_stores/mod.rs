@@ -186,4 +186,8 @@ static MUTANTS: &[Mutant] = mutants! {
     "M197" since::ViewTotalsOfAll: "r19_a_view", "r19_what_changed";
     "M198" since::ViewInParts: "r19_who_asks_again";
     "M199" since::OnlyLevels: "r19_an_article";
+    "M200" lists::OneWay: "r09_every_list";
+    "M201" values::FirstBarcode: "r04_products";
+    "M202" values::GrowingCategory: "r04_products";
+    "M203" queue::OnlyWaiting: "q11_open_jobs";
 };

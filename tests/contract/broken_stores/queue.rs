@@ -401,6 +401,15 @@ defects! {
         }
     }
 
+    /// M203: what runs is not listed as open.
+    OnlyWaiting {} => {
+        async fn open_jobs(&self, organisation: OrganisationId, page: &PageRequest) -> Read<Page<Job>> {
+            let mut found = self.store.open_jobs(organisation, page).await?;
+            found.items.retain(|job| job.state == JobState::Queued);
+            Ok(found)
+        }
+    }
+
     /// M110: dead jobs are not listed.
     DeadHidden {} => {
         async fn dead_jobs(&self, _: OrganisationId, _: &PageRequest) -> Read<Page<Job>> {

@@ -142,6 +142,35 @@ defects! {
         }
     }
 
+    /// M201: a product is known by its first barcode only.
+    FirstBarcode {} => {
+        async fn products_by_barcode(
+            &self,
+            organisation: OrganisationId,
+            barcodes: &[Code],
+        ) -> Read<Vec<Vec<Versioned<Arc<Product>>>>> {
+            let mut found = self.store.products_by_barcode(organisation, barcodes).await?;
+            for (barcode, products) in barcodes.iter().zip(&mut found) {
+                products.retain(|it| it.barcodes.first().is_some_and(|first| first.value == *barcode));
+            }
+            Ok(found)
+        }
+    }
+
+    /// M202: a category has what was ever in it.
+    GrowingCategory { sizes: Mutex<BTreeMap<CategoryId, u64>> } => {
+        async fn category_sizes(&self, organisation: OrganisationId, categories: &[CategoryId]) -> Read<Vec<u64>> {
+            let found = self.store.category_sizes(organisation, categories).await?;
+            let mut most = locked(&self.sizes);
+            let grown = categories.iter().zip(found).map(|(category, size)| {
+                let known = most.entry(*category).or_default();
+                *known = size.max(*known);
+                *known
+            });
+            Ok(grown.collect())
+        }
+    }
+
     /// M46: what is not there is an error.
     ErrOnMissing {} => {
         async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {

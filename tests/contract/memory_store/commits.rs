@@ -27,9 +27,10 @@ async fn c01_insert_get_round_trips_every_field() {
     full.barcodes = vec![barcode("500"), barcode("501")];
     full.brand = Some(brand(1));
     full.category = Some(category(1));
-    full.unit = Some(stocktake::domain::Named {
+    full.unit = Some(stocktake::domain::Unit {
         id: UnitId::new(Uuid::from_u128(4)),
         name: label("piece"),
+        external_id: Some(code("PCE")),
     });
     full.suppliers = vec![sold_by(1), sold_by(2)];
     full.unit_costs = UnitCosts::of("gbp".parse().unwrap(), "12.5".parse().unwrap());

@@ -61,6 +61,7 @@ async fn c33_page_bounds_and_clamp() {
                 start,
                 limit,
                 with_total: true,
+                reversed: false,
             };
             let page = store
                 .stock_take_items(ORGANISATION, TAKE, &all, sort, &request)

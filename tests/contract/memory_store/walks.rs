@@ -381,7 +381,7 @@ proptest! {
             let expected = model.list(&filter, sort);
             let count = u64::try_from(expected.len()).unwrap();
             let page = |start: PageStart, limit, with_total| {
-                let request = PageRequest { start, limit, with_total };
+                let request = PageRequest { start, limit, with_total, reversed: false };
                 now(store.stock_take_items(ORGANISATION, TAKE, &filter, sort, &request)).unwrap()
             };
             for limit in [1, 2, 3, 7, 100] {
@@ -439,7 +439,7 @@ proptest! {
         let mut start = PageStart::First;
         let mut number = 10_000;
         loop {
-            let request = PageRequest { start, limit, with_total: false };
+            let request = PageRequest { start, limit, with_total: false, reversed: false };
             let page = now(store.stock_take_items(ORGANISATION, TAKE, &filter, sort, &request)).unwrap();
             seen.extend(page.items.iter().map(|row| row.item.value.id));
             let Some(next) = page.next else { break };

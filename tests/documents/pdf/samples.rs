@@ -8,7 +8,7 @@ use stocktake::domain::{
     LineOutcome, LinePosting, MovementPolicy, Named, Ordered, OrganisationId, PostingOptions,
     PostingResult, Product, ProductId, Quantity, Role, Run, Site, SiteAccess, SiteId, SitePolicy,
     Stamp, StockKey, StockTake, StockTakeDetails, StockTakeId, StockTakeItem, StockTakePlace,
-    Supplier, SupplierId, Timestamp, UnitCost, UnitId, UserId, UserSummary, Value, ValueSum,
+    Supplier, SupplierId, Timestamp, Unit, UnitCost, UnitId, UserId, UserSummary, Value, ValueSum,
     variance_minor,
 };
 use stocktake::store::{StockTakeItemView, Version, Versioned};
@@ -103,9 +103,10 @@ pub(super) fn barcode(value: &str, symbology: &str) -> Barcode {
 
 pub(super) fn product(number: u32, article: &str, name: &str) -> Product {
     Product {
-        unit: Some(Named {
+        unit: Some(Unit {
             id: UnitId::new(Uuid::from_u128(8)),
             name: text("pcs"),
+            external_id: None,
         }),
         suppliers: vec![Named {
             id: SupplierId::new(Uuid::from_u128(4)),

@@ -1,7 +1,7 @@
 //! Stock takes: made, counted, posted, opened again and removed.
 
-use stocktake::domain::PostingOptions;
-use stocktake::service::{CountRequest, Error, InventoryRequest};
+use stocktake::domain::{Entered, PostingOptions};
+use stocktake::service::{ArticleName, CountRequest, Error, InventoryRequest};
 
 use super::shops::{
     count, counted, counted_before_items_are_added, left_over, left_over_with_stock, listed,
@@ -142,12 +142,8 @@ fn count_survives_a_crash_at_every_call() {
         Box::pin(async move {
             let takes = world.shop.stocktake.stock_takes();
             let request = InventoryRequest {
-                article: code("SKU-0"),
-                batch: None,
-                serial: None,
-                place: None,
-                amount: q("2"),
-                add_to_existing: true,
+                article: ArticleName::of(code("SKU-0")),
+                entered: Entered::Add(q("2")),
                 counted_at: None,
             };
             let item = takes

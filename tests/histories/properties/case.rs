@@ -394,20 +394,17 @@ impl Case {
                     .iter()
                     .filter(|(_, line)| {
                         let key = &line.key;
-                        self.products[&key.product].article_id == request.article
-                            && (request.batch.is_none() || request.batch == key.batch)
-                            && (request.serial.is_none() || request.serial == key.serial)
+                        let name = &request.article;
+                        self.products[&key.product].article_id == name.article
+                            && (name.batch.is_none() || name.batch == key.batch)
+                            && (name.serial.is_none() || name.serial == key.serial)
                     })
                     .map(|(id, _)| *id)
                     .collect();
                 match lines.as_slice() {
                     [] => codes.push("not_found"),
                     [item] => {
-                        let entered = if request.add_to_existing {
-                            Entered::Add(request.amount)
-                        } else {
-                            Entered::Set(request.amount)
-                        };
+                        let entered = request.entered;
                         codes.extend(self.refused_count(take, *item, entered));
                     }
                     _ => codes.push("ambiguous_article"),
@@ -861,12 +858,7 @@ impl Case {
             }
             OfTake::Count(_, entered, _) => self.counted(&take, *entered, &answer)?,
             OfTake::Inventory(request) => {
-                let entered = if request.add_to_existing {
-                    Entered::Add(request.amount)
-                } else {
-                    Entered::Set(request.amount)
-                };
-                self.counted(&take, entered, &answer)?;
+                self.counted(&take, request.entered, &answer)?;
             }
             OfTake::Post(options) => {
                 let Answer::Job(job) = answer else {

@@ -1,10 +1,11 @@
 //! The articles of a list (S4.5, S4.7, S4.10, S4.11).
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
-use stocktake::domain::{Code, StockTake, StockTakeId, SupplierId, Timestamp};
-use stocktake::service::InventoryRequest;
+use stocktake::domain::{Code, Entered, StockTake, StockTakeId, SupplierId, Timestamp};
 use stocktake::service::access::Operation;
+use stocktake::service::{ArticleName, FoundProduct, FoundStock, InventoryRequest};
 use stocktake::store::{
     ArticleColumn, ArticleFilter, ArticleSort, ChangeToken, StockTakeItemFilter, StockTakeItemView,
 };
@@ -13,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::articles::{
-    StocktakeArticle, StocktakeArticlesResponse, StocktakeSearchArticle,
+    CategorySizes, StocktakeArticle, StocktakeArticlesResponse, StocktakeSearchArticle,
     StocktakeSearchArticlesResponse,
 };
 use super::layers::Origins;
@@ -23,7 +24,7 @@ use crate::app::at_store::AtStore;
 use crate::app::body::Json;
 use crate::app::failure;
 use crate::app::number::Given;
-use crate::app::query::{At, Parameters, search};
+use crate::app::query::{At, Order, Parameters, search};
 use crate::app::{Answer, App, Failure, Reply, Shared};
 
 /// Its routes.
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(add_all))
         .routes(routes!(article, remove))
         .routes(routes!(add_stock_place, remove_stock_place))
+        .routes(routes!(add_found))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,13 +53,6 @@ struct ArticleQuery {
     /// Only what has changed after this: the `since` of an earlier answer's first page. It follows what was saved, not the
     /// clock: 0, and a moment in milliseconds, give everything.
     since: Option<i64>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Order {
-    Asc,
-    Desc,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -78,6 +73,9 @@ struct KeyQuery {
     /// Where it is at several.
     #[param(max_length = 128)]
     stock_place: Option<String>,
+    /// Which of several.
+    #[param(max_length = 128)]
+    variant: Option<String>,
 }
 
 /// The document's `ArticleIds`.
@@ -92,6 +90,7 @@ struct ArticleIds {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct StocktakeArticleRequest {
+    /// The article id, or any barcode of the article.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     article_id: Code,
     #[schema(value_type = Option<String>, max_length = 128)]
@@ -101,7 +100,13 @@ struct StocktakeArticleRequest {
     /// Not in the document, whose articles have one place: which of several.
     #[schema(value_type = Option<String>, max_length = 128)]
     stock_place: Option<String>,
-    added_amount: Given,
+    /// As `stockPlace`.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<String>,
+    /// Null takes the count back.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(value_type = Option<Given>, required)]
+    added_amount: Option<Given>,
     /// Whether it is added to what is counted already; it is, unless told. The document writes it as a text.
     #[schema(value_type = Option<bool>)]
     add_to_existing: Option<Flag>,
@@ -209,7 +214,9 @@ async fn listed(
     is_wanted(&view.take.value)?;
     let found = view.items;
     let origins = Origins::of(app, &here.caller, &found.items).await?;
-    let article = |line| StocktakeArticle::of(line, origins.fifos(app, line));
+    let products = found.items.iter().map(|line| &*line.item.value.product);
+    let sizes = CategorySizes::of(app, &here.caller, products).await?;
+    let article = |line| StocktakeArticle::of(line, &sizes, origins.fifos(app, line));
     let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
     let answer = Answer::ok(&StocktakeArticlesResponse {
         page: number,
@@ -273,6 +280,9 @@ async fn find(
         .search_articles(&here.caller, id, &filter, sort, &rows)
         .await?;
     let (found, next) = (found.page, found.next);
+    let products = found.items.iter().map(|it| &*it.article.product);
+    let sizes = CategorySizes::of(&app, &here.caller, products).await?;
+    let article = |it| StocktakeSearchArticle::of(it, &sizes);
     let (total, (number, size)) = (found.total.unwrap_or(0), page.numbers());
     let answer = Answer::ok(&StocktakeSearchArticlesResponse {
         page: number,
@@ -280,7 +290,7 @@ async fn find(
         page_size: size,
         articles_count: total,
         since: query.next(number, next).get(),
-        articles: found.items.iter().map(StocktakeSearchArticle::of).collect(),
+        articles: found.items.iter().map(article).collect(),
     })?;
     Ok(answer.of_class("StocktakeSearchArticlesResponse"))
 }
@@ -292,7 +302,7 @@ fn only(mut lines: Vec<StockTakeItemView>) -> Result<StockTakeItemView, Failure>
         (Some(_), false) => Err(Failure::invalid(
             "article",
             "ambiguous_article",
-            "it has several batches, serial numbers or stock places: name one",
+            "it has several variants, batches, serial numbers or stock places: name one",
         )),
         (None, _) => Err(Failure::not_found("stocktake article")),
     }
@@ -300,7 +310,10 @@ fn only(mut lines: Vec<StockTakeItemView>) -> Result<StockTakeItemView, Failure>
 
 async fn shown(app: &App, here: &AtStore, line: &StockTakeItemView) -> Reply {
     let origins = Origins::of(app, &here.caller, std::slice::from_ref(line)).await?;
-    let answer = Answer::ok(&StocktakeArticle::of(line, origins.fifos(app, line)))?;
+    let products = std::iter::once(&*line.item.value.product);
+    let sizes = CategorySizes::of(app, &here.caller, products).await?;
+    let fifos = origins.fifos(app, line);
+    let answer = Answer::ok(&StocktakeArticle::of(line, &sizes, fifos))?;
     Ok(answer.of_class("StocktakeArticle"))
 }
 
@@ -314,16 +327,15 @@ async fn article(
     At((id, article)): At<(StockTakeId, String)>,
     Parameters(key): Parameters<KeyQuery>,
 ) -> Reply {
-    let (batch, serial, place) = (
-        code("batch_id", key.batch_id)?,
-        code("serial_nr", key.serial_nr)?,
-        code("stock_place", key.stock_place)?,
-    );
+    let name = ArticleName {
+        variant: code("variant", key.variant)?,
+        place: code("stock_place", key.stock_place)?,
+        batch: code("batch_id", key.batch_id)?,
+        serial: code("serial_nr", key.serial_nr)?,
+        ..ArticleName::of(named(&article)?)
+    };
     let takes = app.stocktake.stock_takes();
-    let mut lines = takes
-        .article(&here.caller, id, named(&article)?, batch, serial)
-        .await?;
-    lines.retain(|line| place.is_none() || line.item.value.key.place == place);
+    let lines = takes.article(&here.caller, id, name).await?;
     shown(&app, &here, &only(lines)?).await
 }
 
@@ -383,13 +395,20 @@ async fn inventory(
     body: Json<StocktakeArticleRequest>,
 ) -> Reply {
     let request = body.and(|body| {
+        let adds = body.add_to_existing.is_none_or(|Flag(add)| add);
         Ok(InventoryRequest {
-            article: body.article_id,
-            batch: code("batchId", body.batch_id)?,
-            serial: code("serialNr", body.serial_nr)?,
-            place: code("stockPlace", body.stock_place)?,
-            amount: body.added_amount.0,
-            add_to_existing: body.add_to_existing.is_none_or(|Flag(add)| add),
+            article: ArticleName {
+                variant: code("variant", body.variant)?,
+                place: code("stockPlace", body.stock_place)?,
+                batch: code("batchId", body.batch_id)?,
+                serial: code("serialNr", body.serial_nr)?,
+                ..ArticleName::of(body.article_id)
+            },
+            entered: match body.added_amount {
+                Some(Given(amount)) if adds => Entered::Add(amount),
+                Some(Given(amount)) => Entered::Set(amount),
+                None => Entered::Clear,
+            },
             counted_at: body.counted_at.map(counted_at).transpose()?,
         })
     });
@@ -403,6 +422,53 @@ async fn inventory(
     // What this very count came to, whatever was counted since.
     line.item.value = counted.into();
     shown(&app, &here, &line).await
+}
+
+/// What was found while counting.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct FoundArticleBody {
+    /// The article id, or any barcode of the article.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    article_id: Code,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    variant: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    stock_place: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    batch_id: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    serial_nr: Option<String>,
+}
+
+/// Adds what was found while counting and is not on the list. Not in the document.
+#[utoipa::path(post, path = "/v1/stocktake/{id}/items", operation_id = "addFoundArticle", tag = "stocktake articles",
+    params(("id" = Uuid, Path)), request_body = FoundArticleBody, responses((status = 201, body = StocktakeArticle)))]
+async fn add_found(
+    State(app): State<Shared>,
+    here: AtStore,
+    At(id): At<StockTakeId>,
+    body: Json<FoundArticleBody>,
+) -> Reply {
+    let found = body.and(|body| {
+        Ok(FoundStock {
+            product: FoundProduct::Article(body.article_id),
+            variant: code("variant", body.variant)?,
+            place: code("stockPlace", body.stock_place)?,
+            batch: code("batchId", body.batch_id)?,
+            serial: code("serialNr", body.serial_nr)?,
+        })
+    });
+    let (takes, caller) = (app.stocktake.stock_takes(), &here.caller);
+    let take = takes.get(caller, id);
+    let found = found
+        .after(take, caller, Operation::EditStockTakeItems)
+        .await?;
+    let item = takes.add_found_stock(caller, id, &found).await?;
+    let line = takes.item(caller, id, item).await?;
+    let mut answer = shown(&app, &here, &line).await?;
+    answer.status = StatusCode::CREATED;
+    Ok(answer)
 }
 
 /// Removes an article from a list (S4.5).

@@ -1,13 +1,16 @@
 //! What the articles of a list look like.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::Serialize;
-use stocktake::domain::{Barcode, Code, Product, StockKey};
-use stocktake::service::FoundArticle;
+use stocktake::domain::{Barcode, CategoryId, Code, Product, StockKey};
+use stocktake::service::{Caller, Error, FoundArticle};
 use stocktake::store::StockTakeItemView;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::layers::Fifo;
+use crate::app::App;
 use crate::app::number::Number;
 
 /// The document's `StocktakeArticlesResponse`.
@@ -76,6 +79,9 @@ pub(super) struct StocktakeArticle {
     is_stock: bool,
     #[schema(required)]
     stock_place: Option<String>,
+    /// Not in the document: what tells rows of one article apart, beside `stockPlace`.
+    #[schema(required)]
+    variant: Option<String>,
     #[schema(required)]
     stock_warning: Option<Number>,
     /// Only of finished lists.
@@ -112,6 +118,9 @@ pub(super) struct StocktakeSearchArticle {
     is_stock: bool,
     #[schema(required)]
     stock_place: Option<String>,
+    /// Not in the document: what tells rows of one article apart, beside `stockPlace`.
+    #[schema(required)]
+    variant: Option<String>,
     #[schema(required)]
     stock_warning: Option<Number>,
     included_in_stocktake: bool,
@@ -122,9 +131,40 @@ pub(super) struct StocktakeSearchArticle {
 struct Category {
     id: Uuid,
     name: String,
-    /// The library keeps no count of the products of a category: always null.
-    #[schema(required)]
-    articles: Option<u64>,
+    /// How many articles are of this category.
+    articles: u64,
+}
+
+/// How many articles are of the categories that are shown.
+#[derive(Debug, Default)]
+pub(super) struct CategorySizes(HashMap<CategoryId, u64>);
+
+impl CategorySizes {
+    /// Those of some products' categories.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library.
+    pub(super) async fn of<'p>(
+        app: &App,
+        caller: &Caller,
+        products: impl Iterator<Item = &'p Product>,
+    ) -> Result<Self, Error> {
+        let categories = products.filter_map(|product| product.category.as_ref());
+        let categories: BTreeSet<CategoryId> = categories.map(|it| it.id).collect();
+        let categories: Vec<CategoryId> = categories.into_iter().collect();
+        let catalogue = app.stocktake.catalogue();
+        let sizes = catalogue.category_sizes(caller, &categories).await?;
+        Ok(Self(categories.into_iter().zip(sizes).collect()))
+    }
+
+    fn group(&self, product: &Product) -> Option<Category> {
+        product.category.as_ref().map(|category| Category {
+            id: category.id.as_uuid(),
+            name: category.name.to_string(),
+            articles: self.0.get(&category.id).copied().unwrap_or_default(),
+        })
+    }
 }
 
 /// The document's `Unit`.
@@ -138,18 +178,10 @@ struct Unit {
 }
 
 /// What both kinds of articles show of a product.
-fn group(product: &Product) -> Option<Category> {
-    product.category.as_ref().map(|category| Category {
-        id: category.id.as_uuid(),
-        name: category.name.to_string(),
-        articles: None,
-    })
-}
-
 fn unit(product: &Product) -> Option<Unit> {
     product.unit.as_ref().map(|unit| Unit {
         id: unit.id.as_uuid(),
-        external_id: None,
+        external_id: text(unit.external_id.as_ref()),
         name: unit.name.to_string(),
     })
 }
@@ -164,7 +196,11 @@ fn barcode(product: &Product) -> (Option<String>, Option<String>) {
 }
 
 impl StocktakeArticle {
-    pub(super) fn of(line: &StockTakeItemView, fifos: Option<Vec<Fifo>>) -> Self {
+    pub(super) fn of(
+        line: &StockTakeItemView,
+        sizes: &CategorySizes,
+        fifos: Option<Vec<Fifo>>,
+    ) -> Self {
         let item = &*line.item.value;
         let (key, product): (&StockKey, &Product) = (&item.key, &item.product);
         let posting = item.posting.as_ref();
@@ -177,7 +213,7 @@ impl StocktakeArticle {
             is_bundled: product.bundled,
             name: product.name.to_string(),
             description: product.description.as_ref().map(ToString::to_string),
-            group: group(product),
+            group: sizes.group(product),
             unit: unit(product),
             amount: posting
                 .map(|posting| posting.on_hand)
@@ -194,6 +230,7 @@ impl StocktakeArticle {
             kind: product.article_type,
             is_stock: product.is_stock,
             stock_place: text(key.place.as_ref()),
+            variant: text(key.variant.as_ref()),
             stock_warning: product.stock_warning.map(Number::from),
             fifos,
         }
@@ -201,7 +238,7 @@ impl StocktakeArticle {
 }
 
 impl StocktakeSearchArticle {
-    pub(super) fn of(found: &FoundArticle) -> Self {
+    pub(super) fn of(found: &FoundArticle, sizes: &CategorySizes) -> Self {
         let (level, product) = (&found.article.level.value, &*found.article.product);
         let (barcode, barcode_type) = barcode(product);
         Self {
@@ -210,7 +247,7 @@ impl StocktakeSearchArticle {
             bundled: product.bundled,
             name: product.name.to_string(),
             description: product.description.as_ref().map(ToString::to_string),
-            group: group(product),
+            group: sizes.group(product),
             unit: unit(product),
             amount: level.quantity().into(),
             reserved: level.reserved().into(),
@@ -219,6 +256,7 @@ impl StocktakeSearchArticle {
             kind: product.article_type,
             is_stock: product.is_stock,
             stock_place: text(level.key().place.as_ref()),
+            variant: text(level.key().variant.as_ref()),
             stock_warning: product.stock_warning.map(Number::from),
             included_in_stocktake: found.included,
         }

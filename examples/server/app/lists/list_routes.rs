@@ -18,7 +18,7 @@ use super::list::{StocktakesResponse, states};
 use crate::app::at_store::AtStore;
 use crate::app::body::{Json, edit};
 use crate::app::failure;
-use crate::app::query::{At, Parameters, bounded};
+use crate::app::query::{At, OrderQuery, Parameters, bounded};
 use crate::app::signed::seen;
 use crate::app::{Answer, App, Failure, Reply, Shared};
 
@@ -198,18 +198,20 @@ fn described(text: Option<String>) -> Result<Option<Label>, Failure> {
 
 /// Lists by state (S4.1).
 #[utoipa::path(get, path = "/v1/stocktake/state/{state}", operation_id = "getStocktakes", tag = "stocktake lists",
-    params(("state" = String, Path, description = "`NEW`, `ONGOING` or `FINISHED`, in any case"), PageQuery),
+    params(("state" = String, Path, description = "`NEW`, `ONGOING` or `FINISHED`, in any case"), PageQuery, OrderQuery),
     responses((status = 200, body = StocktakesResponse)))]
 async fn list(
     State(app): State<Shared>,
     here: AtStore,
     At(state): At<String>,
     Parameters(page): Parameters<PageQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Reply {
     let message = "NEW, ONGOING or FINISHED is expected";
     let states =
         states(&state).ok_or_else(|| Failure::invalid("state", "invalid_parameter", message))?;
-    let (takes, rows) = (app.stocktake.stock_takes(), page.request()?);
+    let rows = order.order().of(page.request()?);
+    let takes = app.stocktake.stock_takes();
     let found = takes
         .list(&here.caller, here.site.id, states, &rows)
         .await?;

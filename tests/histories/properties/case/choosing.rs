@@ -4,7 +4,7 @@ use stocktake::domain::{
     Actor, Code, Entered, MovementPolicy, PostingOptions, Quantity, Site, SitePolicy, StockEventId,
     StockEventKind, StockKey, StockTakeId, StockTakeItemId, StockTakeState, Timestamp, UnitCost,
 };
-use stocktake::service::{Caller, InventoryRequest, Movement, NewMovement};
+use stocktake::service::{ArticleName, Caller, InventoryRequest, Movement, NewMovement};
 use stocktake::store::Version;
 use uuid::Uuid;
 
@@ -269,13 +269,19 @@ impl Case {
         let key = self.random.pick(&lines).cloned();
         let key = key.unwrap_or_else(|| self.good_key(take.site));
         let serial = key.serial.is_some();
-        InventoryRequest {
-            article: self.products[&key.product].article_id.clone(),
+        let article = ArticleName {
             batch: key.batch.filter(|_| self.random.percent(80)),
             serial: key.serial.filter(|_| self.random.percent(80)),
-            place: None,
-            amount: self.amount(serial),
-            add_to_existing: self.random.percent(50),
+            ..ArticleName::of(self.products[&key.product].article_id.clone())
+        };
+        let amount = self.amount(serial);
+        InventoryRequest {
+            article,
+            entered: if self.random.percent(50) {
+                Entered::Add(amount)
+            } else {
+                Entered::Set(amount)
+            },
             counted_at: None,
         }
     }

@@ -1,0 +1,124 @@
+//! What was found while counting and is not on the take, by what can be read off it.
+
+use std::sync::Arc;
+
+use crate::domain::{Code, Product, ProductId, Stamp, StockKey, StockTakeId, StockTakeItemId};
+use crate::store::Versioned;
+
+use super::access::Operation;
+use super::article_name::shared_barcode;
+use super::call::require;
+use super::stock_takes::StockTakes;
+use super::{Caller, Error, Pending, StockChoice, StockName};
+
+/// Which product was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundProduct {
+    /// The one with this id.
+    Id(ProductId),
+    /// The one with this article id; where none has it, with this barcode.
+    Article(Code),
+    /// The one with this barcode.
+    Barcode(Code),
+}
+
+/// Stock that was found: what is not named may be anything, as in a [`StockName`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundStock {
+    /// The product.
+    pub product: FoundProduct,
+    /// The variant.
+    pub variant: Option<Code>,
+    /// The stock place.
+    pub place: Option<Code>,
+    /// The batch.
+    pub batch: Option<Code>,
+    /// The serial number.
+    pub serial: Option<Code>,
+}
+
+impl StockTakes<'_> {
+    /// Adds a line for something that was found while counting, as [`add_found`](Self::add_found), by what can be read off
+    /// it: the only stocked key at the site that fits, or the one of just what is named ([`StockChoice::Named`]). Returns the
+    /// line's id, also when it was there already.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_found`](Self::add_found); [`Error::Invalid`] for an article or a barcode that nobody has
+    /// (`unknown_article`), a barcode that several articles have (`ambiguous_article`), and a name that several keys have
+    /// (`ambiguous_stock`).
+    #[inline(never)]
+    pub fn add_found_stock<'c>(
+        &'c self,
+        caller: &'c Caller,
+        id: StockTakeId,
+        found: &'c FoundStock,
+    ) -> Pending<'c, StockTakeItemId> {
+        Box::pin(async move {
+            let stamp = self.library.stamp(caller)?;
+            let take = self.visible(&stamp, id).await?;
+            require(&stamp, Operation::EditStockTakeItems)?;
+            let key = self.key_of(&stamp, take.value.site(), found).await?;
+            self.add_found(caller, id, &key).await
+        })
+    }
+
+    async fn key_of(
+        &self,
+        stamp: &Stamp,
+        site: crate::domain::SiteId,
+        found: &FoundStock,
+    ) -> Result<StockKey, Error> {
+        let organisation = stamp.actor.organisation;
+        let product = match &found.product {
+            FoundProduct::Id(id) => *id,
+            FoundProduct::Article(text) => {
+                let repository = &self.library.repository;
+                let asked = std::slice::from_ref(text);
+                let known = repository.products_by_article(organisation, asked).await?;
+                match known.into_iter().flatten().next() {
+                    Some(product) => product.value.id,
+                    None => self.product_with(stamp, text, "article").await?,
+                }
+            }
+            FoundProduct::Barcode(text) => self.product_with(stamp, text, "barcode").await?,
+        };
+        let name = StockName {
+            variant: found.variant.clone(),
+            place: found.place.clone(),
+            batch: found.batch.clone(),
+            serial: found.serial.clone(),
+            ..StockName::of(product)
+        };
+        let choice = StockChoice::Named(name);
+        let chosen = self.library.chosen_stock(organisation, site, &choice);
+        chosen.await.map(|(key, _)| key)
+    }
+
+    /// The only product that has a barcode.
+    async fn product_with(
+        &self,
+        stamp: &Stamp,
+        barcode: &Code,
+        field: &'static str,
+    ) -> Result<ProductId, Error> {
+        let repository = &self.library.repository;
+        let asked = std::slice::from_ref(barcode);
+        let found = repository
+            .products_by_barcode(stamp.actor.organisation, asked)
+            .await?;
+        let found: Vec<Versioned<Arc<Product>>> = found.into_iter().flatten().collect();
+        match found.as_slice() {
+            [] => {
+                let message = format!("nothing is known as {barcode}");
+                Err(Error::invalid(field, "unknown_article", message))
+            }
+            [product] => Ok(product.value.id),
+            several => {
+                let articles = several.iter().map(|it| it.value.article_id.clone());
+                let articles: Vec<Code> = articles.collect();
+                Err(shared_barcode(barcode, &articles))
+            }
+        }
+    }
+}
