@@ -123,6 +123,10 @@ impl Fonts {
                 Some(right_to_left) => typeface.set_shaped(part, right_to_left),
             });
             let glyphs = glyphs.ok_or_else(|| each_once(part.chars()))?;
+            if glyphs.is_empty() {
+                // Nothing but characters that say how others are set.
+                continue;
+            }
             let width = glyphs.iter().map(|glyph| glyph.x_advance).sum();
             runs.push(Run {
                 face,

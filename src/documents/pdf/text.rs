@@ -63,6 +63,9 @@ pub(super) struct Line {
 /// No number is printed smaller than this many points.
 const SMALLEST: f32 = 5.0;
 
+/// No text has more characters: the longest that the library keeps has 2,000, and names of users come from outside.
+const LONGEST: usize = 4_000;
+
 /// Sets the texts of one part of a document.
 pub(super) struct Setter<'a> {
     fonts: &'a mut Fonts,
@@ -93,6 +96,9 @@ impl<'a> Setter<'a> {
 
     /// One line, however wide it is.
     pub(super) fn line(&mut self, text: &str, style: Style) -> Result<Line, PrintError> {
+        if text.chars().nth(LONGEST).is_some() {
+            return Err(self.no_room());
+        }
         let text = prepared(text);
         let right_to_left = is_right_to_left(&text);
         let width = self.width(&text, style, right_to_left)?;

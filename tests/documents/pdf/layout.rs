@@ -105,6 +105,36 @@ fn what_lies_over_something_is_seen() {
     }
 }
 
+#[test]
+fn characters_that_nobody_sees_are_no_trouble() {
+    for name in [
+        "\u{200f}",
+        "\u{200d}\u{301}",
+        "\u{61c}a\u{200e}",
+        "\u{fe0f}\u{feff}",
+        "a\u{2028}b\u{3000}c",
+    ] {
+        let pages = sheet(
+            name,
+            &[line(1, product(1, "SKU-1", name), |_| {})],
+            &options()[0],
+        );
+        check(&pages.unwrap());
+    }
+}
+
+#[test]
+fn a_text_without_end_is_refused_by_name() {
+    let mut stamp = stamp();
+    stamp.actor.user.first_name = "Ann ".repeat(100_000);
+    let site = site("gbp");
+    let made = CountSheet::new(&take(&site), &site, &stamp, &options()[0]);
+    assert_eq!(
+        made.unwrap_err().to_string(),
+        "\"Printed\" does not fit on a page"
+    );
+}
+
 /// The widest letters in every field, as many as it takes.
 fn widest() -> Product {
     let wide = |count: usize| "W".repeat(count);
@@ -190,6 +220,7 @@ fn label() -> impl Strategy<Value = String> {
         "[א-ת0-9 ]{1,20}",
         "[ا-ي0-9 ]{1,20}",
         "[a-z\u{301}\u{323}\u{20dd}]{1,20}",
+        "[aא\u{200b}-\u{200f}\u{61c}\u{ad}\u{fe0f}\u{301}]{1,12}",
         "\\PC{1,20}",
         any::<char>().prop_map(String::from),
     ];
