@@ -86,8 +86,7 @@ impl CountMoment {
         at: Timestamp,
     ) -> Result<Self, DecimalError> {
         let told = level.map_or(0, StockLevel::sequence);
-        let recent = || recent.iter().filter(|event| event.sequence <= told);
-        let first_after = recent().find(|event| event.moment().occurred_at > at);
+        let first_after = first_after(recent, told, at);
         let mut moment = Self {
             at,
             clock: at,
@@ -101,7 +100,8 @@ impl CountMoment {
                 None => level.map_or(Quantity::ZERO, StockLevel::quantity),
             },
         };
-        for event in recent().filter(|event| event.sequence > moment.sequence) {
+        let later = moment.sequence.saturating_add(1)..=told;
+        for event in recent.iter().filter(|it| later.contains(&it.sequence)) {
             if moment.includes(event.moment(), &Dates::Until(at)) {
                 moment.book = moment.book.checked_add(event.change)?;
             }
@@ -124,6 +124,11 @@ impl CountMoment {
     /// tell, as far as the clock could be relied on.
     fn is_superseded_by(&self, known: &Known, is_from_the_future: bool, now: Now) -> bool {
         if self.stated {
+            let is_ahead = is_set_back(known.at.min(known.clock), now.at, now.tolerance_millis);
+            if !is_from_the_future && let Some(by) = known.ahead_by.or(is_ahead.then_some(now.at)) {
+                // It was no later than that.
+                return self.at < by;
+            }
             let by_then = known.at <= self.at && (known.timed || known.sequence <= self.told);
             return !by_then && (known.timed || known.sequence > self.sequence);
         }
@@ -158,6 +163,28 @@ impl Dates {
             Self::Known(knowledge, seen, at) => knowledge.dates(moment, (*seen, *at)),
         }
     }
+}
+
+/// The first of a key's last events that happened after a time, of those that had been recorded by a sequence. Whatever a
+/// clock said that was ahead, an event had happened when the next one was recorded.
+fn first_after(recent: &[StockEvent], told: u64, at: Timestamp) -> Option<&StockEvent> {
+    let mut first = None;
+    let mut recorded: Option<Timestamp> = None;
+    for event in recent.iter().rev().filter(|it| it.sequence <= told) {
+        let belongs = event.moment();
+        let dated = if belongs.found {
+            // The count had been made when it was posted.
+            belongs.occurred_at.min(event.recorded_at)
+        } else {
+            belongs.occurred_at
+        };
+        if recorded.map_or(dated, |recorded| dated.min(recorded)) > at {
+            first = Some(event);
+        }
+        let earliest = recorded.map_or(event.recorded_at, |it| it.min(event.recorded_at));
+        recorded = Some(earliest);
+    }
+    first
 }
 
 /// When a line is posted, and by how much clocks may differ at its site.
@@ -232,8 +259,7 @@ impl Beginning {
             begun: true,
             ..Self::now(level)
         };
-        let mut recent = recent.iter().filter(|event| event.sequence <= now.sequence);
-        let first_after = recent.find(|event| event.moment().occurred_at > at);
+        let first_after = first_after(recent, now.sequence, at);
         first_after.map_or(now, |event| Self {
             sequence: event.sequence.saturating_sub(1),
             book: event.before,
@@ -399,8 +425,17 @@ pub fn settle_uncounted(
         }
         moves.push(moved(event, before_count, false));
     }
-    let known = key.known();
-    if let Some(known) = known.filter(|known| moment.is_superseded_by(known, false, key.now)) {
+    // A take begins by the clock, and not by that of a device.
+    let began_by_clock = CountMoment {
+        stated: false,
+        ..moment
+    };
+    let ahead = began_by_clock.is_from_the_future(key.later, key.now);
+    // What had more in its book than there was when the take began is newer, whatever a clock said that was set back.
+    let is_newer = |known: &&Known| {
+        known.sequence > moment.sequence || moment.is_superseded_by(known, ahead, key.now)
+    };
+    if let Some(known) = key.known().filter(is_newer) {
         return Ok(superseded(known, policy, book));
     }
     let mut left = Quantity::ZERO;

@@ -13,6 +13,8 @@
 //!    wrong, and not when.
 //! 4. So a moment covers whatever one before it covers. Taking it back releases what it absorbed, and what was known
 //!    before absorbs its own part of that anew; nothing is found that should have been absorbed and was not.
+//! 5. It was no later than any time that the clock said afterwards. So a count that states its own time, from a device,
+//!    is newer knowledge if it was made after such a time.
 //!
 //! For the third rule a key keeps the dates of its last eight moments. It would take a clock that was ahead at all of
 //! them, and all of them taken back, to need another.
@@ -48,6 +50,9 @@ pub struct Known {
     /// The number of the last moment that was known by then: this one came after it, whatever the clocks said.
     #[serde(default)]
     pub seen: u64,
+    /// What the clock said when it was found to have been ahead, the earliest time: the moment was no later than that.
+    #[serde(default)]
+    pub ahead_by: Option<Timestamp>,
 }
 
 impl Known {
@@ -73,6 +78,8 @@ struct Dated {
     clock: Timestamp,
     /// Since when the clock is known to have been ahead then.
     ahead_since: Option<u64>,
+    /// The earliest time that it said since.
+    ahead_by: Option<Timestamp>,
 }
 
 impl Dated {
@@ -83,6 +90,7 @@ impl Dated {
             until: known.dated_until,
             clock: known.clock,
             ahead_since: known.ahead_since,
+            ahead_by: known.ahead_by,
         }
     }
 
@@ -96,6 +104,7 @@ impl Dated {
     fn notice(&mut self, now: Timestamp, tolerance_millis: u32, sequence: u64) {
         if is_set_back(self.at.min(self.clock), now, tolerance_millis) {
             self.ahead_since.get_or_insert(sequence);
+            self.ahead_by = Some(self.ahead_by.map_or(now, |by| by.min(now)));
         }
     }
 }
@@ -202,13 +211,12 @@ impl Knowledge {
     /// A moment as it is seen by now: while others were the last, the clock may have told of it too.
     fn as_noticed(&self, known: Known) -> Known {
         let dated = self.dates.iter().find(|it| it.number == known.number);
-        let ahead_since = known
-            .ahead_since
-            .or_else(|| dated.and_then(|dated| dated.ahead_since));
-        Known {
-            ahead_since,
+        let ahead = dated.filter(|dated| dated.ahead_since.is_some());
+        ahead.map_or(known, |dated| Known {
+            ahead_since: known.ahead_since.or(dated.ahead_since),
+            ahead_by: dated.ahead_by,
             ..known
-        }
+        })
     }
 
     pub(super) fn is_last(&self, learned: &Learned) -> bool {
@@ -268,6 +276,7 @@ impl Knowledge {
             dated.notice(now, tolerance_millis, sequence);
             self.last = Some(Known {
                 ahead_since: dated.ahead_since,
+                ahead_by: dated.ahead_by,
                 ..known
             });
         }

@@ -342,6 +342,7 @@ impl StockLevel {
             clock: terms.at,
             ahead_since: None,
             seen: next.knowledge.count(),
+            ahead_by: None,
         }));
         events.push(event);
         Ok((next, events))
@@ -393,6 +394,7 @@ impl StockLevel {
             clock: moment.clock,
             ahead_since: moment.ahead.then_some(moment.sequence),
             seen,
+            ahead_by: moment.ahead.then_some(terms.at),
         });
         // A stated time may be a little ahead.
         next.knowledge.notice(terms.at, tolerance, next.sequence);

@@ -48,10 +48,10 @@ use case::Case;
 const OPERATIONS: u64 = 20_000;
 /// A store in a file does so many times fewer.
 #[cfg(feature = "sqlite")]
-const FEWER_IN_A_FILE: u64 = 5;
+const FEWER_IN_A_FILE: u64 = 10;
 /// A store on a server does so many times fewer.
 #[cfg(feature = "postgres")]
-const FEWER_ON_A_SERVER: u64 = 10;
+const FEWER_ON_A_SERVER: u64 = 50;
 /// How many steps a case has.
 const STEPS: u64 = 1_000;
 

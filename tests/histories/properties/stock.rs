@@ -32,6 +32,8 @@ pub(crate) struct Moment {
     pub(crate) after: u64,
     /// Since which sequence it is known that the clock was ahead.
     pub(crate) ahead_since: Option<u64>,
+    /// The earliest time that it said since.
+    pub(crate) ahead_by: Option<i64>,
 }
 
 /// Something that moved.
@@ -179,6 +181,7 @@ impl Key {
         for moment in known.chain(&mut self.moments_known) {
             if moment.seen <= many && moment.is_ahead_of(now) {
                 moment.ahead_since.get_or_insert(sequence);
+                moment.ahead_by = Some(moment.ahead_by.map_or(now, |by| by.min(now)));
             }
         }
     }
@@ -194,6 +197,7 @@ impl Key {
         let ahead_since = moment.is_ahead_of(earliest).then_some(moment.sequence);
         Moment {
             ahead_since,
+            ahead_by: ahead_since.map(|_| now),
             ..*moment
         }
     }
@@ -208,13 +212,21 @@ impl Key {
             seen: self.last_known().map_or(0, |known| known.moment.seen),
             after: self.last_known().map_or(0, |known| known.moment.seen),
             ahead_since: None,
+            ahead_by: None,
         }
     }
 
     /// How many events it had had when a line was added: of a take that had begun, when it began.
     pub(crate) fn at_beginning(&self, began_at: Option<i64>) -> (u64, bool) {
         let moved = began_at.filter(|began_at| self.updated_at > *began_at);
-        let after = moved.and_then(|at| self.moments.iter().position(|it| it.at > at));
+        let after = moved.and_then(|at| {
+            let happened = |nth: &usize| {
+                // Whatever the clock said, it had when the next was recorded.
+                let later = self.events[nth + 1..].iter().map(|event| event.2);
+                later.fold(self.moments[*nth].clock, i64::min)
+            };
+            (0..self.moments.len()).find(|nth| happened(nth) > at)
+        });
         let sequence = after.map_or(self.sequence, |nth| u64::try_from(nth).unwrap());
         (sequence, began_at.is_some())
     }
@@ -230,6 +242,7 @@ impl Key {
             seen: 0,
             after: self.learned(),
             ahead_since: None,
+            ahead_by: None,
         };
         while let Some(next) = self.moments.get(usize::try_from(began.sequence).unwrap()) {
             let is_new = next.sequence == began.sequence + 1;
@@ -252,12 +265,17 @@ impl Key {
     }
 
     /// Whether more was known later than a take began.
-    pub(crate) fn supersedes_beginning(&self, began: &Moment) -> bool {
+    pub(crate) fn supersedes_beginning(&self, began: &Moment, now: i64) -> bool {
         self.last_known().is_some_and(|known| {
-            if known.moment.timed {
-                known.moment.at > began.at
-            } else {
-                known.moment.sequence > began.sequence
+            let last = &known.moment;
+            let ahead_by = last.ahead_by.or(last.is_ahead_of(now).then_some(now));
+            // Unless the clock was ahead when it began, too.
+            let began_ahead = self.in_hindsight(began, now).ahead_since.is_some();
+            match ahead_by.filter(|_| !began_ahead) {
+                // It was known by then.
+                _ if last.sequence > began.sequence => true,
+                Some(by) => by > began.at,
+                None => last.timed && last.at > began.at,
             }
         })
     }
@@ -643,10 +661,16 @@ impl Stock {
                 at: moment.occurred_at.micros(),
                 sequence: moment.sequence,
                 timed: moment.timed,
-                clock: moment.occurred_at.micros(),
+                // A count had been made when it was posted.
+                clock: if moment.found {
+                    moment.occurred_at.min(event.recorded_at).micros()
+                } else {
+                    moment.occurred_at.micros()
+                },
                 seen: 0,
                 after: 0,
                 ahead_since: None,
+                ahead_by: None,
             });
             ensure!(
                 !self.places.contains_key(&event.id),
@@ -1250,6 +1274,7 @@ impl Key {
             seen: 0,
             after: 0,
             ahead_since: None,
+            ahead_by: None,
         };
         self.covers(&known.moment, &fact)
     }
@@ -1277,6 +1302,7 @@ impl Key {
             seen: 0,
             after: 0,
             ahead_since: None,
+            ahead_by: None,
         };
         let event = feed.take()?;
         if let Some(event) = event {
@@ -1354,6 +1380,7 @@ impl Key {
                 seen: 0,
                 after: self.learned(),
                 ahead_since: None,
+                ahead_by: None,
             },
             there,
         });
@@ -1389,6 +1416,7 @@ impl Key {
             }
         }
         self.learn(known);
+        self.notice(now);
         Ok(id)
     }
 

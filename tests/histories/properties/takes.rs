@@ -210,7 +210,7 @@ impl Take {
             None if zero_uncounted => {
                 let began = key.began(line.began, self.began_at.unwrap());
                 match self.policy {
-                    _ if key.supersedes_beginning(&began) => return self.superseded(),
+                    _ if key.supersedes_beginning(&began, policy.now) => return self.superseded(),
                     MovementPolicy::KeepMovements => (began, key.had_left(&began), false),
                     MovementPolicy::MatchCount => (now, 0, false),
                     MovementPolicy::RefuseMoved if key.moved_since(&began) => {

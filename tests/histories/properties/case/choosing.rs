@@ -55,7 +55,10 @@ impl Case {
                         let movement = self.movement(site, key.clone());
                         let reverses =
                             |new: &NewMovement| matches!(new.movement, Movement::Reversal { .. });
-                        if !(reverses(&movement) && movements.iter().any(reverses)) {
+                        // Whether a key is stocked that was taken back to nothing is the library's choice.
+                        let removes = matches!(movement.movement, Movement::Remove { .. });
+                        let another = reverses(&movement) || removes;
+                        if !(another && movements.iter().any(reverses)) {
                             movements.push(movement);
                         }
                     }

@@ -1,47 +1,21 @@
-//! Stock that moves while it is counted (S6.2), through the service,
-//! over random histories of one key: overlapping takes that are posted in any order, absolute values, and
-//! movements that are recorded in time, late, or after everything.
-//!
-//! Two things are true at the end of each history, when every movement has been recorded:
-//!
-//! - where something is known (by a posted count that was not superseded, or by an absolute value, that was not
-//!   taken back) the level is the truth;
-//! - where nothing is, or no longer, the level is what the movements alone make of the first book.
-//!
-//! `STOCKTAKE_TEST_HISTORIES` tells how many histories there are, `STOCKTAKE_SEED` plays one of them again. A
-//! history that fails is told in its shortest form that still fails.
+//! Histories in which what was posted is taken back, or not.
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stocktake::domain::{
-    LineOutcome, MovementPolicy, PostingOptions, Quantity, StockEventId, StockKey, StockTakeId,
+    LineOutcome, MovementPolicy, PostingOptions, StockEventId, StockKey, StockTakeId,
     StockTakeItemId, StockTakeState,
 };
 use stocktake::service::{
-    Caller, CountRequest, Error, Movement, NewMovement, NewStockTake, NewStockTakeList,
+    Caller, CountRequest, Movement, NewMovement, NewStockTake, NewStockTakeList,
 };
-use stocktake::testing::{Shop, shop};
+use stocktake::testing::Shop;
 
-/// How many histories a plain `cargo test` plays of each kind.
-const HISTORIES: u64 = 2_000;
-/// Verifying replays the ledger, which costs: one history in so many does it.
-const VERIFIED: u64 = 50;
-
-#[test]
-fn the_level_ends_at_the_truth() {
-    play_all(Kind::Counting);
-}
-
-#[test]
-fn what_is_taken_back_is_known_no_longer() {
-    play_all(Kind::TakingBack);
-}
+use super::{History, Random, key_history, movement, opened, pick, quantity, share_of, told};
 
 /// What histories are made of.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     /// Counts are posted, and stay so.
     Counting,
     /// Posted takes are reopened, and posted again or not; lines are counted again; absolute values are taken
@@ -91,7 +65,7 @@ enum Told {
 
 /// A random history.
 #[derive(Clone)]
-struct History {
+pub(super) struct Reopened {
     /// What is there at the beginning.
     truth: i64,
     /// What the book says then.
@@ -99,7 +73,7 @@ struct History {
     steps: Vec<Step>,
 }
 
-impl fmt::Display for History {
+impl fmt::Display for Reopened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} are there, the book says {}", self.truth, self.book)?;
         for (at, step) in (1..).zip(&self.steps) {
@@ -109,8 +83,8 @@ impl fmt::Display for History {
     }
 }
 
-impl History {
-    fn of(kind: Kind, seed: u64) -> Self {
+impl Reopened {
+    pub(super) fn of(kind: Kind, seed: u64) -> Self {
         let mut random = Random::of(seed);
         let truth = 5 + random.below(26);
         let book = truth + random.below(9) - 4;
@@ -175,35 +149,28 @@ impl History {
         random.shuffle(&mut steps);
         Self { truth, book, steps }
     }
+}
+
+impl History for Reopened {
+    fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn without(&self, index: usize) -> Self {
+        let mut shorter = self.clone();
+        shorter.steps.remove(index);
+        shorter
+    }
 
     /// Plays it on a store of its own.
     fn play(&self, verify: bool) -> Result<(), String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(async {
+        super::run(async {
             let mut play = Play::begin(self).await?;
             for step in &self.steps {
                 play.step(*step).await?;
             }
             play.end(verify).await
         })
-    }
-
-    /// The shortest history that still fails: steps are left out as long as that is so.
-    fn shortest_failing(&self, verify: bool) -> Self {
-        let mut shortest = self.clone();
-        let mut index = 0;
-        while index < shortest.steps.len() {
-            let mut shorter = shortest.clone();
-            shorter.steps.remove(index);
-            if shorter.play(verify).is_err() {
-                shortest = shorter;
-                index = 0;
-            } else {
-                index += 1;
-            }
-        }
-        shortest
     }
 }
 
@@ -248,22 +215,9 @@ struct Play {
 }
 
 impl Play {
-    async fn begin(history: &History) -> Result<Self, String> {
-        let mut shop = shop();
-        shop.site.policy.allow_negative = true;
-        shop.site.policy.allow_zero_cost = true;
-        let manager = Caller::of(&shop.manager);
-        let catalogue = shop.stocktake.catalogue();
-        let product = shop.products[0].clone();
-        catalogue
-            .put_site(&manager, shop.site.clone())
-            .await
-            .map_err(told)?;
-        catalogue
-            .put_products(&manager, vec![product])
-            .await
-            .map_err(told)?;
-        let play = Self {
+    async fn begin(history: &Reopened) -> Result<Self, String> {
+        let (shop, manager) = opened(history.book).await?;
+        Ok(Self {
             key: shop.key(0),
             manager,
             at: 0,
@@ -275,10 +229,7 @@ impl Play {
             mistakes: Vec::new(),
             known: Vec::new(),
             shop,
-        };
-        let first = play.shop.receipt(0, quantity(history.book));
-        play.record(&[first]).await?;
-        Ok(play)
+        })
     }
 
     async fn record(&self, movements: &[NewMovement]) -> Result<Vec<StockEventId>, String> {
@@ -296,33 +247,6 @@ impl Play {
             .collect())
     }
 
-    /// The movement that changes the stock by so many, in one of its forms.
-    fn movement(&self, change: i64, how: u64) -> NewMovement {
-        let key = self.key.clone();
-        let unit_cost = how
-            .is_multiple_of(2)
-            .then(|| self.shop.products[0].standard_cost(self.shop.site.currency))
-            .flatten();
-        let amount = quantity(change.abs());
-        let movement = match (how % 3, change > 0) {
-            (0, _) => Movement::Adjust {
-                key,
-                change: quantity(change),
-                unit_cost,
-            },
-            (_, true) => Movement::Receipt {
-                key,
-                quantity: amount,
-                unit_cost,
-            },
-            (_, false) => Movement::Issue {
-                key,
-                quantity: amount,
-            },
-        };
-        movement.into()
-    }
-
     async fn step(&mut self, step: Step) -> Result<(), String> {
         self.at += 1;
         self.shop.clock.advance_seconds(1);
@@ -334,7 +258,7 @@ impl Play {
                 }
                 self.truth += change;
                 self.moved += change;
-                let movement = self.movement(change, how);
+                let movement = movement(&self.shop, change, how);
                 match told {
                     Told::AtOnce => self.record(&[movement]).await.map(drop),
                     Told::AtOnceWithTime => {
@@ -399,7 +323,7 @@ impl Play {
                 self.take_back(event).await
             }
             Step::Mistake { change, ago, how } => {
-                let mut movement = self.movement(change, how);
+                let mut movement = movement(&self.shop, change, how);
                 if let Some(ago) = ago {
                     let seconds = ago.min(self.at - 1);
                     movement = movement.at(self.shop.now().later_by(-seconds * 1_000_000));
@@ -425,15 +349,15 @@ impl Play {
 
     async fn record_late(&mut self, share: u64, order: u64) -> Result<(), String> {
         Random::of(order).shuffle(&mut self.late);
-        let many = usize::try_from(share).unwrap_or(usize::MAX) * (self.late.len() + 1) / 1_001;
-        let rest = self.late.split_off(many.min(self.late.len()));
+        let many = share_of(self.late.len(), share);
+        let rest = self.late.split_off(many);
         let now = self.at;
         let movements: Vec<NewMovement> = std::mem::replace(&mut self.late, rest)
             .into_iter()
             .map(|(at, change)| {
                 let then = self.shop.now().later_by((at - now) * 1_000_000);
-                self.movement(change, order.wrapping_add(at.unsigned_abs()))
-                    .at(then)
+                let how = order.wrapping_add(at.unsigned_abs());
+                movement(&self.shop, change, how).at(then)
             })
             .collect();
         if order.is_multiple_of(2) {
@@ -567,20 +491,7 @@ impl Play {
             (self.truth, "the truth is known")
         };
         if level != quantity(expected) {
-            let events = self
-                .shop
-                .stocktake
-                .stock()
-                .key_events(&self.manager, &self.key, 0)
-                .await;
-            let events = events.map_err(told)?;
-            let lines = events.iter().map(|event| {
-                let (kind, change) = (event.kind.as_str(), event.change);
-                let (sequence, occurred_at, timed) =
-                    (event.sequence, event.occurred_at, event.timed);
-                format!("{sequence:>4}: {kind} {change} of {occurred_at} (timed: {timed})")
-            });
-            let history = lines.collect::<Vec<_>>().join("\n");
+            let history = key_history(&self.shop, &self.manager, &self.key).await?;
             let text = format!("the level is {level}, not {expected} ({why})\n{history}");
             return Err(text);
         }
@@ -596,100 +507,5 @@ impl Play {
             }
         }
         Ok(())
-    }
-}
-
-/// Plays as many histories as are asked for, on all cores.
-fn play_all(kind: Kind) {
-    let (first, end) = match number_from("STOCKTAKE_SEED") {
-        Some(seed) => (seed, seed + 1),
-        None => (
-            0,
-            number_from("STOCKTAKE_TEST_HISTORIES").unwrap_or(HISTORIES),
-        ),
-    };
-    let next = AtomicU64::new(first);
-    let stop = AtomicBool::new(false);
-    let failed = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        break;
-                    }
-                    let played = History::of(kind, seed).play(seed.is_multiple_of(VERIFIED));
-                    if played.is_err() {
-                        stop.store(true, Ordering::Relaxed);
-                        failed.lock().unwrap().push(seed);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    if let Some(seed) = failed.into_iter().min() {
-        let verify = seed.is_multiple_of(VERIFIED);
-        let history = History::of(kind, seed).shortest_failing(verify);
-        let problem = history.play(verify).err().unwrap_or_default();
-        panic!("STOCKTAKE_SEED={seed} fails. The shortest form of it:\n{history}{problem}");
-    }
-}
-
-fn number_from(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap())
-}
-
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "it is what `map_err` hands over"
-)]
-fn told(error: Error) -> String {
-    format!("{}: {error}", error.code())
-}
-
-fn quantity(whole: i64) -> Quantity {
-    Quantity::try_from(whole).unwrap()
-}
-
-/// One of them, if there is any.
-fn pick<T>(of: impl Iterator<Item = T>, which: u64) -> Option<T> {
-    let mut all: Vec<T> = of.collect();
-    if all.is_empty() {
-        return None;
-    }
-    let index = usize::try_from(which >> 8).unwrap() % all.len();
-    Some(all.swap_remove(index))
-}
-
-/// Splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn of(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0xD134_2543_DE82_EF95).wrapping_add(1))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Zero or more, less than the bound.
-    fn below(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.next() % bound.unsigned_abs()).unwrap()
-    }
-
-    fn shuffle<T>(&mut self, all: &mut [T]) {
-        for last in (1..all.len()).rev() {
-            let bound = i64::try_from(last).unwrap() + 1;
-            all.swap(last, usize::try_from(self.below(bound)).unwrap());
-        }
     }
 }
