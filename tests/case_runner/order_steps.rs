@@ -110,8 +110,9 @@ impl World {
 
     pub(crate) async fn set_up_order(&mut self, words: &Words) -> Tried<()> {
         let name = words.text("order")?.unwrap_or_else(|| "O".to_owned());
-        // It is of the case's currency, which was opened with it.
+        // It is of the case's currency, which was opened with it; how many lines it has, its lines tell.
         words.text("currency")?;
+        words.whole("item_count")?;
         let location = words.text("location")?.unwrap_or_else(|| "A".to_owned());
         let site = self.site(&location)?;
         let supplier = words.text("supplier")?;

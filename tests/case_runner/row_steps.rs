@@ -170,7 +170,9 @@ impl World {
         let mut updates: Vec<(usize, InventoryOrderItemId, OrderItemUpdate)> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let line = self.row_line(&order, row).await;
-            let line = mistakes.keep(at, "line", line)?;
+            // A line that has no name of its own is named by its product.
+            let field = if row.names("line") { "line" } else { "product" };
+            let line = mistakes.keep(at, field, line)?;
             let quantity = mistakes.keep(at, "qty", row.quantity("qty"))?;
             let price = mistakes.keep(at, "unit_price_minor", price_of(row))?;
             if let (Some(line), Some(quantity), Some(unit_price_minor)) = (line, quantity, price) {

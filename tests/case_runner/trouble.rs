@@ -67,7 +67,10 @@ const CODES: &[(&str, &[&str])] = &[
     ("serial_elsewhere", &["serial_conflict", "duplicate"]),
     ("over_receipt", &["over_receipt"]),
     ("nothing_outstanding", &["over_receipt", "invalid_state"]),
-    ("nothing_to_receive", &["over_receipt", "invalid_state"]),
+    (
+        "nothing_to_receive",
+        &["over_receipt", "invalid_state", "no_lines"],
+    ),
     ("batch_required", &["lot_required"]),
     ("serial_required", &["lot_required"]),
     ("unknown_location", &["not_found"]),
