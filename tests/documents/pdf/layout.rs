@@ -5,7 +5,7 @@ use stocktake::documents::pdf::{
     CountSheet, CountSheetOptions, OrderSheet, Paper, PrintError, PrintOptions, TakeReceipt,
     TakeReceiptOptions,
 };
-use stocktake::domain::{Label, LineOutcome, LineProblem, Named, PostingResult, Product, UnitId};
+use stocktake::domain::{Label, LineOutcome, LineProblem, PostingResult, Product, Unit, UnitId};
 use stocktake::store::StockTakeItemView;
 
 use super::drawn::{Drawn, read};
@@ -139,9 +139,10 @@ fn a_text_without_end_is_refused_by_name() {
 fn widest() -> Product {
     let wide = |count: usize| "W".repeat(count);
     let mut widest = product(1, &wide(128), &wide(255));
-    widest.unit = Some(Named {
+    widest.unit = Some(Unit {
         id: UnitId::new(uuid::Uuid::nil()),
         name: text(&wide(255)),
+        external_id: None,
     });
     widest.barcodes = vec![barcode(&wide(128), "CODE128")];
     widest
@@ -243,7 +244,7 @@ proptest! {
             .zip(&names)
             .map(|(number, (name, unit))| {
                 let mut product = product(number, "SKU-1", name);
-                product.unit = Some(Named { id: UnitId::new(uuid::Uuid::nil()), name: text(unit) });
+                product.unit = Some(Unit { id: UnitId::new(uuid::Uuid::nil()), name: text(unit), external_id: None });
                 line(number.into(), product, |_| {})
             })
             .collect();
