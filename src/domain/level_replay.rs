@@ -89,6 +89,7 @@ impl LevelReplay {
             dated_until: dated_until(event.occurred_at, tolerance),
             clock: event.recorded_at,
             ahead_since: None,
+            ahead_by: None,
             seen: self.level.knowledge.count(),
         };
         if let Some(learned) = &event.learned {
