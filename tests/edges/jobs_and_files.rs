@@ -84,11 +84,13 @@ async fn fault_h3_what_an_import_tells_is_for_who_sees_all_of_its_sites() {
         };
         let catalogue = shop.stocktake.catalogue();
         catalogue.put_site(&host, other.clone()).await.unwrap();
-        // It would go below zero at the other site, and says how much is there.
-        let body = br#"{"store-1": {"SKU-0": -1}, "store-2": {"SKU-0": -5}}"#;
+        // It would go below zero at the other site, and says how much is there. It is too large to be looked at first.
+        let more: Vec<String> = (0..1_000).map(|n| format!(r#""N-{n}": 1"#)).collect();
+        let more = more.join(", ");
+        let body = format!(r#"{{"store-1": {{"SKU-0": -1, {more}}}, "store-2": {{"SKU-0": -5}}}}"#);
         let imports = shop.stocktake.stock_imports();
         let began = imports
-            .begin(&host, ImportMode::Adjustment, body, false)
+            .begin(&host, ImportMode::Adjustment, body.as_bytes(), false)
             .await;
         let began = began.unwrap();
         shop.run_jobs().await.unwrap();

@@ -165,6 +165,9 @@ fn s2_10_a_manager_approves_once_or_rejects() {
             &approved["quantityAfter"],
         );
         assert_eq!(told, (&json!("applied"), &json!(39), &json!(36)));
+        let decided = (&approved["decidedBy"], &approved["decisionNotes"]);
+        assert_eq!(decided, (&json!("Dan Johnson"), &json!("seen on tape")));
+        assert!(approved["decidedAt"].is_string());
         let events = shop.events(1).len();
         shop.post_by(ANN, &approve, &notes)
             .refused(409, "invalid_state");
@@ -189,6 +192,10 @@ fn s2_10_a_manager_approves_once_or_rejects() {
         assert_eq!(
             (&rejected["status"], &rejected["approved"]),
             (&json!("rejected"), &json!(false))
+        );
+        assert_eq!(
+            (&rejected["decidedBy"], &rejected["decisionNotes"]),
+            (&json!("Ann Lee"), &json!("found again"))
         );
         shop.post_by(ANN, &format!("{own}/approve"), &json!({}))
             .refused(409, "invalid_state");

@@ -183,6 +183,7 @@ fn s2_05_a_completed_count_is_applied_when_that_is_asked() {
             .post(&path, &json!({"notes": "only to know"}))
             .gives(200);
         assert_eq!(kept["status"], "COMPLETED");
+        assert_eq!(kept["completionNotes"], "only to know");
         assert!(kept["completedAt"].is_string());
         assert_eq!(shop.on_hand(1), 40);
         shop.post(&path, &json!({})).refused(409, "invalid_state");
@@ -203,6 +204,7 @@ fn s2_05_a_completed_count_is_applied_when_that_is_asked() {
         let [only] = adjustments.as_array().unwrap().as_slice() else {
             panic!("{adjustments}")
         };
+        assert_eq!(only["inventoryCountId"], count);
         let told = (
             &only["type"],
             &only["quantityChange"],

@@ -144,10 +144,10 @@ fn finish(operation: &mut Operation, is_list: bool, failures: &[u16]) {
         add_failure(operation, status, is_list);
     }
     if is_list {
-        if let Some(RefOr::T(body)) = &mut operation.request_body
-            && let Some(json) = body.content.get("application/json").cloned()
-        {
-            body.content.insert("application/xml".to_owned(), json);
+        // In words: XML does not tell a number from a text, so a schema of it would say too little.
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            let also = "Also as `application/xml`: the class as root, entries of a list named by the singular.";
+            body.description = Some(also.to_owned());
         }
         for (_, response) in good(operation) {
             if let Some(json) = response.content.get("application/json").cloned() {
