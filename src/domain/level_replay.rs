@@ -143,27 +143,24 @@ impl LevelReplay {
             self.level.valuation.last_cost = kept.valuation.last_cost;
         }
         let valuation = &mut self.level.valuation;
-        valuation.basis = kept
+        let basis = kept
             .and_then(|kept| kept.valuation.basis)
-            .filter(|basis| is_made_by(valuation, self.level.quantity, *basis, costing))
-            .or_else(|| likely_basis(valuation, self.level.quantity, costing));
+            .filter(|basis| is_made_by(valuation, self.level.quantity, *basis, costing));
+        let likely = || likely_basis(valuation, self.level.quantity, costing);
+        valuation.basis = Some(basis.unwrap_or_else(likely));
         self.level
     }
 }
 
 /// What the value of a key is made by when nobody knows: what the site goes by, if the value can come from that. Else the
 /// average, so that whoever touches the key next books the difference.
-fn likely_basis(
-    valuation: &Valuation,
-    on_hand: Quantity,
-    costing: Costing,
-) -> Option<ValuationBasis> {
+fn likely_basis(valuation: &Valuation, on_hand: Quantity, costing: Costing) -> ValuationBasis {
     let basis = costing.basis();
-    Some(if is_made_by(valuation, on_hand, basis, costing) {
+    if is_made_by(valuation, on_hand, basis, costing) {
         basis
     } else {
         ValuationBasis::WeightedAverage
-    })
+    }
 }
 
 fn is_made_by(

@@ -12,7 +12,7 @@ use super::verification::{Difference, Findings};
 #[derive(Clone)]
 pub(super) struct Replay {
     key: StockKey,
-    replay: LevelReplay,
+    level: LevelReplay,
     /// Whether each event took from layers that are there.
     layers_hold: bool,
     /// Whether each event begins where the one before it ended.
@@ -29,7 +29,7 @@ impl Replay {
     pub(super) fn of(key: &StockKey) -> Self {
         Self {
             key: key.clone(),
-            replay: LevelReplay::of(key.clone()),
+            level: LevelReplay::of(key.clone()),
             layers_hold: true,
             is_chained: true,
             sequence: 0,
@@ -59,7 +59,7 @@ impl Replay {
                 });
                 return;
             }
-            if event.before != self.replay.level().quantity()
+            if event.before != self.level.level().quantity()
                 || event.before.checked_add(event.change) != Ok(event.after)
             {
                 self.is_chained = false;
@@ -73,7 +73,7 @@ impl Replay {
             if let Some((held, taken_back)) = self.held.take_if(|held| !is_late(held)) {
                 self.move_goods(&held, taken_back.as_ref(), site, result);
             }
-            self.replay.note(&event);
+            self.level.note(&event);
             // A late movement and its counter-event cancel out, and leave the layers as they were.
             self.held = late.is_none().then(|| {
                 let taken_back = event.reverses.and_then(|link| reversed.get(&link.event));
@@ -97,7 +97,7 @@ impl Replay {
             let key = key.clone();
             result.tell(Difference::Reversal { key, at });
         }
-        match self.replay.play(event, reversed, site) {
+        match self.level.play(event, reversed, site) {
             Ok(true) => {}
             Ok(false) => result.tell(Difference::Order { key, at }),
             Err(_) => self.layers_hold = false,
@@ -128,13 +128,13 @@ impl Replay {
 
     /// What the events have left, when all have been played.
     pub(super) fn into_level(self) -> LevelReplay {
-        self.replay
+        self.level
     }
 
     /// Compares a level with what all of its events have left.
     pub(super) fn compare(&self, level: &StockLevel, result: &mut dyn Findings) {
         result.looked_at(self.sequence);
-        let due = self.replay.level();
+        let due = self.level.level();
         if self.sequence != level.sequence() && !self.is_broken {
             let (key, at) = (self.key.clone(), level.sequence());
             result.tell(Difference::Sequence { key, at });
@@ -170,7 +170,7 @@ impl Replay {
         {
             result.tell(Difference::Layers { key: key() });
         }
-        if !self.replay.is_known_to(level) {
+        if !self.level.is_known_to(level) {
             result.tell(Difference::Knowledge { key: key() });
         }
     }

@@ -53,17 +53,15 @@ impl Stocktake {
     /// The same failure with the names that people know, where it tells of stock by its codes only: which other key holds a
     /// serial number is found out too late to have read them.
     pub(super) async fn with_names(&self, organisation: OrganisationId, error: Error) -> Error {
-        match error {
-            Error::SerialElsewhere { key, at } => {
-                let key = self.name_of(organisation, key).await;
-                let at = match at {
-                    Some(at) => Some(self.name_of(organisation, at).await),
-                    None => None,
-                };
-                Error::SerialElsewhere { key, at }
-            }
-            other => other,
-        }
+        let Error::SerialElsewhere { key, at } = error else {
+            return error;
+        };
+        let key = self.name_of(organisation, key).await;
+        let at = match at {
+            Some(at) => Some(self.name_of(organisation, at).await),
+            None => None,
+        };
+        Error::SerialElsewhere { key, at }
     }
 
     async fn name_of(&self, organisation: OrganisationId, of: Box<NamedKey>) -> Box<NamedKey> {
