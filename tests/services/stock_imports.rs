@@ -280,7 +280,8 @@ async fn s5_6_one_bad_value_refuses_all_unless_skipping_is_asked() {
         unit_cost: Some("1".parse().unwrap()),
     };
     let stock = shop.stocktake.stock();
-    let issued = stock.record(&machine(&shop), shop.site.id, &[issue.into()]);
+    let (host, issue) = (machine(&shop), [issue.into()]);
+    let issued = stock.record(&host, shop.site.id, &issue);
     issued.await.unwrap();
     shop.run_jobs().await.unwrap();
     let imports = shop.stocktake.stock_imports();
@@ -304,7 +305,8 @@ async fn s5_6_one_bad_value_refuses_all_unless_skipping_is_asked() {
         .unwrap();
     assert_eq!(job.state, JobState::Refused);
     assert_eq!(shop.on_hand(&shop.key(0)).await.unwrap(), q("40"));
-    let put_back = stock.record(&machine(&shop), shop.site.id, &[receipt.into()]);
+    let receipt = [receipt.into()];
+    let put_back = stock.record(&host, shop.site.id, &receipt);
     put_back.await.unwrap();
 
     let skipping = imports
