@@ -26,6 +26,7 @@ fn export(n: u128, expires: i64, chunks: u32) -> Export {
         complete: true,
         expires_at: at(expires),
         form: ExportForm::default(),
+        mail_to: None,
     }
 }
 

@@ -166,6 +166,7 @@ fn export(sampler: &mut Sampler, job: JobId) -> Result<Export, Wrong> {
         complete: sampler.make(&[])?,
         expires_at: sampler.make(&[])?,
         form: sampler.make(&[])?,
+        mail_to: Some("ann@example.com".to_owned()),
     })
 }
 

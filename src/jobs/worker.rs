@@ -9,9 +9,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::order_mail::{NoAddress, order_mail};
+#[cfg(feature = "pdf")]
+use super::{Attachment, Mail};
 use super::{Courier, MailError, Mailer, Timer};
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
+#[cfg(feature = "pdf")]
+use crate::service::PrintedFile;
 use crate::service::{Error, Pace, Pending, Retention, Stocktake};
 use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError};
 
@@ -99,7 +103,8 @@ impl Worker {
         self
     }
 
-    /// The same worker with mail: it mails orders to their suppliers itself, unless it has a [courier](Self::with_courier).
+    /// The same worker with mail: it mails what is printed by jobs, and orders to their suppliers, unless it has a
+    /// [courier](Self::with_courier). A worker without leaves what is to be mailed to others.
     #[must_use]
     pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
         self.mailer = Some(mailer);
@@ -175,7 +180,17 @@ impl Worker {
     /// The kinds of jobs that it can do.
     fn kinds(&self) -> Vec<JobKind> {
         let sends = self.courier.is_some() || self.mailer.is_some();
-        let can = |kind: &JobKind| sends || *kind != JobKind::SendInventoryOrder;
+        let prints = self.mailer.is_some() && cfg!(feature = "pdf");
+        let can = |kind: &JobKind| match kind {
+            JobKind::SendInventoryOrder => sends,
+            JobKind::Print => prints,
+            JobKind::PopulateStockTake
+            | JobKind::PostStockTake
+            | JobKind::ReopenStockTake
+            | JobKind::CompleteInventoryCount
+            | JobKind::ImportStock
+            | JobKind::Export => true,
+        };
         JobKind::ALL.iter().copied().filter(can).collect()
     }
 
@@ -300,6 +315,11 @@ impl Worker {
             JobTask::SendInventoryOrder { order } => {
                 self.send_order(&stamp, order, lease.job.id).await?;
             }
+            #[cfg(feature = "pdf")]
+            JobTask::Print => self.print(lease, &stamp).await?,
+            // It does not ask for such jobs.
+            #[cfg(not(feature = "pdf"))]
+            JobTask::Print => return Err(Interrupted::Stopped),
         }
         Ok(())
     }
@@ -322,7 +342,13 @@ impl Worker {
         match (&self.courier, &self.mailer) {
             (Some(courier), _) => courier.send_order(&letter).await.map_err(Failure::unsent)?,
             (None, Some(mailer)) => {
-                let mail = order_mail(&letter, job)?;
+                #[cfg_attr(not(feature = "pdf"), expect(unused_mut, reason = "nothing is added"))]
+                let mut mail = order_mail(&letter, job)?;
+                // Letters that no font has are in the text all the same.
+                #[cfg(feature = "pdf")]
+                if let Ok(file) = self.stocktake.print_letter(&letter, stamp) {
+                    mail.attachments.push(attachment(file));
+                }
                 mailer.send(&mail).await?;
             }
             // It does not ask for such jobs.
@@ -333,6 +359,29 @@ impl Worker {
             ..stamp.clone()
         };
         Ok(self.stocktake.order_sent(&stamp, order, job).await?)
+    }
+
+    /// Prints what was asked for and mails it. The file is kept before it is mailed: a mail that is sent again is the same.
+    #[cfg(feature = "pdf")]
+    async fn print(&self, lease: &Lease, stamp: &Stamp) -> Result<(), Interrupted> {
+        let job = lease.job.id;
+        self.stocktake.make_print(stamp, job).await?;
+        self.keep(lease).await?;
+        let Some(printed) = self.stocktake.printed_mail(stamp, job).await? else {
+            return Ok(());
+        };
+        let Some(mailer) = &self.mailer else {
+            // It does not ask for such jobs.
+            return Err(Interrupted::Stopped);
+        };
+        let mail = Mail {
+            id: job.as_uuid(),
+            to: printed.to,
+            subject: printed.subject,
+            text: printed.text,
+            attachments: vec![attachment(printed.file)],
+        };
+        Ok(mailer.send(&mail).await?)
     }
 
     async fn run_take(
@@ -419,6 +468,16 @@ impl Worker {
         } else {
             Ran::Lost(lease.job.id)
         })
+    }
+}
+
+/// A printed document as it goes with a mail.
+#[cfg(feature = "pdf")]
+fn attachment(file: PrintedFile) -> Attachment {
+    Attachment {
+        name: file.name,
+        content_type: "application/pdf".to_owned(),
+        bytes: file.bytes.into(),
     }
 }
 

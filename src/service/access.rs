@@ -55,6 +55,10 @@ pub enum Operation {
     ImportStock,
     /// Export a take or an order (S1.12, S3.7).
     Export,
+    /// Print a take, its receipt or an order (S4.12).
+    Print,
+    /// Print a count sheet that says what is expected: who counts by it counts blind.
+    PrintExpected,
     /// See dead jobs and queue them again.
     ManageJobs,
 }
@@ -88,6 +92,8 @@ impl std::fmt::Display for Operation {
             Self::ReceiveOrder => "receive an order",
             Self::ImportStock => "import stock",
             Self::Export => "export",
+            Self::Print => "print",
+            Self::PrintExpected => "print what is expected",
             Self::ManageJobs => "manage jobs",
         })
     }
@@ -126,6 +132,8 @@ pub const ACCESS: &[(Operation, [bool; 4])] = &[
     (Operation::ReceiveOrder, [false, true, true, true]),
     (Operation::ImportStock, [false, false, true, true]),
     (Operation::Export, [true, true, true, true]),
+    (Operation::Print, [true, true, true, true]),
+    (Operation::PrintExpected, [true, false, true, true]),
     (Operation::ManageJobs, [false, false, true, false]),
 ];
 

@@ -63,6 +63,10 @@ impl Stocktake {
             | ExportSubject::StockAdjustments { .. }
             | ExportSubject::StockLevels { .. }
             | ExportSubject::StockEvents { .. } => None,
+            // These are printed.
+            ExportSubject::CountSheet { .. }
+            | ExportSubject::TakeReceipt { .. }
+            | ExportSubject::OrderSheet { .. } => None,
         };
         // What has grown beyond the limit since it was asked for is refused.
         let most = self.export_limits.lines;

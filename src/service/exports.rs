@@ -14,7 +14,7 @@ use crate::store::{
     list_digest,
 };
 
-use super::access::Operation;
+use super::access::{Operation, allows, sees_supplier_email};
 use super::call::{Call, Step};
 use super::{Caller, Error, Pending, Stocktake};
 
@@ -55,7 +55,7 @@ impl ExportLimits {
         }
     }
 
-    fn lifetime_micros(&self) -> i64 {
+    pub(super) fn lifetime_micros(&self) -> i64 {
         i64::try_from(self.lifetime.as_micros()).unwrap_or(i64::MAX)
     }
 }
@@ -233,10 +233,14 @@ impl<'a> Exports<'a> {
     }
 
     /// Refuses one export more than may be under way.
-    async fn make_room(&self, organisation: OrganisationId) -> Result<(), Error> {
+    pub(super) async fn make_room(
+        &self,
+        organisation: OrganisationId,
+        kind: JobKind,
+    ) -> Result<(), Error> {
         let limit = self.library.export_limits.active;
         let queue = &self.library.queue;
-        if queue.unfinished(organisation, JobKind::Export).await? < limit {
+        if queue.unfinished(organisation, kind).await? < limit {
             return Ok(());
         }
         let what = "exports under way";
@@ -266,7 +270,7 @@ impl<'a> Exports<'a> {
                 }
             }
             if !there {
-                self.make_room(organisation).await?;
+                self.make_room(organisation, JobKind::Export).await?;
             }
             let (stamp, subject) = (call.stamp.clone(), subject.clone());
             let lifetime = library.export_limits.lifetime_micros();
@@ -285,6 +289,7 @@ impl<'a> Exports<'a> {
                     complete: false,
                     expires_at: stamp.at.later_by(lifetime),
                     form,
+                    mail_to: None,
                 });
                 changes.job(NewJob {
                     id,
@@ -401,6 +406,15 @@ impl<'a> Exports<'a> {
         Err(Error::Expired { what: "export" })
     }
 
+    /// Refuses what tells the address of a supplier to who is not shown it.
+    async fn shows_email(&self, stamp: &Stamp, site: SiteId) -> Result<(), Error> {
+        let site = self.library.site(stamp.actor.organisation, site).await?;
+        if sees_supplier_email(stamp.actor.role, &site.value.policy) {
+            return Ok(());
+        }
+        Err(Error::not_found("export"))
+    }
+
     /// An export that the actor can see: who does not see its take or order (any more, or because that was removed) does
     /// not see what was written of it.
     async fn visible(&self, stamp: &Stamp, job: JobId) -> Result<Export, Error> {
@@ -411,13 +425,27 @@ impl<'a> Exports<'a> {
             .filter(|export| stamp.actor.sees(export.site))
             .ok_or(Error::not_found("export"))?;
         let subject = match &export.subject {
-            ExportSubject::StockTake { take, .. } => {
+            ExportSubject::CountSheet { sheet, .. }
+                if sheet.expected && !allows(stamp.actor.role, Operation::PrintExpected) =>
+            {
+                Err(Error::not_found("export"))
+            }
+            ExportSubject::StockTake { take, .. }
+            | ExportSubject::CountSheet { take, .. }
+            | ExportSubject::TakeReceipt { take } => {
                 let takes = self.library.stock_takes();
                 takes.visible(stamp, *take).await.map(drop)
             }
             ExportSubject::InventoryOrder { order, .. } => {
                 let orders = self.library.inventory_orders();
                 orders.visible(stamp, *order).await.map(drop)
+            }
+            ExportSubject::OrderSheet { order } => {
+                let orders = self.library.inventory_orders();
+                match orders.visible(stamp, *order).await {
+                    Ok(order) => self.shows_email(stamp, order.value.site()).await,
+                    Err(error) => Err(error),
+                }
             }
             ExportSubject::InventoryCount { count, .. } => {
                 let counts = self.library.inventory_counts();
@@ -447,6 +475,11 @@ fn asked(operation: &str, list: Digest, form: ExportForm) -> DigestBuilder {
 fn can_be_written(form: ExportForm) -> Result<(), Error> {
     match form.format {
         ExportFormat::Csv => Ok(()),
+        ExportFormat::Pdf => Err(Error::invalid(
+            "format",
+            "format_not_available",
+            "lines are no document to print",
+        )),
         ExportFormat::Xlsx => Err(Error::invalid(
             "format",
             "format_not_available",

@@ -493,7 +493,7 @@ pub(super) fn order_of(outcome: Outcome) -> Result<InventoryOrder, Error> {
 }
 
 /// An order as an actor is shown it.
-fn shown(order: InventoryOrder, stamp: &Stamp, site: &Site) -> InventoryOrder {
+pub(super) fn shown(order: InventoryOrder, stamp: &Stamp, site: &Site) -> InventoryOrder {
     if sees_supplier_email(stamp.actor.role, &site.policy) {
         order
     } else {

@@ -34,6 +34,8 @@ mod movement;
 mod movement_batch;
 mod order_letter;
 mod pace;
+#[cfg(feature = "pdf")]
+mod printing;
 mod queued_jobs;
 mod rebuilding;
 mod replay;
@@ -84,6 +86,8 @@ pub use movement::{Movement, NewMovement};
 pub(crate) use order_letter::NO_ADDRESS;
 pub use order_letter::{OrderLetter, OrderSending};
 pub(crate) use pace::Pace;
+#[cfg(feature = "pdf")]
+pub use printing::{PrintPolicy, Printed, PrintedFile, Printing};
 pub use rebuilding::{Mended, Rebuild};
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
@@ -119,6 +123,8 @@ pub struct Stocktake {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) export_limits: ExportLimits,
     pub(crate) files: Option<Arc<dyn FileStore>>,
+    #[cfg(feature = "pdf")]
+    pub(crate) print_policy: PrintPolicy,
 }
 
 impl Stocktake {
@@ -146,6 +152,8 @@ impl Stocktake {
             ids,
             export_limits: ExportLimits::default(),
             files: None,
+            #[cfg(feature = "pdf")]
+            print_policy: PrintPolicy::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How articles and lines are ordered.
 
+use serde::{Deserialize, Serialize};
+
 use super::{DigestBuilder, Filter};
 use crate::domain::{Product, Quantity, StockKey, StockLevel, StockTakeItem, fold};
 
@@ -7,7 +9,8 @@ use crate::domain::{Product, Quantity, StockKey, StockLevel, StockTakeItem, fold
 ///
 /// Texts sort by their case-folded bytes ([`fold`]), what is missing comes first, and rows that are equal keep the
 /// order of their lines, then of their ids (of their keys, where there are no lines), in both directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ArticleColumn {
     /// `order`: the order in which lines were added. A site's articles have none: by this column they stand in
     /// the order of their keys, in both directions.
@@ -81,6 +84,13 @@ impl ArticleColumn {
             .map(|(_, column)| *column)
     }
 
+    /// Its first name in the document.
+    pub fn name(self) -> &'static str {
+        let mut names = Self::NAMES.iter();
+        let named = names.find(|(_, column)| *column == self);
+        named.map_or("order", |(name, _)| name)
+    }
+
     /// What a row sorts by.
     pub fn value(self, row: &ArticleRow<'_>) -> SortValue {
         let text = |text: &str| SortValue::Text(fold(text));
@@ -150,7 +160,7 @@ pub enum SortValue {
 }
 
 /// A column and a direction. Rows that are equal in the column keep their own order in both directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArticleSort {
     /// The column.
     pub column: ArticleColumn,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter, StockAdjustmentFilter,
-    StockEventFilter, StockTakeItemFilter,
+    ArticleSort, InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter,
+    StockAdjustmentFilter, StockEventFilter, StockTakeItemFilter,
 };
 use crate::domain::{InventoryCountId, InventoryOrderId, JobId, SiteId, StockTakeId, Timestamp};
 
@@ -33,6 +33,9 @@ pub struct Export {
     /// In which form.
     #[serde(default)]
     pub form: ExportForm,
+    /// Where it is mailed once it is whole, if it is.
+    #[serde(default)]
+    pub mail_to: Option<String>,
 }
 
 impl Export {
@@ -45,6 +48,9 @@ impl Export {
             ExportSubject::StockAdjustments { .. } => format!("stock-adjustments-{}", self.site),
             ExportSubject::StockLevels { .. } => format!("stock-levels-{}", self.site),
             ExportSubject::StockEvents { .. } => format!("stock-events-{}", self.site),
+            ExportSubject::CountSheet { take, .. } => format!("count-sheet-{take}"),
+            ExportSubject::TakeReceipt { take } => format!("receipt-{take}"),
+            ExportSubject::OrderSheet { order } => format!("inventory-order-{order}"),
         };
         format!("{name}.{}", self.form.format.extension())
     }
@@ -71,6 +77,8 @@ pub enum ExportFormat {
     Csv,
     /// A workbook of Excel (Office Open XML); only with the feature `xlsx`.
     Xlsx,
+    /// A document to print; only with the feature `pdf`, and only of what is printed.
+    Pdf,
 }
 
 impl ExportFormat {
@@ -79,6 +87,7 @@ impl ExportFormat {
         match self {
             Self::Csv => "csv",
             Self::Xlsx => "xlsx",
+            Self::Pdf => "pdf",
         }
     }
 
@@ -87,6 +96,7 @@ impl ExportFormat {
         match self {
             Self::Csv => "csv",
             Self::Xlsx => "xlsx",
+            Self::Pdf => "pdf",
         }
     }
 
@@ -95,6 +105,7 @@ impl ExportFormat {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Pdf => "application/pdf",
         }
     }
 }
@@ -163,6 +174,32 @@ pub enum ExportSubject {
         /// Which events.
         filter: StockEventFilter,
     },
+    /// The sheet that people count a stock take with, to be printed (S4.12).
+    CountSheet {
+        /// The take.
+        take: StockTakeId,
+        /// How it is made.
+        sheet: CountSheetForm,
+    },
+    /// The receipt of a finished stock take, to be printed.
+    TakeReceipt {
+        /// The take.
+        take: StockTakeId,
+    },
+    /// An inventory order as its supplier gets it, to be printed.
+    OrderSheet {
+        /// The order.
+        order: InventoryOrderId,
+    },
+}
+
+/// How a count sheet is made: blind and in the order in which the lines were added, unless told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountSheetForm {
+    /// Whether it says what is expected.
+    pub expected: bool,
+    /// The order of its lines; sorted by stock place, they stand under their places.
+    pub sort: ArticleSort,
 }
 
 /// A part of an export's file; the first is number 0. The parts one after the other are the file.

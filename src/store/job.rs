@@ -44,6 +44,8 @@ pub enum JobTask {
     },
     /// Make the file of an export (S1.12, S3.7); what it is of is kept under the job's id.
     Export,
+    /// Make the file of what is printed, kept as an export is, and mail it (S4.12).
+    Print,
 }
 
 impl JobTask {
@@ -57,6 +59,7 @@ impl JobTask {
             Self::SendInventoryOrder { .. } => JobKind::SendInventoryOrder,
             Self::ImportStock { .. } => JobKind::ImportStock,
             Self::Export => JobKind::Export,
+            Self::Print => JobKind::Print,
         }
     }
 }
@@ -79,6 +82,8 @@ pub enum JobKind {
     ImportStock,
     /// [`JobTask::Export`].
     Export,
+    /// [`JobTask::Print`].
+    Print,
 }
 
 impl JobKind {
@@ -91,6 +96,7 @@ impl JobKind {
         Self::SendInventoryOrder,
         Self::ImportStock,
         Self::Export,
+        Self::Print,
     ];
 
     /// Its stable name, for filters and lists.
@@ -103,6 +109,7 @@ impl JobKind {
             Self::SendInventoryOrder => "send_inventory_order",
             Self::ImportStock => "import_stock",
             Self::Export => "export",
+            Self::Print => "print",
         }
     }
 }

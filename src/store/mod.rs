@@ -101,7 +101,9 @@ pub use change_token::ChangeToken;
 pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
-pub use export::{Export, ExportChunk, ExportForm, ExportFormat, ExportStyle, ExportSubject};
+pub use export::{
+    CountSheetForm, Export, ExportChunk, ExportForm, ExportFormat, ExportStyle, ExportSubject,
+};
 pub use file_store::{FilePart, FileStore};
 pub use filter::{
     ArticleFilter, Filter, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,

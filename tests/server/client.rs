@@ -24,6 +24,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Request {
@@ -168,8 +169,12 @@ impl Answer {
         };
         Self {
             status: status.parse().unwrap(),
+            text: match headers.get("content-type").map(String::as_str) {
+                Some("application/pdf") => String::from_utf8_lossy(&body).into_owned(),
+                _ => String::from_utf8(body.clone()).unwrap(),
+            },
+            bytes: body,
             headers,
-            text: String::from_utf8(body).unwrap(),
         }
     }
 

@@ -30,6 +30,7 @@ mod s3_orders;
 mod s3_receipts;
 mod s4_articles;
 mod s4_lists;
+mod s4_printing;
 mod s4_wire;
 mod s5_imports;
 mod shop;

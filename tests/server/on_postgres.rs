@@ -64,8 +64,16 @@ const MOST_QUESTIONS: u32 = 100_000;
 fn s1_a_whole_take_on_postgres_and_again_after_a_restart() {
     let database = Database::new();
     let url = database.url();
+    let folder = tempfile::tempdir().unwrap();
     let start = || {
-        let arguments: [&OsStr; 2] = ["--postgres".as_ref(), url.as_ref()];
+        let arguments: [&OsStr; 6] = [
+            "--postgres".as_ref(),
+            url.as_ref(),
+            "--mail-folder".as_ref(),
+            folder.path().as_os_str(),
+            "--print-at-once=5".as_ref(),
+            "--limit=1000000".as_ref(),
+        ];
         Program::start(&seed(), &arguments)
     };
     let server = start();
@@ -93,6 +101,15 @@ fn s1_a_whole_take_on_postgres_and_again_after_a_restart() {
     assert!(is(&export, "status", json!("succeeded")));
     let file = ask("GET", &format!("{export}/file")).expect(200);
     assert_eq!(file.text.lines().count(), 9);
+    // Its receipt has more lines than are printed at once: it is mailed.
+    let receipt = format!("/v1/stocktake/finished/{}/receipt/print", id(&take));
+    let printed = ask("GET", &receipt).gives(202);
+    let printed = format!("/jobs/{}", id(&printed["job"]));
+    assert!(is(&printed, "status", json!("succeeded")));
+    let file = ask("GET", &format!("{printed}/file")).expect(200);
+    assert!(file.bytes.starts_with(b"%PDF"));
+    let mailed = std::fs::read_dir(folder.path()).unwrap();
+    assert_eq!(mailed.count(), 2, "the words and the file");
     assert!(server.terminate().success());
 
     let server = start();

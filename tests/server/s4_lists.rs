@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{ANN, NOTHING, SITE, Shop, each_store, id};
+use crate::shop::{NOTHING, SITE, Shop, each_store, id};
 
 /// The only list of an answer.
 #[track_caller]
@@ -345,22 +345,5 @@ fn s4_09_a_reopened_list_keeps_its_counts_and_posts_again() {
         assert_eq!(shop.events(1).last().unwrap()["kind"], "reversal");
         shop.list("PUT", &format!("/{list}/finish")).expect(200);
         assert_eq!(shop.on_hand(1), 38);
-    });
-}
-
-#[test]
-fn s4_12_printing_is_not_built_in_and_says_so() {
-    each_store(|shop| {
-        let list = started(shop, &["SKU-1"]);
-        let refused = shop.list("GET", &format!("/{list}/print")).gives(501);
-        assert_eq!(refused["errorCode"], 900_101);
-        shop.list("GET", &format!("/finished/{list}/receipt/print"))
-            .expect(404);
-        shop.list("PUT", &format!("/{list}/finish"))
-            .by(ANN)
-            .expect(200);
-        shop.list("GET", &format!("/finished/{list}/receipt/print"))
-            .expect(501);
-        shop.list("GET", &format!("/{NOTHING}/print")).expect(404);
     });
 }

@@ -78,13 +78,21 @@ impl Shop {
 
     /// Starts a server that has so much patience with its clients.
     pub(crate) fn patient(store: StoreChoice, patience: Patience) -> Self {
-        let options = Options {
-            seed: Some(seed()),
-            store: store.clone(),
-            listen: "127.0.0.1:0".to_owned(),
+        Self::of(Options {
+            store,
             patience,
             ..Options::default()
+        })
+    }
+
+    /// Starts a server with options of its own, on the seed of the example.
+    pub(crate) fn of(options: Options) -> Self {
+        let options = Options {
+            seed: Some(seed()),
+            listen: "127.0.0.1:0".to_owned(),
+            ..options
         };
+        let store = options.store.clone();
         let (opened, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let serving = std::thread::spawn(move || {

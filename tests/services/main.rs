@@ -16,6 +16,8 @@ mod inventory_count_crashes;
 mod inventory_counts;
 mod inventory_orders;
 mod look_ahead;
+#[cfg(feature = "pdf")]
+mod printing;
 mod serial_numbers;
 #[cfg(feature = "smtp")]
 mod smtp;

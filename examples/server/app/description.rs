@@ -93,8 +93,11 @@ fn complete(path: &str, item: &mut PathItem) {
     for operation in reading.into_iter().flatten() {
         let wrong = if path.ends_with("/queue") { 400 } else { 422 };
         let mut failures = vec![401, 404, wrong, 500, 503];
-        if path.ends_with("/queue") || path.ends_with("/print") {
+        if path.ends_with("/queue") {
             failures.push(501);
+        }
+        if path.ends_with("/print") {
+            failures.extend([403, 409, 413]);
         }
         if path == "/jobs" {
             failures.push(403);
@@ -183,6 +186,7 @@ fn describe(item: &mut PathItem) {
         for (status, response) in good(operation) {
             let what = match status {
                 "201" => "it was created",
+                "202" => "a job does it",
                 "204" => "it was deleted",
                 _ => "it was done",
             };

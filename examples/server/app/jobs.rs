@@ -217,7 +217,8 @@ impl JobView {
 
     async fn of(app: &App, caller: &Caller, job: Job) -> Result<Self, Error> {
         let id = job.id;
-        let has_file = job.task == JobTask::Export && job.state == JobState::Succeeded;
+        let makes_file = matches!(job.task, JobTask::Export | JobTask::Print);
+        let has_file = makes_file && job.state == JobState::Succeeded;
         let imported = match (&job.task, &job.state) {
             (JobTask::ImportStock { import }, JobState::Succeeded | JobState::Refused) => {
                 match app.stocktake.stock_imports().get(caller, *import).await {

@@ -19,6 +19,7 @@ mod inventory_order_views;
 mod inventory_orders;
 mod jobs;
 mod lists;
+mod mail;
 mod number;
 mod open_store;
 mod people;
@@ -53,6 +54,7 @@ use request_limit::RequestLimit;
 use request_size::BodyRoom;
 
 pub(crate) use connections::Patience;
+pub(crate) use mail::MailChoice;
 pub(crate) use open_store::StoreChoice;
 pub(crate) use server::{Options, Server};
 

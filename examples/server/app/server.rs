@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use stocktake::jobs::Worker;
+use stocktake::jobs::{Mailer, Worker};
+use stocktake::service::PrintPolicy;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use super::first_answers::FirstAnswers;
 use super::health::Probe;
+use super::mail::MailChoice;
 use super::open_store::{StoreChoice, open_store};
 use super::people::People;
 use super::request_limit::{self, RequestLimit};
 use super::request_size::BodyRoom;
 use super::seed::Seed;
-use super::worker::{self, PrintingCourier, TokioTimer};
+use super::worker::{self, TokioTimer};
 use super::{
     App, Patience, Shared, admission, connections, description, first_answers, rendering,
     request_size,
@@ -52,6 +54,10 @@ pub(crate) struct Options {
     pub(crate) lease: Duration,
     /// How long clients may take, and how many there are at once.
     pub(crate) patience: Patience,
+    /// Who sends mail.
+    pub(crate) mail: MailChoice,
+    /// How many articles are printed while a client waits (S4.12).
+    pub(crate) printed_at_once: u64,
 }
 
 impl Default for Options {
@@ -63,6 +69,8 @@ impl Default for Options {
             requests_per_minute: request_limit::MOST,
             lease: LEASE,
             patience: Patience::default(),
+            mail: MailChoice::default(),
+            printed_at_once: PrintPolicy::default().at_once,
         }
     }
 }
@@ -73,6 +81,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     app: Shared,
     lease: Duration,
+    mailer: Arc<dyn Mailer>,
 }
 
 impl Server {
@@ -87,7 +96,10 @@ impl Server {
             None => Seed::default(),
         };
         let opened = open_store(&options.store).await?;
-        let stocktake = opened.stocktake;
+        let mut printing = PrintPolicy::default();
+        printing.at_once = options.printed_at_once;
+        let stocktake = opened.stocktake.with_print_policy(printing);
+        let mailer = options.mail.mailer()?;
         seed.load(&stocktake).await?;
         let app = App {
             people: People::of(&seed)?,
@@ -106,6 +118,7 @@ impl Server {
             listener,
             app: Arc::new(app),
             lease: options.lease,
+            mailer,
         })
     }
 
@@ -124,7 +137,7 @@ impl Server {
         let (stopping, stopped) = watch::channel(false);
         let workers = WORKERS.map(|name| {
             Worker::new(&self.app.stocktake, name)
-                .with_courier(Arc::new(PrintingCourier))
+                .with_mailer(Arc::clone(&self.mailer))
                 .with_lease(self.lease)
                 .with_timer(Arc::new(TokioTimer))
         });

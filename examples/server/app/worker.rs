@@ -7,8 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use stocktake::jobs::{Courier, Ran, Timer, Worker};
-use stocktake::service::OrderLetter;
+use stocktake::jobs::{Ran, Timer, Worker};
 use tokio::sync::watch;
 
 use super::Shared;
@@ -54,21 +53,5 @@ pub(super) struct TokioTimer;
 impl Timer for TokioTimer {
     async fn wait(&self, time: Duration) {
         tokio::time::sleep(time).await;
-    }
-}
-
-/// Stands where an application's mail is: it says what it would send.
-#[derive(Debug)]
-pub(super) struct PrintingCourier;
-
-#[async_trait]
-impl Courier for PrintingCourier {
-    async fn send_order(
-        &self,
-        letter: &OrderLetter,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let (order, items) = (letter.order.id(), letter.items.len());
-        eprintln!("order {order} would be sent to its supplier: {items} lines");
-        Ok(())
     }
 }

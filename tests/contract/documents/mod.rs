@@ -240,6 +240,7 @@ pub(crate) fn export(job: JobId) -> Export {
         complete: false,
         expires_at: stocktake::domain::Timestamp::EPOCH,
         form: ExportForm::default(),
+        mail_to: None,
     }
 }
 

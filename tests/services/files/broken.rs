@@ -55,6 +55,7 @@ impl FileStore for InMemory {
             let half = bytes[..bytes.len() / 2].to_vec();
             self.parts.lock().unwrap().insert(part, half);
             // Until somebody has read the half.
+            self.is_read.store(false, Ordering::SeqCst);
             for _ in 0..100_000 {
                 if self.is_read.load(Ordering::SeqCst) {
                     break;

@@ -1,4 +1,4 @@
-//! The lists themselves (S4.1 to S4.4, S4.6, S4.8, S4.9, S4.12).
+//! The lists themselves (S4.1 to S4.4, S4.6, S4.8, S4.9).
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -41,8 +41,6 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(start))
         .routes(routes!(finish))
         .routes(routes!(reopen))
-        .routes(routes!(print))
-        .routes(routes!(print_receipt))
         // The document's base address ends with a slash.
         .route("/v1/stocktake/", axum::routing::post(create))
 }
@@ -368,28 +366,4 @@ async fn reopen(State(app): State<Shared>, here: AtStore, At(id): At<StockTakeId
         .reopen(&here.caller, id, None)
         .await?;
     read(&app, &here, id).await
-}
-
-fn no_printing() -> Failure {
-    Failure::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "not_built_in",
-        "printing is not built in",
-    )
-}
-
-/// Prints a list (S4.12): not built in.
-#[utoipa::path(get, path = "/v1/stocktake/{id}/print", operation_id = "printStocktake", tag = "stocktake lists",
-    params(("id" = Uuid, Path)), responses((status = 501)))]
-async fn print(State(app): State<Shared>, here: AtStore, At(id): At<StockTakeId>) -> Reply {
-    app.stocktake.stock_takes().get(&here.caller, id).await?;
-    Err(no_printing())
-}
-
-/// Prints the receipt of a finished list (S4.12): not built in.
-#[utoipa::path(get, path = "/v1/stocktake/finished/{id}/receipt/print", operation_id = "printStocktakeReceipt",
-    tag = "stocktake lists", params(("id" = Uuid, Path)), responses((status = 501)))]
-async fn print_receipt(State(app): State<Shared>, here: AtStore, At(id): At<StockTakeId>) -> Reply {
-    finished(&app, &here, id).await?;
-    Err(no_printing())
 }

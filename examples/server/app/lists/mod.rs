@@ -5,6 +5,7 @@ mod articles;
 mod layers;
 mod list;
 mod list_routes;
+mod printing;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,5 +13,7 @@ use super::Shared;
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    list_routes::routes().merge(article_routes::routes())
+    list_routes::routes()
+        .merge(article_routes::routes())
+        .merge(printing::routes())
 }
