@@ -458,7 +458,7 @@ fn assert_adds_up(page: &Element, caption: &str, digits: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn figures_are_the_sums_of_the_lines(
