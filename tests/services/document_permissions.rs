@@ -361,7 +361,9 @@ fn the_table_is_this_one() {
     use Operation as O;
     // Who may: viewer, counter, manager, service.
     let expected = [
-        ("VCMS", [O::Read, O::Export].as_slice()),
+        ("VCMS", [O::Read, O::Export, O::Print].as_slice()),
+        // Who counts by a sheet counts blind.
+        ("V-MS", &[O::PrintExpected]),
         (
             "-CMS",
             &[
