@@ -169,6 +169,7 @@
 //! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
 //! | `object-store` | `files::ObjectFiles`: the files of jobs in S3, GCS, Azure or whatever an `object_store` is over |
 //! | `smtp` | `jobs::SmtpMailer`: mail over SMTP, by lettre with rustls (takes in tokio) |
+//! | `xlsx` | exports as workbooks of Excel beside CSV ([`service::Exports`]) |
 //! | `pdf` | [`documents::pdf`](https://docs.rs/stocktake/latest/stocktake/documents/pdf/): count sheets, receipts and orders to print, with a font in the library |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(

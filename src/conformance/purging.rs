@@ -27,6 +27,7 @@ fn export(n: u128, expires: i64, chunks: u32) -> Export {
         expires_at: at(expires),
         form: ExportForm::default(),
         mail_to: None,
+        sums: Vec::new(),
     }
 }
 

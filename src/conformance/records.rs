@@ -8,14 +8,16 @@ use super::sampler::{Fixed, Sampler};
 use super::samples::{
     SITE, TAKE, brand, category, code, event_id, key, product_id, search, site_id, supplier,
 };
+use rust_decimal::Decimal;
+
 use crate::domain::{
     CountStatus, InventoryCountId, InventoryCountItemId, InventoryOrderId, InventoryOrderItemId,
     JobId, OrganisationId, Product, StockAdjustmentId, StockImportId, StockKey, StockLevel,
     StockTakeItemId, SupplierId,
 };
 use crate::store::{
-    CountingView, Export, ExportChunk, ExportSubject, InventoryOrderItemFilter, Outcome, Record,
-    RecordKey, SerialMark, StockTakeItemFilter, StoreError, Version, Versioned,
+    ColumnSum, CountingView, Export, ExportChunk, ExportSubject, InventoryOrderItemFilter, Outcome,
+    Record, RecordKey, SerialMark, StockTakeItemFilter, StoreError, Version, Versioned,
 };
 
 pub(super) const COUNT: InventoryCountId = InventoryCountId::new(uuid::Uuid::from_u128(0xC0));
@@ -167,6 +169,11 @@ fn export(sampler: &mut Sampler, job: JobId) -> Result<Export, Wrong> {
         expires_at: sampler.make(&[])?,
         form: sampler.make(&[])?,
         mail_to: Some("ann@example.com".to_owned()),
+        sums: vec![
+            ColumnSum::default(),
+            ColumnSum(Some(Decimal::new(-1_234_567, 3))),
+            ColumnSum(None),
+        ],
     })
 }
 

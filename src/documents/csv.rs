@@ -58,8 +58,23 @@ impl CsvWriter {
 
     /// Adds a cell of text.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.separate();
         let shield = if is_formula(text) { "'" } else { "" };
+        self.text_behind(shield, text)
+    }
+
+    /// Adds a cell of text with an apostrophe before it, so that no spreadsheet takes it for anything else.
+    pub(super) fn shielded(&mut self, text: &str) -> &mut Self {
+        self.text_behind("'", text)
+    }
+
+    /// Tells programs that ask for it that the file is UTF-8. It comes before everything else.
+    pub(super) fn byte_order_mark(&mut self) {
+        self.text.push('\u{feff}');
+        self.row_begins = self.text.len();
+    }
+
+    fn text_behind(&mut self, shield: &str, text: &str) -> &mut Self {
+        self.separate();
         if needs_quotes(text) {
             self.text.push('"');
             self.text.push_str(shield);

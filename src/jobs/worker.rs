@@ -16,7 +16,7 @@ use super::{Courier, MailError, Mailer, Timer};
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
 #[cfg(feature = "pdf")]
 use crate::service::PrintedFile;
-use crate::service::{Error, Pace, Pending, Retention, Stocktake};
+use crate::service::{Error, ExportWork, Pace, Pending, Retention, Stocktake};
 use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError};
 
 /// How long a lease lasts, unless told otherwise.
@@ -304,9 +304,9 @@ impl Worker {
                 }
             }
             JobTask::Export => {
-                let mut pace = Pace::default();
+                let mut work = ExportWork::default();
                 while (self.stocktake)
-                    .step_export(&stamp, lease.job.id, &mut pace)
+                    .step_export(&stamp, lease.job.id, &mut work)
                     .await?
                 {
                     self.keep(lease).await?;

@@ -6,16 +6,19 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::domain::{
-    InventoryOrderId, JobId, OrganisationId, SiteId, Stamp, StockTakeId, Timestamp,
+    InventoryCountId, InventoryCountState, InventoryOrderId, JobId, OrganisationId, SiteId, Stamp,
+    StockTakeId, Timestamp,
 };
 use crate::store::{
     Digest, DigestBuilder, Export, ExportForm, ExportFormat, ExportSubject,
-    InventoryOrderItemFilter, Job, JobKind, JobTask, NewJob, Outcome, StockTakeItemFilter,
+    InventoryCountItemFilter, InventoryOrderItemFilter, Job, JobKind, JobTask, LevelFilter, NewJob,
+    Outcome, PageRequest, PageStart, StockAdjustmentFilter, StockEventFilter, StockTakeItemFilter,
     list_digest,
 };
 
 use super::access::{Operation, allows, sees_supplier_email};
 use super::call::{Call, Step};
+use super::error::dated;
 use super::{Caller, Error, Pending, Stocktake};
 
 /// How often an export is tried before its job ends dead.
@@ -60,7 +63,8 @@ impl ExportLimits {
     }
 }
 
-/// Exports (S1.12, S3.7) of the lines of takes and orders, as comma-separated values.
+/// Exports (S1.12, S3.7) of takes, counts, orders, adjustments, levels and the ledger, as comma-separated values or workbooks,
+/// for machines or for people ([`ExportForm`]).
 ///
 /// # Example
 ///
@@ -164,13 +168,10 @@ impl<'a> Exports<'a> {
                     .repository
                     .stock_take_totals(call.organisation(), take, &filter)
                     .await?;
-                if totals.items > most {
-                    let limit = usize::try_from(most).unwrap_or(usize::MAX);
-                    return Err(Error::TooLarge { limit });
-                }
+                self.few(totals.items)?;
             }
             let subject = ExportSubject::StockTake { take, filter };
-            self.queue(caller, call, (header.site(), subject, form), version)
+            self.queue(caller, call, (header.site(), subject, form), Some(version))
                 .await
         })
     }
@@ -204,9 +205,169 @@ impl<'a> Exports<'a> {
             let version =
                 asked("inventory order", list_digest(order, &filter), form).field(read.version);
             let subject = ExportSubject::InventoryOrder { order, filter };
-            self.queue(caller, call, (read.value.site(), subject, form), version)
+            self.queue(
+                caller,
+                call,
+                (read.value.site(), subject, form),
+                Some(version),
+            )
+            .await
+        })
+    }
+
+    /// Asks for the lines of an inventory count as a file: the job that makes it. Asking again gives the same job once the
+    /// count is over, as long as its file can be fetched; before that each asking makes a new one, as somebody may have
+    /// counted meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`stock_take`](Self::stock_take).
+    #[inline(never)]
+    pub fn inventory_count<'c>(
+        &'c self,
+        caller: &'c Caller,
+        count: InventoryCountId,
+        filter: InventoryCountItemFilter,
+        form: ExportForm,
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let library = self.library;
+            let list = list_digest(count, &filter);
+            let digest = asked("export_inventory_count", list, form);
+            let call = library.begin(caller, "export_inventory_count", digest)?;
+            let counts = library.inventory_counts();
+            let read = counts.visible(&call.stamp, count).await?;
+            call.require(Operation::Export)?;
+            can_be_written(form)?;
+            let totals = library
+                .repository
+                .inventory_count_totals(call.organisation(), count)
+                .await?;
+            self.few(totals.items())?;
+            let is_over = matches!(
+                read.value.state(),
+                InventoryCountState::Completed | InventoryCountState::Cancelled
+            );
+            let version = asked("inventory count", list, form).field(read.version);
+            let subject = ExportSubject::InventoryCount { count, filter };
+            let of = (read.value.site(), subject, form);
+            self.queue(caller, call, of, is_over.then_some(version))
                 .await
         })
+    }
+
+    /// Asks for the stock adjustments of a site as a file: a new job each time, as there is nothing that tells whether one
+    /// of them has changed. A repeated request with its idempotency key has its first job.
+    ///
+    /// # Errors
+    ///
+    /// As [`stock_take`](Self::stock_take), and [`Error::Invalid`] (`date_out_of_range`).
+    #[inline(never)]
+    pub fn stock_adjustments<'c>(
+        &'c self,
+        caller: &'c Caller,
+        site: SiteId,
+        filter: StockAdjustmentFilter,
+        form: ExportForm,
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let library = self.library;
+            let list = list_digest(site, &filter);
+            let call = self.begin_of_site(caller, site, "export_stock_adjustments", list, form);
+            let call = call.await?;
+            dated("from", filter.from)?;
+            dated("to", filter.to)?;
+            let counted = library
+                .repository
+                .stock_adjustments(call.organisation(), site, &filter, &counting())
+                .await?;
+            self.few(counted.total.unwrap_or(0))?;
+            let subject = ExportSubject::StockAdjustments { filter };
+            self.queue(caller, call, (site, subject, form), None).await
+        })
+    }
+
+    /// Asks for the stock levels of a site as a file: a new job each time, as for
+    /// [`stock_adjustments`](Self::stock_adjustments).
+    ///
+    /// # Errors
+    ///
+    /// As [`stock_take`](Self::stock_take).
+    #[inline(never)]
+    pub fn stock_levels<'c>(
+        &'c self,
+        caller: &'c Caller,
+        site: SiteId,
+        filter: LevelFilter,
+        form: ExportForm,
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let library = self.library;
+            let list = list_digest(site, &filter);
+            let call = self.begin_of_site(caller, site, "export_stock_levels", list, form);
+            let call = call.await?;
+            filter.check()?;
+            let counted = library
+                .repository
+                .levels_page(call.organisation(), site, &filter, &counting())
+                .await?;
+            self.few(counted.total.unwrap_or(0))?;
+            let subject = ExportSubject::StockLevels { filter };
+            self.queue(caller, call, (site, subject, form), None).await
+        })
+    }
+
+    /// Asks for the ledger of a site as a file, in its order: a new job each time, as for
+    /// [`stock_adjustments`](Self::stock_adjustments). How many events there are is found out when they are read: an export
+    /// of more than the limit is refused then.
+    ///
+    /// # Errors
+    ///
+    /// As [`stock_adjustments`](Self::stock_adjustments), without [`Error::TooLarge`].
+    #[inline(never)]
+    pub fn stock_events<'c>(
+        &'c self,
+        caller: &'c Caller,
+        site: SiteId,
+        filter: StockEventFilter,
+        form: ExportForm,
+    ) -> Pending<'c, JobId> {
+        Box::pin(async move {
+            let list = list_digest(site, &filter);
+            let call = self.begin_of_site(caller, site, "export_stock_events", list, form);
+            let call = call.await?;
+            dated("from", filter.from)?;
+            dated("to", filter.to)?;
+            let subject = ExportSubject::StockEvents { filter };
+            self.queue(caller, call, (site, subject, form), None).await
+        })
+    }
+
+    /// Begins to ask for what is of a site.
+    async fn begin_of_site(
+        &self,
+        caller: &Caller,
+        site: SiteId,
+        operation: &'static str,
+        list: Digest,
+        form: ExportForm,
+    ) -> Result<Call, Error> {
+        let library = self.library;
+        let call = library.begin(caller, operation, asked(operation, list, form))?;
+        library.visible_site(&call.stamp, site).await?;
+        call.require(Operation::Export)?;
+        can_be_written(form)?;
+        Ok(call)
+    }
+
+    /// Refuses more lines than an export may have.
+    fn few(self, lines: u64) -> Result<(), Error> {
+        let most = self.library.export_limits.lines;
+        if lines > most {
+            let limit = usize::try_from(most).unwrap_or(usize::MAX);
+            return Err(Error::TooLarge { limit });
+        }
+        Ok(())
     }
 
     /// The export that is there already and can still be fetched, and the id of the one that is made otherwise. The ids
@@ -247,13 +408,13 @@ impl<'a> Exports<'a> {
         Err(Error::TooMany { what, limit })
     }
 
-    /// Queues an export, unless it is there.
+    /// Queues an export, unless it is there: what has no version that tells whether it has changed is always made anew.
     async fn queue(
         &self,
         caller: &Caller,
         mut call: Call,
         (site, subject, form): (SiteId, ExportSubject, ExportForm),
-        version: DigestBuilder,
+        version: Option<DigestBuilder>,
     ) -> Result<JobId, Error> {
         let library = self.library;
         if let Some(outcome) = library.replay(&call).await? {
@@ -261,7 +422,10 @@ impl<'a> Exports<'a> {
         }
         let organisation = call.organisation();
         let now = call.stamp.at;
-        let (id, mut there) = self.current(organisation, &version, now).await?;
+        let (id, mut there) = match version {
+            Some(version) => self.current(organisation, &version, now).await?,
+            None => (JobId::new(library.ids.next()), false),
+        };
         loop {
             if there {
                 library.queue.requeue(organisation, id, now).await?;
@@ -290,6 +454,7 @@ impl<'a> Exports<'a> {
                     expires_at: stamp.at.later_by(lifetime),
                     form,
                     mail_to: None,
+                    sums: Vec::new(),
                 });
                 changes.job(NewJob {
                     id,
@@ -480,11 +645,24 @@ fn can_be_written(form: ExportForm) -> Result<(), Error> {
             "format_not_available",
             "lines are no document to print",
         )),
-        ExportFormat::Xlsx => Err(Error::invalid(
-            "format",
-            "format_not_available",
-            "this build can't write XLSX",
-        )),
+        ExportFormat::Xlsx if cfg!(feature = "xlsx") => Ok(()),
+        format @ ExportFormat::Xlsx => Err(not_available(format)),
+    }
+}
+
+/// The answer to who asks for files that this build can't write.
+pub(super) fn not_available(format: ExportFormat) -> Error {
+    let message = format!("files in {} are not built in", format.as_str());
+    Error::invalid("format", "format_not_available", message)
+}
+
+/// A page that is asked for its total only.
+const fn counting() -> PageRequest {
+    PageRequest {
+        start: PageStart::First,
+        limit: 1,
+        with_total: true,
+        reversed: false,
     }
 }
 

@@ -16,6 +16,9 @@ mod catalogue;
 mod clock;
 mod edit;
 mod error;
+mod export_lines;
+#[cfg(feature = "xlsx")]
+mod export_workbook;
 mod export_writing;
 mod exports;
 mod found_stock;
@@ -34,6 +37,8 @@ mod movement;
 mod movement_batch;
 mod order_letter;
 mod pace;
+#[cfg(feature = "xlsx")]
+mod packing;
 #[cfg(feature = "pdf")]
 mod printing;
 mod queued_jobs;
@@ -72,6 +77,7 @@ pub use catalogue::Catalogue;
 pub use clock::{Clock, IdSource, SystemClock, TimeOrderedIds};
 pub use edit::Edit;
 pub use error::{Error, ErrorKind, FieldError, NamedKey};
+pub(crate) use export_writing::ExportWork;
 pub use exports::{ExportFile, ExportLimits, ExportStatus, Exports};
 pub use found_stock::{FoundProduct, FoundStock};
 pub use housekeeping::{Retention, ThrownAway};

@@ -316,6 +316,7 @@ fn printed_export(call: &Call, job: JobId, site: SiteId, subject: ExportSubject)
             style: ExportStyle::People,
         },
         mail_to: None,
+        sums: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -36,6 +37,19 @@ pub struct Export {
     /// Where it is mailed once it is whole, if it is.
     #[serde(default)]
     pub mail_to: Option<String>,
+    /// The sums of the columns so far, which people are told at the end.
+    #[serde(default)]
+    pub sums: Vec<ColumnSum>,
+}
+
+/// The sum of a column so far; nothing once it is more than a number holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSum(#[serde(with = "rust_decimal::serde::str_option")] pub Option<Decimal>);
+
+impl Default for ColumnSum {
+    fn default() -> Self {
+        Self(Some(Decimal::ZERO))
+    }
 }
 
 impl Export {

@@ -241,6 +241,15 @@ pub struct LevelFilter {
 }
 
 impl LevelFilter {
+    /// Whether it asks for no more than a store is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyIds`].
+    pub fn check(&self) -> Result<(), TooManyIds> {
+        few("products", &self.products)
+    }
+
     /// Whether it lets a level through.
     pub fn matches(&self, level: &StockLevel) -> bool {
         let Self {

@@ -102,7 +102,8 @@ pub use check::{Facts, check};
 pub use command::{Command, CommandId, Digest, DigestBuilder, IdempotencyKey, InvalidKey, Outcome};
 pub use error::{CommitError, Conflict, LeaseError, StoreError, StoreErrorKind};
 pub use export::{
-    CountSheetForm, Export, ExportChunk, ExportForm, ExportFormat, ExportStyle, ExportSubject,
+    ColumnSum, CountSheetForm, Export, ExportChunk, ExportForm, ExportFormat, ExportStyle,
+    ExportSubject,
 };
 pub use file_store::{FilePart, FileStore};
 pub use filter::{

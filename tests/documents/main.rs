@@ -3,3 +3,5 @@
 #[cfg(feature = "pdf")]
 mod pdf;
 mod report;
+#[cfg(feature = "xlsx")]
+mod tables;

@@ -23,6 +23,7 @@ pub(crate) struct Request {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The body; of a file that is no text, as much as is one.
     pub(crate) text: String,
     pub(crate) bytes: Vec<u8>,
 }
@@ -169,10 +170,7 @@ impl Answer {
         };
         Self {
             status: status.parse().unwrap(),
-            text: match headers.get("content-type").map(String::as_str) {
-                Some("application/pdf") => String::from_utf8_lossy(&body).into_owned(),
-                _ => String::from_utf8(body.clone()).unwrap(),
-            },
+            text: String::from_utf8_lossy(&body).into_owned(),
             bytes: body,
             headers,
         }

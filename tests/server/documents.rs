@@ -83,6 +83,10 @@ get /jobs/{id}/file
 post /jobs/{id}/requeue
 get /stock-levels
 get /stock-events
+get /inventory-counts/{id}/queue
+get /stock-adjustments/queue
+get /stock-levels/queue
+get /stock-events/queue
 get /healthz
 ";
 

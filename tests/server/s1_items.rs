@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::shop::{
     COUNTER, NOTHING, OTHER_SUPPLIER, SITE, STATION, STRANGER, SUPPLIER, Shop, VIEWER, each_store,
-    id,
+    id, product,
 };
 
 fn items(take: &str) -> String {
@@ -243,7 +243,7 @@ fn s1_12_an_export_is_queued_once_and_polled() {
         assert!(file.header("content-type").starts_with("text/csv"));
         assert!(file.header("content-disposition").contains(".csv"));
         assert_eq!(file.text.lines().count(), 9);
-        // The same lines give the same job, another filter or a count another one.
+        // The same lines give the same job, another form, another filter or a count another one.
         assert_eq!(shop.get(&path).gives(200)["job"]["id"], queued["job"]["id"]);
         let filtered = shop.get(&format!("{path}&status=counted")).gives(200);
         assert_ne!(filtered["job"]["id"], queued["job"]["id"]);
@@ -258,11 +258,121 @@ fn s1_12_an_export_is_queued_once_and_polled() {
             .refused(404, "not_found");
         shop.get_by(STRANGER, &path).refused(404, "not_found");
         shop.get_by(STRANGER, url).refused(404, "not_found");
-        shop.get(&format!("{path}&format=xlsx"))
-            .refused(501, "not_built_in");
+        shop.get(&format!("{path}&format=pdf"))
+            .refused(400, "invalid_parameter");
         shop.get(&format!("/jobs/{NOTHING}"))
             .refused(404, "not_found");
         shop.get(&format!("/jobs/{NOTHING}/file"))
             .refused(404, "not_found");
+    });
+}
+
+/// The rows of a workbook's one sheet.
+fn rows(bytes: &[u8]) -> Vec<Vec<calamine::Data>> {
+    use calamine::Reader as _;
+    let mut book: calamine::Xlsx<_> =
+        calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
+    let range = book.worksheet_range_at(0).unwrap().unwrap();
+    range.rows().map(<[calamine::Data]>::to_vec).collect()
+}
+
+#[test]
+fn s1_12_workbooks_for_people_and_for_machines() {
+    each_store(|shop| {
+        let take = shop.take();
+        shop.count(&take, "SKU-1", &json!(1));
+        let path = format!("/inventory/stock-takes/{take}/queue?site_id={SITE}");
+        let mut jobs = vec![shop.get(&path).gives(200)["job"]["id"].clone()];
+        for (style, lines, first) in [
+            ("people", 8 + 8, "Stock take"),
+            ("machines", 9, "article_id"),
+        ] {
+            let queued = shop
+                .get(&format!("{path}&format=xlsx&style={style}"))
+                .gives(200);
+            assert!(!jobs.contains(&queued["job"]["id"]));
+            let done = shop.job(&queued["job"]["id"]);
+            jobs.push(queued["job"]["id"].clone());
+            assert_eq!(done["status"], "succeeded");
+            let file = shop
+                .get(done["result"]["url"].as_str().unwrap())
+                .expect(200);
+            assert_eq!(
+                file.header("content-type"),
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+            );
+            let name = format!("attachment; filename=\"stock-take-{take}.xlsx\"");
+            assert_eq!(file.header("content-disposition"), name);
+            let rows = rows(&file.bytes);
+            assert_eq!(rows[0][0], calamine::Data::String(first.to_owned()));
+            assert_eq!(rows.len(), lines, "{rows:?}");
+        }
+        let queued = shop.get(&format!("{path}&style=people")).gives(200);
+        let done = shop.job(&queued["job"]["id"]);
+        let file = shop
+            .get(done["result"]["url"].as_str().unwrap())
+            .expect(200);
+        assert!(file.text.starts_with("\u{feff}Stock take,"));
+        assert!(file.text.contains("Unit cost (gbp)"));
+        shop.get(&format!("{path}&style=some"))
+            .refused(400, "invalid_parameter");
+    });
+}
+
+#[test]
+fn what_the_documents_have_no_queue_call_for_is_exported_as_well() {
+    each_store(|shop| {
+        let count = shop
+            .post(
+                "/inventory-counts",
+                &json!({"name": "Cellar", "type": "CYCLE"}),
+            )
+            .expect(201)
+            .json();
+        let count = count["id"].as_str().unwrap().to_owned();
+        shop.post(
+            &format!("/inventory-counts/{count}/items"),
+            &json!({"productId": product(1), "countedQuantity": 1}),
+        )
+        .expect(201);
+        for (path, least) in [
+            (
+                format!("/inventory-counts/{count}/queue?discrepancies=true"),
+                2,
+            ),
+            ("/stock-adjustments/queue?from=2020-01-01".to_owned(), 1),
+            (format!("/stock-levels/queue?site_id={SITE}"), 2),
+            (
+                format!("/stock-events/queue?site_id={SITE}&to=2100-01-01"),
+                2,
+            ),
+        ] {
+            for form in ["format=csv", "format=xlsx&style=people"] {
+                let sign = if path.contains('?') { '&' } else { '?' };
+                let queued = shop
+                    .get_by(VIEWER, &format!("{path}{sign}{form}"))
+                    .gives(200);
+                let done = shop.job(&queued["job"]["id"]);
+                assert_eq!(done["status"], "succeeded", "{path} {form}");
+                let url = done["result"]["url"].as_str().unwrap();
+                let file = shop.get(url).expect(200);
+                let lines = if form == "format=csv" {
+                    file.text.lines().count()
+                } else {
+                    rows(&file.bytes).len() - 6
+                };
+                assert!(lines >= least, "{path} {form}: {lines}");
+                shop.get_by(STRANGER, url).refused(404, "not_found");
+            }
+            let sign = if path.contains('?') { '&' } else { '?' };
+            shop.get(&format!("{path}{sign}format=doc"))
+                .refused(400, "invalid_parameter");
+        }
+        shop.get_by(STRANGER, &format!("/inventory-counts/{count}/queue"))
+            .refused(404, "not_found");
+        shop.get_by(STRANGER, &format!("/stock-levels/queue?site_id={SITE}"))
+            .refused(404, "not_found");
+        shop.get("/stock-events/queue?from=someday")
+            .refused(400, "invalid_date");
     });
 }

@@ -20,7 +20,8 @@ use stocktake::service::{
 };
 use stocktake::store::{
     ExportForm, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, PageRequest, StockAdjustmentFilter, StockTakeItemFilter,
+    InventoryOrderItemFilter, LevelFilter, PageRequest, StockAdjustmentFilter, StockEventFilter,
+    StockTakeItemFilter,
 };
 use stocktake::testing::{Shop, shop};
 use uuid::Uuid;
@@ -155,6 +156,10 @@ fn rows() -> Vec<Row> {
         Read Busy "imports.get" |s, c, n| s.stocktake.stock_imports().get(c, n.import);
         Export Busy "exports.stock_take" |s, c, n| s.stocktake.exports().stock_take(c, n.take, StockTakeItemFilter::default(), ExportForm::default());
         Export Busy "exports.inventory_order" |s, c, n| s.stocktake.exports().inventory_order(c, n.order, InventoryOrderItemFilter::default(), ExportForm::default());
+        Export Busy "exports.inventory_count" |s, c, n| s.stocktake.exports().inventory_count(c, n.count, InventoryCountItemFilter::default(), ExportForm::default());
+        Export Busy "exports.stock_adjustments" |s, c, n| s.stocktake.exports().stock_adjustments(c, n.site, StockAdjustmentFilter::default(), ExportForm::default());
+        Export Busy "exports.stock_levels" |s, c, n| s.stocktake.exports().stock_levels(c, n.site, LevelFilter::default(), ExportForm::default());
+        Export Busy "exports.stock_events" |s, c, n| s.stocktake.exports().stock_events(c, n.site, StockEventFilter::default(), ExportForm::default());
         Read Busy "exports.status" |s, c, n| s.stocktake.exports().status(c, n.export);
         Read Busy "exports.file" |s, c, n| s.stocktake.exports().file(c, n.export);
         Read Busy "exports.file_chunk" |s, c, n| s.stocktake.exports().file_chunk(c, n.export, 0);

@@ -8,6 +8,8 @@ mod amendments;
 mod bad_input;
 mod document_permissions;
 mod every_operation;
+#[cfg(feature = "xlsx")]
+mod export_forms;
 mod exports;
 mod files;
 mod found_stock;

@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::rendering::{DocumentError, ErrorBody, LISTS};
 use super::{
-    Shared, health, imports, inventory_counts, inventory_orders, jobs, lists, reports, stock,
-    stock_adjustments, stock_takes,
+    Shared, exports, health, imports, inventory_counts, inventory_orders, jobs, lists, reports,
+    stock, stock_adjustments, stock_takes,
 };
 
 /// Every route, and the description of them.
@@ -27,6 +27,7 @@ pub(super) fn routes() -> (Router<Shared>, OpenApi) {
         .merge(inventory_orders::routes())
         .merge(lists::routes())
         .merge(imports::routes())
+        .merge(exports::routes())
         .merge(jobs::routes())
         .merge(reports::routes())
         .merge(stock::routes())
@@ -93,9 +94,6 @@ fn complete(path: &str, item: &mut PathItem) {
     for operation in reading.into_iter().flatten() {
         let wrong = if path.ends_with("/queue") { 400 } else { 422 };
         let mut failures = vec![401, 404, wrong, 500, 503];
-        if path.ends_with("/queue") {
-            failures.push(501);
-        }
         if path.ends_with("/print") {
             failures.extend([403, 409, 413]);
         }

@@ -149,11 +149,11 @@ struct CountItemView {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct ItemQuery {
+pub(super) struct ItemQuery {
     /// Only lines with a discrepancy.
-    discrepancies: Option<bool>,
+    pub(super) discrepancies: Option<bool>,
     /// Only lines that are flagged for review.
-    significant: Option<bool>,
+    pub(super) significant: Option<bool>,
 }
 
 /// How a count is completed.

@@ -14,16 +14,17 @@ use stocktake::service::{
     Edit, InventoryOrderAmendment, NewInventoryOrder, NewOrderItem, OrderItemUpdate, ReceiptLine,
     ReceiveRequest,
 };
-use stocktake::store::{ExportForm, InventoryOrderFilter, InventoryOrderItemFilter, PageRequest};
+use stocktake::store::{InventoryOrderFilter, InventoryOrderItemFilter, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Json, Object, OptionalJson, edit, filled, may};
+use super::exports::FormQuery;
 use super::inventory_order_views::{
     OrderItemList, OrderItemView, OrderList, OrderView, OrderWithItems,
 };
-use super::jobs::{FormQuery, JobAnswer};
+use super::jobs::JobAnswer;
 use super::number::{Given, Whole};
 use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, everything, search};
 use super::signed::{Signed, seen};
@@ -451,7 +452,6 @@ async fn export(
     Parameters(query): Parameters<ItemQuery>,
     Parameters(form): Parameters<FormQuery>,
 ) -> Reply {
-    form.check()?;
     let order = app
         .stocktake
         .inventory_orders()
@@ -462,7 +462,7 @@ async fn export(
     }
     let exports = app.stocktake.exports();
     let job = exports
-        .inventory_order(&signed.caller, id, query.filter(), ExportForm::default())
+        .inventory_order(&signed.caller, id, query.filter(), form.form())
         .await?;
     JobAnswer::read(&app, &signed.caller, job).await
 }

@@ -152,40 +152,6 @@ impl ImportedView {
     }
 }
 
-/// The form of a file.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum FileForm {
-    Csv,
-    Xlsx,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct FormQuery {
-    /// The form of the file; `csv` unless told.
-    #[param(inline)]
-    format: Option<FileForm>,
-}
-
-impl FormQuery {
-    /// Refuses what can't be made.
-    ///
-    /// # Errors
-    ///
-    /// 501.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        match self.format {
-            None | Some(FileForm::Csv) => Ok(()),
-            Some(FileForm::Xlsx) => Err(Failure::new(
-                StatusCode::NOT_IMPLEMENTED,
-                "not_built_in",
-                "files in XLSX are not built in",
-            )),
-        }
-    }
-}
-
 impl JobAnswer {
     /// What there is to say about a job that was just queued.
     pub(super) async fn read(app: &App, caller: &Caller, id: JobId) -> Reply {
@@ -355,7 +321,7 @@ async fn requeue(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -
 
 /// The file that a job has made.
 #[utoipa::path(get, path = "/jobs/{id}/file", operation_id = "getJobFile", tag = "jobs", params(("id" = Uuid, Path)),
-    responses((status = 200, body = String, content_type = "text/csv")))]
+    responses((status = 200, content((String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 async fn file(
     State(app): State<Shared>,
     signed: Signed,

@@ -10,6 +10,7 @@ mod at_store;
 mod body;
 mod connections;
 mod description;
+mod exports;
 mod failure;
 mod first_answers;
 mod health;

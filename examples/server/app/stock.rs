@@ -26,13 +26,13 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct StockQuery {
+pub(super) struct StockQuery {
     /// The site; not needed when the user has one.
     #[param(value_type = Option<Uuid>)]
-    site_id: Option<SiteId>,
+    pub(super) site_id: Option<SiteId>,
     /// Only this product.
     #[param(value_type = Option<Uuid>)]
-    product_id: Option<ProductId>,
+    pub(super) product_id: Option<ProductId>,
 }
 
 /// What is on hand.

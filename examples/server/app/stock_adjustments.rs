@@ -133,10 +133,10 @@ struct AdjustmentView {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
-struct ProductQuery {
+pub(super) struct ProductQuery {
     /// Of this product.
     #[param(value_type = Option<Uuid>)]
-    product_id: Option<ProductId>,
+    pub(super) product_id: Option<ProductId>,
 }
 
 /// What an approving manager has to say.

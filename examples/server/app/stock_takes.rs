@@ -13,16 +13,15 @@ use stocktake::service::access::Operation;
 use stocktake::service::{
     CountRequest, Edit, FoundProduct, FoundStock, NewStockTake, StockTakeAmendment,
 };
-use stocktake::store::{
-    ArticleSort, ExportForm, PageRequest, StockTakeItemFilter, StockTakeItemView,
-};
+use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::json;
 use super::body::{Json, edit, filled};
-use super::jobs::{FormQuery, JobAnswer};
+use super::exports::FormQuery;
+use super::jobs::JobAnswer;
 use super::number::Given;
 use super::query::{At, Meta, PageQuery, Parameters, SiteQuery, from_moment, search};
 use super::signed::{Signed, seen};
@@ -455,7 +454,6 @@ async fn export(
     Parameters(query): Parameters<ItemQuery>,
     Parameters(form): Parameters<FormQuery>,
 ) -> Reply {
-    form.check()?;
     let take = app
         .stocktake
         .stock_takes()
@@ -467,7 +465,7 @@ async fn export(
     }
     let exports = app.stocktake.exports();
     let job = exports
-        .stock_take(&signed.caller, id, query.filter()?, ExportForm::default())
+        .stock_take(&signed.caller, id, query.filter()?, form.form())
         .await?;
     JobAnswer::beside(&app, &signed.caller, job, posting_of(&take)).await
 }

@@ -241,6 +241,7 @@ pub(crate) fn export(job: JobId) -> Export {
         expires_at: stocktake::domain::Timestamp::EPOCH,
         form: ExportForm::default(),
         mail_to: None,
+        sums: Vec::new(),
     }
 }
 

@@ -127,6 +127,36 @@ fn exporting_survives_a_crash_at_every_call() {
     .run();
 }
 
+/// A workbook can't go on in the middle: what an attempt left behind is removed, and no half file is ever read.
+#[cfg(feature = "xlsx")]
+#[test]
+fn exporting_a_workbook_survives_a_crash_at_every_call() {
+    Sweep::of("export a take as a workbook", counted, |world| {
+        Box::pin(async move {
+            let exports = world.shop.stocktake.exports();
+            let (all, form) = (StockTakeItemFilter::default(), people());
+            let job = exports
+                .stock_take(&world.keyed(), world.take(), all, form)
+                .await?;
+            let told = world.exported(job);
+            world.shop.run_jobs().await?;
+            let file = exports.file(&world.manager(), job).await?;
+            assert_eq!(file.export.complete, file.bytes.is_some());
+            Ok(told)
+        })
+    })
+    .deciding_once()
+    .run();
+}
+
+#[cfg(feature = "xlsx")]
+fn people() -> ExportForm {
+    ExportForm {
+        format: stocktake::store::ExportFormat::Xlsx,
+        style: stocktake::store::ExportStyle::People,
+    }
+}
+
 /// An export whose attempts are spent.
 fn dead() -> World {
     let world = counted();

@@ -291,8 +291,8 @@ impl World {
         let files = jobs
             .into_iter()
             .map(|job| done(exports.file(&manager, job)).unwrap().bytes)
-            .map(|bytes| format!("{:?}", bytes.as_deref().map(String::from_utf8_lossy)));
-        files.collect()
+            .map(|bytes| bytes.as_deref().map(shown));
+        files.map(|file| format!("{file:?}")).collect()
     }
 
     pub(super) fn counts(&self) -> Vec<InventoryCount> {
@@ -367,6 +367,19 @@ impl World {
         }
         panic!("jobs go on for ever");
     }
+}
+
+/// What stands in a file: a workbook also says when it was made.
+fn shown(bytes: &[u8]) -> String {
+    #[cfg(feature = "xlsx")]
+    if bytes.starts_with(b"PK") {
+        use calamine::Reader as _;
+        let mut book: calamine::Xlsx<_> =
+            calamine::open_workbook_from_rs(std::io::Cursor::new(bytes)).unwrap();
+        let cells = book.worksheet_range_at(0).unwrap().unwrap();
+        return format!("{:?}", cells.rows().collect::<Vec<_>>());
+    }
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 pub(super) fn key(text: &str) -> IdempotencyKey {
