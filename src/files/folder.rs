@@ -21,9 +21,11 @@ use crate::store::{FilePart, FileStore, StoreError, StoreErrorKind};
 /// ```no_run
 /// use std::sync::Arc;
 /// use stocktake::files::FolderFiles;
-/// # let stocktake: stocktake::service::Stocktake = unimplemented!();
+/// # use stocktake::memory::MemoryStore;
+/// # use stocktake::service::Stocktake;
 ///
-/// let stocktake = stocktake.with_files(Arc::new(FolderFiles::open("/var/lib/shop/files")?));
+/// let stocktake = Stocktake::new(Arc::new(MemoryStore::new()))
+///     .with_files(Arc::new(FolderFiles::open("/var/lib/shop/files")?));
 /// # Ok::<(), stocktake::store::StoreError>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -207,7 +207,8 @@ async fn on_its_own<T: Send + 'static, F: From<StoreError> + Send + 'static>(
     (runtime.spawn(work).await).unwrap_or_else(|cause| Err(lost(unavailable.because(cause))))
 }
 
-crate::sql::keep_contract!(PostgresStore);
+crate::sql::keep_repository!(PostgresStore);
+crate::sql::keep_job_queue!(PostgresStore);
 
 impl Engine for PostgresStore {
     type Snapshot = Session<Pooled>;

@@ -3,7 +3,6 @@
 //! Rows are locked as a commit locks them, and then read again: what is written is what their records are by then. Totals are
 //! not set but added to, by what they are off by at one moment: whatever is counted meanwhile adds to both sides.
 
-use super::cell::Cell;
 use super::known::versions;
 use super::query::{Held, Transaction, blocks, first};
 use super::table::{Table, key_cells};
@@ -107,7 +106,7 @@ async fn mend_names<T: Transaction>(
 ) -> Result<Vec<Unlike>, StoreError> {
     let off = names(t, organisation, keys).await?;
     let mut rows = Vec::with_capacity(off.len());
-    for off in off {
+    for (off, name) in off {
         let kind = i64::from(matches!(off.record, RecordKey::Product(_)));
         let holder = key_cells(&off.record);
         let mut query = t.query("DELETE FROM stk_catalogue_name WHERE organisation = ");
@@ -115,18 +114,14 @@ async fn mend_names<T: Transaction>(
         query.push(" AND kind = ").bind(kind);
         query.push(" AND holder = ").bind_all(holder.clone());
         t.run(&query).await?;
-        rows.push((off, kind, holder));
+        rows.push((off, kind, name.into_iter().chain(holder)));
     }
     let mut mended = Vec::new();
-    for (off, kind, holder) in rows {
-        let mut query =
-            t.query("INSERT INTO stk_catalogue_name (organisation, kind, name, holder) VALUES (");
-        let cells = [
-            organisation.as_uuid().into(),
-            Cell::Int(kind),
-            off.due.clone(),
-        ];
-        query.bind_all(cells.into_iter().chain(holder));
+    for (off, kind, cells) in rows {
+        let mut query = t.query("INSERT INTO stk_catalogue_name (organisation, kind, ");
+        query.push("name, likeness, holder) VALUES (");
+        query.bind(organisation.as_uuid()).push(", ").bind(kind);
+        query.push(", ").bind_all(cells);
         query.push(") ON CONFLICT DO NOTHING");
         if t.run(&query).await? > 0 {
             mended.push(off.told());

@@ -1,4 +1,4 @@
-//! What the expansion of [`keep_contract`](super::keep_contract) names.
+//! What the expansions of [`keep_repository`](super::keep_repository) and [`keep_job_queue`](super::keep_job_queue) name.
 
 pub(crate) use std::collections::BTreeSet;
 pub(crate) use std::sync::Arc;

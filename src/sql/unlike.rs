@@ -62,7 +62,7 @@ pub(crate) async fn unlike<S: Snapshot>(
             found.extend(off.iter().map(Off::told));
         }
     }
-    for off in names(s, organisation, keys).await? {
+    for (off, _) in names(s, organisation, keys).await? {
         found.push(off.told());
     }
     for key in keys {
@@ -206,12 +206,13 @@ fn record(key: &RecordKey, row: &mut Row) -> Result<Option<Record>, Unreadable> 
     }))
 }
 
-/// The unique names of some sites and products that are kept otherwise than these have them.
+/// The unique names of some sites and products that are kept otherwise than these have them, and how they should be: name and
+/// likeness.
 pub(super) async fn names<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
     keys: &[RecordKey],
-) -> Result<Vec<Off>, StoreError> {
+) -> Result<Vec<(Off, [Cell; 2])>, StoreError> {
     let mut off = Vec::new();
     for (table, keys) in by_table(keys) {
         let kind: i64 = match keys.first() {
@@ -220,7 +221,7 @@ pub(super) async fn names<S: Snapshot>(
             Some(_) | None => continue,
         };
         for block in blocks(S::DIALECT, keys) {
-            let mut query = s.query("SELECT w.column1, i.body, n.name FROM ");
+            let mut query = s.query("SELECT w.column1, i.body, n.name, n.likeness FROM ");
             let rows = block.iter().enumerate().map(|(nth, key)| {
                 let mut cells = vec![nth.into()];
                 cells.append(&mut key_cells(key));
@@ -247,20 +248,25 @@ pub(super) async fn names<S: Snapshot>(
                 } else {
                     Record::Product(row.body()?)
                 };
-                Ok((key, record, row.cell()?))
+                Ok((key, record, [row.cell()?, row.cell()?]))
             });
             for (key, record, kept) in read.await? {
                 let Some(name) = UniqueName::of(&record) else {
                     continue;
                 };
-                let due = Cell::from(name_cells(name).1.as_str());
-                if kept != due {
-                    off.push(Off {
-                        record: key.clone(),
-                        column: "name",
+                let (_, name) = name_cells(name);
+                let due = [Cell::from(name.as_str()), name.likeness().into()];
+                let columns = ["name", "likeness"].into_iter().zip(kept).zip(due.clone());
+                let mut differing = columns.filter(|((_, kept), due)| kept != due);
+                if let Some(((column, kept), is_due)) = differing.next() {
+                    let record = key.clone();
+                    let told = Off {
+                        record,
+                        column,
                         kept,
-                        due,
-                    });
+                        due: is_due,
+                    };
+                    off.push((told, due));
                 }
             }
         }

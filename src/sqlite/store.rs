@@ -269,7 +269,8 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-crate::sql::keep_contract!(SqliteStore);
+crate::sql::keep_repository!(SqliteStore);
+crate::sql::keep_job_queue!(SqliteStore);
 
 impl Engine for SqliteStore {
     type Snapshot = Session<Connection>;

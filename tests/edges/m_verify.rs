@@ -338,10 +338,14 @@ async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
         (statement, *told)
     });
     let names = [
-        "UPDATE stk_catalogue_name SET name = name || '?'",
-        "DELETE FROM stk_catalogue_name WHERE kind = 1",
+        ("UPDATE stk_catalogue_name SET name = name || '?'", "name"),
+        ("DELETE FROM stk_catalogue_name WHERE kind = 1", "name"),
+        (
+            "UPDATE stk_catalogue_name SET likeness = likeness || '?'",
+            "likeness",
+        ),
     ];
-    let names = names.map(|statement| (statement.to_owned(), "name"));
+    let names = names.map(|(statement, told)| (statement.to_owned(), told));
     for (statement, told) in numbers.chain(names) {
         run(statement.clone()).await;
         let found = verify().await;

@@ -20,8 +20,8 @@ use stocktake::domain::{
 use stocktake::memory::MemoryStore;
 use stocktake::service::access::{ACCESS, Operation, allows};
 use stocktake::service::{
-    ArticleName, Caller, CountRequest, Error, ErrorKind, InventoryRequest, Movement, NewMovement,
-    NewStockTake, NewStockTakeList, StockTakeAmendment,
+    ArticleName, Caller, CountRequest, Error, ErrorKind, FoundProduct, FoundStock,
+    InventoryRequest, Movement, NewMovement, NewStockTake, NewStockTakeList, StockTakeAmendment,
 };
 use stocktake::store::{
     ArticleFilter, ArticleSort, Cursor, IdempotencyKey, LevelFilter, MAX_PAGE, PageRequest,
@@ -2034,6 +2034,7 @@ fn operations() -> Vec<Row> {
         Read Open Site "catalogue.site_by_external_id" |w, c, n| w.shop.stocktake.catalogue().site_by_external_id(c, &n.site.external_id);
         Read Open Organisation "catalogue.product" |w, c, n| w.shop.stocktake.catalogue().product(c, n.product.id);
         Read Open Organisation "catalogue.product_by_article" |w, c, n| w.shop.stocktake.catalogue().product_by_article(c, &n.product.article_id);
+        Read Open Anybody "catalogue.category_sizes" |w, c, _n| async { w.shop.stocktake.catalogue().category_sizes(c, &[]).await };
         Read Open Site "catalogue.supplier" |w, c, n| w.shop.stocktake.catalogue().supplier(c, n.supplier.id);
         EditCatalogue Open Record "catalogue.put_site" |w, c, n| w.shop.stocktake.catalogue().put_site(c, n.site.clone());
         EditCatalogue Open Catalogue "catalogue.put_products" |w, c, n| w.shop.stocktake.catalogue().put_products(c, vec![n.product.clone()]);
@@ -2070,6 +2071,10 @@ fn operations() -> Vec<Row> {
             w.shop.stocktake.stock_takes().remove_stock_place(c, n.take, code("A-1")).await
         };
         EditStockTakeItems Counted Site "add_found" |w, c, n| w.shop.stocktake.stock_takes().add_found(c, n.take, &n.key);
+        EditStockTakeItems Counted Site "add_found_stock" |w, c, n| async {
+            let found = FoundStock { product: FoundProduct::Id(n.key.product), variant: None, place: None, batch: None, serial: None };
+            w.shop.stocktake.stock_takes().add_found_stock(c, n.take, &found).await
+        };
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
         CountItem Counted Site "count_lines" |w, c, n| async { w.shop.stocktake.stock_takes().count_lines(c, n.take, &[(n.item, CountRequest::set(q("1")))]).await };
         CountItem Counted Site "inventory" |w, c, n| w.shop.stocktake.stock_takes().inventory(c, n.take, InventoryRequest { article: ArticleName::of(code("SKU-0")), entered: Entered::Add(q("1")), counted_at: None, });

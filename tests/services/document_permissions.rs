@@ -181,6 +181,7 @@ fn rows() -> Vec<Row> {
         SubmitOrder Busy "orders.submit" |s, c, n| s.stocktake.inventory_orders().submit(c, n.order);
         SubmitOrder Busy "orders.close_short" |s, c, n| s.stocktake.inventory_orders().close_short(c, n.order, None);
         ReceiveOrder Busy "orders.receive" |s, c, n| s.stocktake.inventory_orders().receive(c, n.order, ReceiveRequest::default());
+        Read Busy "orders.sending" |s, c, n| s.stocktake.inventory_orders().sending(c, n.order);
         Read Busy "orders.get" |s, c, n| s.stocktake.inventory_orders().get(c, n.order);
         Read Busy "orders.list" |s, c, n| async { s.stocktake.inventory_orders().list(c, n.site, &InventoryOrderFilter::default(), &page()).await };
         Read Busy "orders.items" |s, c, n| async { s.stocktake.inventory_orders().items(c, n.order, &InventoryOrderItemFilter::default(), &page()).await };

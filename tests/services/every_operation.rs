@@ -12,6 +12,10 @@ use stocktake::testing::shop;
 const ELSEWHERE: &[(&str, &str)] = &[
     // Of all sites at once, for who sees all of them: `edges/jobs_and_files.rs`.
     ("stocktake", "housekeeping"),
+    // A role may print some sheets and not others: `printing.rs`.
+    ("printing", "count_sheet"),
+    ("printing", "order"),
+    ("printing", "receipt"),
     // Both answer otherwise than the tables expect: below.
     ("stock", "events"),
     ("stock_imports", "cancel"),
