@@ -4,6 +4,7 @@
 //!
 //! `cargo bench --bench large_takes` runs all three; a number as argument leaves out larger takes.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,7 @@ use stocktake::domain::{
 };
 use stocktake::jobs::Worker;
 use stocktake::memory::MemoryStore;
-use stocktake::service::{
-    Caller, CountRequest, Error, Movement, NewMovement, NewStockTake, Stocktake,
-};
+use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake, Stocktake};
 use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
 use stocktake::testing::Shop;
 use uuid::Uuid;
@@ -36,14 +35,12 @@ struct Figures {
     post: Duration,
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Box<dyn Error>> {
     let most = std::env::args()
         .skip(1)
         .find_map(|arg| arg.parse::<usize>().ok())
         .unwrap_or(usize::MAX);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|_| Error::Unauthenticated)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut rows: Vec<Figures> = Vec::new();
     for lines in SIZES.into_iter().filter(|size| *size <= most) {
         println!("a take of {lines} lines ...");
@@ -53,7 +50,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-async fn measure(lines: usize) -> Result<Figures, Error> {
+async fn measure(lines: usize) -> Result<Figures, Box<dyn Error>> {
     let shop = Shop::on(Arc::new(MemoryStore::new()));
     shop.open_empty().await?;
     let manager = Caller::of(&shop.manager);
@@ -143,7 +140,7 @@ async fn pages(
     manager: &Caller,
     take: StockTakeId,
     lines: usize,
-) -> Result<(Duration, Duration), Error> {
+) -> Result<(Duration, Duration), Box<dyn Error>> {
     let all = StockTakeItemFilter::default();
     let started = Instant::now();
     takes
@@ -188,7 +185,7 @@ fn skipped_pages(lines: usize) -> u32 {
 }
 
 /// Products that look like the shop's first one, and forty of each.
-async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Result<(), Error> {
+async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Result<(), Box<dyn Error>> {
     let like = &shop.products[0];
     let unit_cost: UnitCost = "2.50".parse()?;
     for first in (0..lines).step_by(1_000) {
@@ -227,7 +224,7 @@ async fn all_items(
     library: &Stocktake,
     manager: &Caller,
     take: StockTakeId,
-) -> Result<Vec<StockTakeItemId>, Error> {
+) -> Result<Vec<StockTakeItemId>, Box<dyn Error>> {
     let mut items = Vec::new();
     let mut page = PageRequest::first(10_000);
     loop {
@@ -249,7 +246,7 @@ async fn median(
     manager: &Caller,
     take: StockTakeId,
     filter: &StockTakeItemFilter,
-) -> Result<Duration, Error> {
+) -> Result<Duration, Box<dyn Error>> {
     let mut samples = Vec::with_capacity(SAMPLES);
     for _ in 0..SAMPLES {
         let started = Instant::now();

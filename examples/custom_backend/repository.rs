@@ -198,7 +198,7 @@ impl Repository for CustomStore {
             let products = state.all::<Product>(organisation);
             let has_it = |it: &&Product| it.barcodes.iter().any(|its| its.value == *barcode);
             let mut found: Vec<_> = products
-                .filter(|it| has_it(&&**it))
+                .filter(|it| has_it(it))
                 .map(|it| shared(owned(it)))
                 .collect();
             found.sort_by_key(|product| product.id);

@@ -153,7 +153,7 @@ enum Dates {
     /// Those up to this one.
     Until(Timestamp),
     /// The clock was ahead: those up to a moment that was known by then, when there had been so many.
-    Known(Knowledge, u64, Timestamp),
+    Known(Box<Knowledge>, u64, Timestamp),
 }
 
 impl Dates {
@@ -476,7 +476,7 @@ impl KeyHistory<'_> {
             knowledge.clone_from(&level.knowledge);
             knowledge.notice(self.now.at, tolerance, level.sequence());
         }
-        Dates::Known(knowledge, moment.known, moment.at)
+        Dates::Known(Box::new(knowledge), moment.known, moment.at)
     }
 
     /// Its later events but for revaluations, which move nothing.

@@ -212,7 +212,7 @@ impl<'a> Printing<'a> {
     }
 
     fn begin(
-        &self,
+        self,
         caller: &Caller,
         operation: &str,
         digest: DigestBuilder,
@@ -367,13 +367,15 @@ impl Stocktake {
     ) -> Result<(Vec<u8>, u64), Error> {
         let take = self.stock_takes().visible(stamp, id).await?.value;
         let site = self.site(stamp.actor.organisation, take.site()).await?;
-        let mut options = CountSheetOptions::default();
-        options.print = self.print_policy.print.clone();
-        options.expected = sheet.expected;
-        options.by_place = matches!(
+        let by_place = matches!(
             sheet.sort.column,
             ArticleColumn::StockPlace | ArticleColumn::StockPlaceArticle
         );
+        let options = CountSheetOptions {
+            print: self.print_policy.print.clone(),
+            expected: sheet.expected,
+            by_place,
+        };
         let mut printed = CountSheet::new(&take, &site.value, stamp, &options)?;
         let lines = self
             .each_line(&take, sheet.sort, |line| printed.add(line))
@@ -384,8 +386,10 @@ impl Stocktake {
     async fn print_receipt(&self, stamp: &Stamp, id: StockTakeId) -> Result<(Vec<u8>, u64), Error> {
         let take = self.stock_takes().visible(stamp, id).await?.value;
         let site = self.site(stamp.actor.organisation, take.site()).await?;
-        let mut options = TakeReceiptOptions::default();
-        options.print = self.print_policy.print.clone();
+        let options = TakeReceiptOptions {
+            print: self.print_policy.print.clone(),
+            ..TakeReceiptOptions::default()
+        };
         let mut printed = TakeReceipt::new(&take, &site.value, stamp, &options)?;
         let lines = self
             .each_line(&take, ArticleSort::default(), |line| printed.add(line))
@@ -527,7 +531,14 @@ impl Stocktake {
         let (what, of) = match &file.export.subject {
             ExportSubject::TakeReceipt { take } => ("Stock take receipt", Some(*take)),
             ExportSubject::CountSheet { take, .. } => ("Count sheet", Some(*take)),
-            _ => ("Purchase order", None),
+            ExportSubject::OrderSheet { .. } | ExportSubject::InventoryOrder { .. } => {
+                ("Purchase order", None)
+            }
+            ExportSubject::StockTake { take, .. } => ("Stock take", Some(*take)),
+            ExportSubject::InventoryCount { .. } => ("Inventory count", None),
+            ExportSubject::StockAdjustments { .. } => ("Stock adjustments", None),
+            ExportSubject::StockLevels { .. } => ("Stock levels", None),
+            ExportSubject::StockEvents { .. } => ("Stock events", None),
         };
         let subject = match of {
             Some(take) => {
@@ -571,7 +582,9 @@ impl From<PrintError> for Error {
             PrintError::Room { .. } => "no_room",
             PrintError::Font { .. } => "font",
             PrintError::NotPosted => return not_finished(),
-            _ => "not_printable",
+            PrintError::OtherDocument { .. } | PrintError::OutOfRange | PrintError::Pdf { .. } => {
+                "not_printable"
+            }
         };
         Self::invalid("print", code, error)
     }

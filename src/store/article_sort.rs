@@ -86,9 +86,10 @@ impl ArticleColumn {
 
     /// Its first name in the document.
     pub fn name(self) -> &'static str {
-        let mut names = Self::NAMES.iter();
-        let named = names.find(|(_, column)| *column == self);
-        named.map_or("order", |(name, _)| name)
+        Self::NAMES
+            .iter()
+            .find(|(_, column)| *column == self)
+            .map_or("order", |(name, _)| name)
     }
 
     /// What a row sorts by.

@@ -57,14 +57,15 @@ impl Export {
     pub fn file_name(&self) -> String {
         let name = match &self.subject {
             ExportSubject::StockTake { take, .. } => format!("stock-take-{take}"),
-            ExportSubject::InventoryOrder { order, .. } => format!("inventory-order-{order}"),
+            ExportSubject::InventoryOrder { order, .. } | ExportSubject::OrderSheet { order } => {
+                format!("inventory-order-{order}")
+            }
             ExportSubject::InventoryCount { count, .. } => format!("inventory-count-{count}"),
             ExportSubject::StockAdjustments { .. } => format!("stock-adjustments-{}", self.site),
             ExportSubject::StockLevels { .. } => format!("stock-levels-{}", self.site),
             ExportSubject::StockEvents { .. } => format!("stock-events-{}", self.site),
             ExportSubject::CountSheet { take, .. } => format!("count-sheet-{take}"),
             ExportSubject::TakeReceipt { take } => format!("receipt-{take}"),
-            ExportSubject::OrderSheet { order } => format!("inventory-order-{order}"),
         };
         format!("{name}.{}", self.form.format.extension())
     }

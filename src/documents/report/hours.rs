@@ -122,7 +122,10 @@ mod tests {
         let mut hours =
             Hours::at(FixedOffset::east_opt(1_800).ok_or(crate::domain::DecimalError::OutOfRange)?);
         for minutes in times {
-            hours.add(Timestamp::from_micros(minutes * 60_000_000)?, false);
+            hours.add(
+                Timestamp::from_micros(minutes.saturating_mul(60_000_000))?,
+                false,
+            );
         }
         let columns = hours.columns();
         Ok((
