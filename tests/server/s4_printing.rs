@@ -90,7 +90,10 @@ fn s4_12_what_has_many_articles_is_mailed() {
             assert!(text(&shop.get_by(VIEWER, file).expect(200)).contains("Cleansing balm"));
         }
         // A machine has no address of its own.
-        shop.list("GET", &format!("/{list}/print")).expect(422);
+        shop.nobody("GET", &path)
+            .header("store", "store-1")
+            .header("api_key", "machine-key")
+            .expect(422);
         let mails = mails(folder.path());
         let to: Vec<&str> = mails
             .iter()

@@ -321,7 +321,7 @@ async fn requeue(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -
 
 /// The file that a job has made.
 #[utoipa::path(get, path = "/jobs/{id}/file", operation_id = "getJobFile", tag = "jobs", params(("id" = Uuid, Path)),
-    responses((status = 200, content((String = "text/csv"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+    responses((status = 200, content((String = "text/csv"), (String = "application/pdf"), (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 async fn file(
     State(app): State<Shared>,
     signed: Signed,
