@@ -32,7 +32,7 @@ fn every_clause_and_every_number_has_a_case() {
         .iter()
         .map(|case| case.clause().to_owned())
         .collect();
-    let repository = (1..=21).map(|n| format!("R{n}"));
+    let repository = (1..=22).map(|n| format!("R{n}"));
     let queue = (1..=12).map(|n| format!("Q{n}"));
     assert_eq!(clauses, repository.chain(queue).collect());
     let numbers: BTreeSet<_> = cases()

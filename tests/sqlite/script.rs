@@ -404,7 +404,7 @@ impl Script {
         let body = format!("{{\"store-1\": {{{}}}}}", values.join(", "));
         let imports = self.shop.stocktake.stock_imports();
         let (caller, mode) = (self.keyed(number), ImportMode::Absolute);
-        imports.begin(&caller, mode, body.as_bytes(), false).await
+        imports.begin(&caller, mode, body.as_bytes(), true).await
     }
 
     /// Does jobs until there is an answer. What a dead worker had leased is due once its lease has lapsed. A job

@@ -173,7 +173,7 @@ static MUTANTS: &[Mutant] = mutants! {
     "M180" commands::PurgeUnbounded: "r20_expired", "c47";
     "M181" commands::ExportsStay: "r20_expired";
     "M182" commands::VersionsForgotten: "r20_last_versions";
-    "M183" queue::AnyKind: "q11";
+    "M183" queue::AnyKind: "q11_only_the_kinds";
     "M184" queue::HandBackCosts: "q06";
     "M185" queue::DeadPurged: "q12";
     "M190" since::TokenAtStart: "r19_who_asks_again";
