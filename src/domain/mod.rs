@@ -106,6 +106,7 @@ pub use stock_take_run::{
     RefusedLine, Run, RunStage,
 };
 pub use symbology::{Symbology, ends_in_its_check_digit};
+#[cfg(feature = "pdf")]
 pub(crate) use text::is_invisible;
 pub use text::{Code, Label, Note, SearchText, Text, TextError, fold};
 pub use timestamp::Timestamp;

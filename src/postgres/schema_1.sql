@@ -219,6 +219,7 @@ CREATE TABLE stk_job (
 );
 CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation, kind) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_unfinished ON stk_job (organisation, kind) WHERE due_at IS NOT NULL;
+CREATE INDEX stk_job_open ON stk_job (organisation, created_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
 CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at) WHERE finished_at IS NOT NULL;
 
