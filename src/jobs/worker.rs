@@ -358,7 +358,9 @@ impl Worker {
             at: self.stocktake.clock.now(),
             ..stamp.clone()
         };
-        Ok(self.stocktake.order_sent(&stamp, order, job).await?)
+        // It has gone out: whatever keeps that from being told now, it is to be told later.
+        let told = self.stocktake.order_sent(&stamp, order, job).await;
+        Ok(told.map_err(|error| Failure::of(error.code(), &error, true))?)
     }
 
     /// Prints what was asked for and mails it. The file is kept before it is mailed: a mail that is sent again is the same.

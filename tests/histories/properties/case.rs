@@ -343,9 +343,14 @@ impl Case {
             OfTake::Copy
             | OfTake::Update(_)
             | OfTake::Remove
-            | OfTake::AddPlace(_)
             | OfTake::AddAll
             | OfTake::Post(_) => {}
+            OfTake::AddPlace(place) => {
+                let mut places = self.stocked(take.site).map(|key| key.place);
+                if !places.any(|it| it.as_ref() == Some(place)) {
+                    codes.push("not_found");
+                }
+            }
             OfTake::Start => {
                 if take.lines.is_empty() {
                     codes.push("no_lines");
