@@ -141,12 +141,16 @@ pub(crate) async fn articles_like<S: Snapshot>(
         vec![nth.into(), name.into(), article.likeness().into()]
     });
     for block in blocks(S::DIALECT, asked.collect()) {
-        let mut query = s.query("SELECT w.column1, (SELECT n.name FROM stk_catalogue_name n");
-        query
-            .push(" WHERE n.organisation = ")
-            .bind(organisation.as_uuid());
-        query.push(" AND n.kind = 1 AND n.likeness = w.column3 AND n.name <> w.column2");
-        query.push(" ORDER BY n.name LIMIT 1) FROM ");
+        // Before it or after it, each along the index.
+        let mut query = s.query("SELECT w.column1, COALESCE(");
+        for (nth, side) in ["<", ">"].into_iter().enumerate() {
+            query.push(if nth > 0 { ", " } else { "" });
+            query.push("(SELECT n.name FROM stk_catalogue_name n WHERE n.organisation = ");
+            query.bind(organisation.as_uuid());
+            query.push(" AND n.kind = 1 AND n.likeness = w.column3 AND n.name ");
+            query.push(side).push(" w.column2 ORDER BY n.name LIMIT 1)");
+        }
+        query.push(") FROM ");
         query.table(&[Kind::Int, Kind::Text, Kind::Text], block);
         let found = all(s, &query, |row| {
             Ok((row.int::<usize>()?, row.optional_text()?))

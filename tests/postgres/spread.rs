@@ -177,7 +177,7 @@ fn filters(plan: &Value, found: &mut BTreeSet<String>) {
 }
 
 /// What lists are narrowed to, and what the state of a single row decides.
-const NARROWED: [&str; 18] = [
+const NARROWED: [&str; 17] = [
     "state",
     "kind",
     "stocked",
@@ -195,8 +195,6 @@ const NARROWED: [&str; 18] = [
     "digest",
     "leased_until",
     "progress_done",
-    // Of articles of one likeness, the one that is asked for.
-    "name",
 ];
 
 /// In a database that nothing is in, where every index seems as good as another, no statement looks for a row by less
