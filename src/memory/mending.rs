@@ -2,29 +2,14 @@
 
 use super::lines::Lines;
 use super::state::Organisation;
-use crate::store::{RecordKey, Unlike};
+use crate::store::{RecordKey, SummedDocument, Unlike};
 
 impl Organisation {
     /// What of a record is unlike what is kept beside it (R21).
     pub(super) fn unlike(&self, key: &RecordKey) -> Option<Unlike> {
-        let sums = match key {
-            RecordKey::StockTake(take) => self.takes.lines(*take).map(Lines::kept_and_due),
-            RecordKey::InventoryCount(count) => self.counts.kept_and_due(*count),
-            RecordKey::Site(_)
-            | RecordKey::Product(_)
-            | RecordKey::Supplier(_)
-            | RecordKey::StockTakeItem(..)
-            | RecordKey::OpenCount(_)
-            | RecordKey::InventoryCountItem(..)
-            | RecordKey::StockAdjustment(_)
-            | RecordKey::InventoryOrder(_)
-            | RecordKey::InventoryOrderItem(..)
-            | RecordKey::StockImport(_)
-            | RecordKey::ImportChunk(..)
-            | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
-            | RecordKey::StockLevel(_)
-            | RecordKey::SerialMark(..) => None,
+        let sums = match key.summed()? {
+            SummedDocument::StockTake(take) => self.takes.lines(take).map(Lines::kept_and_due),
+            SummedDocument::InventoryCount(count) => self.counts.kept_and_due(count),
         };
         let (kept, due) = sums.filter(|(kept, due)| kept != due)?;
         Some(Unlike {
@@ -37,24 +22,10 @@ impl Organisation {
 
     /// Makes the totals of a document's lines anew (R22).
     pub(super) fn sum_up(&mut self, key: &RecordKey) {
-        match key {
-            RecordKey::StockTake(take) => self.takes.lines_mut(*take).sum_up(),
-            RecordKey::InventoryCount(count) => self.counts.sum_up(*count),
-            RecordKey::Site(_)
-            | RecordKey::Product(_)
-            | RecordKey::Supplier(_)
-            | RecordKey::StockTakeItem(..)
-            | RecordKey::OpenCount(_)
-            | RecordKey::InventoryCountItem(..)
-            | RecordKey::StockAdjustment(_)
-            | RecordKey::InventoryOrder(_)
-            | RecordKey::InventoryOrderItem(..)
-            | RecordKey::StockImport(_)
-            | RecordKey::ImportChunk(..)
-            | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
-            | RecordKey::StockLevel(_)
-            | RecordKey::SerialMark(..) => {}
+        match key.summed() {
+            Some(SummedDocument::StockTake(take)) => self.takes.lines_mut(take).sum_up(),
+            Some(SummedDocument::InventoryCount(count)) => self.counts.sum_up(count),
+            None => {}
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Articles by what can be read off them (S4.5, S4.7, S4.10): the article id, or any barcode.
 
-use crate::domain::{Code, OrganisationId, StockTakeId};
+use std::sync::Arc;
+
+use crate::domain::{Code, OrganisationId, Product, StockTakeId};
 use crate::store::{ArticleSort, MAX_PAGE, PageRequest, StockTakeItemFilter, StockTakeItemView};
 
 use super::{Error, Stocktake};
@@ -34,27 +36,59 @@ impl ArticleName {
 }
 
 impl Stocktake {
-    /// The article ids that a text means: itself, if it is one; else those of the articles that have it as a barcode; with
-    /// none, itself, which finds what has kept the id of an article that was renamed since.
-    pub(super) async fn articles_meant(
+    /// The products that texts mean, for each: the one with this article id; where none has it, those with this barcode.
+    pub(super) async fn products_meant(
+        &self,
+        organisation: OrganisationId,
+        texts: &[Code],
+    ) -> Result<Vec<Vec<Arc<Product>>>, Error> {
+        let repository = &self.repository;
+        let of_article = repository.products_by_article(organisation, texts).await?;
+        let others = texts.iter().zip(&of_article);
+        let others = others.filter(|(_, found)| found.is_none());
+        let others: Vec<Code> = others.map(|(text, _)| text.clone()).collect();
+        let mut of_barcode = if others.is_empty() {
+            Vec::new()
+        } else {
+            repository
+                .products_by_barcode(organisation, &others)
+                .await?
+        }
+        .into_iter();
+        let meant = of_article.into_iter().map(|found| match found {
+            Some(product) => vec![product.value],
+            None => (of_barcode.next().into_iter().flatten())
+                .map(|product| product.value)
+                .collect(),
+        });
+        Ok(meant.collect())
+    }
+
+    /// The products that have a barcode.
+    pub(super) async fn products_with(
+        &self,
+        organisation: OrganisationId,
+        barcode: &Code,
+    ) -> Result<Vec<Arc<Product>>, Error> {
+        let asked = std::slice::from_ref(barcode);
+        let found = self.repository.products_by_barcode(organisation, asked);
+        let found = found.await?.into_iter().flatten();
+        Ok(found.map(|it| it.value).collect())
+    }
+
+    /// The article ids that a text means; with none, itself, which finds what has kept the id of an article that was renamed
+    /// since.
+    async fn articles_meant(
         &self,
         organisation: OrganisationId,
         text: &Code,
     ) -> Result<Vec<Code>, Error> {
-        let asked = std::slice::from_ref(text);
-        let repository = &self.repository;
-        let of_article = repository.products_by_article(organisation, asked).await?;
-        if of_article.iter().any(Option::is_some) {
+        let meant = self.products_meant(organisation, std::slice::from_ref(text));
+        let found: Vec<Arc<Product>> = meant.await?.into_iter().flatten().collect();
+        if found.is_empty() {
             return Ok(vec![text.clone()]);
         }
-        let of_barcode = repository.products_by_barcode(organisation, asked).await?;
-        let found = of_barcode.into_iter().flatten();
-        let found: Vec<Code> = found.map(|it| it.value.article_id.clone()).collect();
-        Ok(if found.is_empty() {
-            vec![text.clone()]
-        } else {
-            found
-        })
+        Ok(found.iter().map(|it| it.article_id.clone()).collect())
     }
 
     /// The one article id that a text means.
@@ -73,44 +107,73 @@ impl Stocktake {
             (None, _) => Ok(text.clone()),
             (Some(last), false) => {
                 meant.push(last);
-                Err(shared_barcode(text, &meant))
+                Err(shared_barcode(text, meant.iter()))
             }
         }
     }
 
-    /// The lines of a take that a name fits.
+    /// The lines of a take that a name fits. What a take has under the text itself is meant, and asks for nothing else.
     pub(super) async fn lines_named(
         &self,
         organisation: OrganisationId,
         take: StockTakeId,
         name: &ArticleName,
     ) -> Result<Vec<StockTakeItemView>, Error> {
-        let (sort, page) = (ArticleSort::default(), PageRequest::first(MAX_PAGE));
+        let found = self
+            .lines_of_article(organisation, take, name, &name.article)
+            .await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
         let mut found = Vec::new();
         for article in self.articles_meant(organisation, &name.article).await? {
-            let filter = StockTakeItemFilter {
-                article: Some(article),
-                place: name.place.clone(),
-                batch: name.batch.clone(),
-                serial: name.serial.clone(),
-                ..StockTakeItemFilter::default()
-            };
+            if article != name.article {
+                let lines = self.lines_of_article(organisation, take, name, &article);
+                found.extend(lines.await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The lines of an article that a name fits.
+    async fn lines_of_article(
+        &self,
+        organisation: OrganisationId,
+        take: StockTakeId,
+        name: &ArticleName,
+        article: &Code,
+    ) -> Result<Vec<StockTakeItemView>, Error> {
+        let filter = StockTakeItemFilter {
+            article: Some(article.clone()),
+            place: name.place.clone(),
+            batch: name.batch.clone(),
+            serial: name.serial.clone(),
+            ..StockTakeItemFilter::default()
+        };
+        let fits = |line: &StockTakeItemView| {
+            name.variant.is_none() || line.item.value.key.variant == name.variant
+        };
+        let sort = ArticleSort::default();
+        let mut page = PageRequest::first(MAX_PAGE);
+        let mut found = Vec::new();
+        loop {
             let lines = self
                 .repository
                 .stock_take_items(organisation, take, &filter, sort, &page)
                 .await?;
-            found.extend(lines.items);
+            found.extend(lines.items.into_iter().filter(fits));
+            match lines.next {
+                // A variant is not what the store looks by: it may stand on a later page.
+                Some(next) if name.variant.is_some() => page = PageRequest::after(next, MAX_PAGE),
+                Some(_) | None => return Ok(found),
+            }
         }
-        if name.variant.is_some() {
-            found.retain(|line| line.item.value.key.variant == name.variant);
-        }
-        Ok(found)
     }
 }
 
 /// A barcode that several articles have.
-pub(super) fn shared_barcode(text: &Code, articles: &[Code]) -> Error {
-    let articles: Vec<&str> = articles.iter().map(Code::as_str).collect();
+pub(super) fn shared_barcode<'a>(text: &Code, articles: impl Iterator<Item = &'a Code>) -> Error {
+    let articles: Vec<&str> = articles.map(Code::as_str).collect();
     let message = format!("{text} is the barcode of {}", articles.join(", "));
     Error::invalid("article", "ambiguous_article", message)
 }

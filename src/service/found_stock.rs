@@ -1,9 +1,8 @@
 //! What was found while counting and is not on the take, by what can be read off it.
 
-use std::sync::Arc;
-
-use crate::domain::{Code, Product, ProductId, Stamp, StockKey, StockTakeId, StockTakeItemId};
-use crate::store::Versioned;
+use crate::domain::{
+    Code, OrganisationId, ProductId, SiteId, Stamp, StockKey, StockTakeId, StockTakeItemId,
+};
 
 use super::access::Operation;
 use super::article_name::shared_barcode;
@@ -66,23 +65,52 @@ impl StockTakes<'_> {
     async fn key_of(
         &self,
         stamp: &Stamp,
-        site: crate::domain::SiteId,
+        site: SiteId,
         found: &FoundStock,
     ) -> Result<StockKey, Error> {
         let organisation = stamp.actor.organisation;
-        let product = match &found.product {
-            FoundProduct::Id(id) => *id,
-            FoundProduct::Article(text) => {
-                let repository = &self.library.repository;
-                let asked = std::slice::from_ref(text);
-                let known = repository.products_by_article(organisation, asked).await?;
-                match known.into_iter().flatten().next() {
-                    Some(product) => product.value.id,
-                    None => self.product_with(stamp, text, "article").await?,
-                }
+        let library = self.library;
+        let (field, text, products) = match &found.product {
+            FoundProduct::Id(id) => {
+                return self.key_of_product(organisation, site, *id, found).await;
             }
-            FoundProduct::Barcode(text) => self.product_with(stamp, text, "barcode").await?,
+            FoundProduct::Article(text) => {
+                let meant = library.products_meant(organisation, std::slice::from_ref(text));
+                (
+                    "article",
+                    text,
+                    meant.await?.into_iter().flatten().collect(),
+                )
+            }
+            FoundProduct::Barcode(text) => (
+                "barcode",
+                text,
+                library.products_with(organisation, text).await?,
+            ),
         };
+        match products.as_slice() {
+            [] => {
+                let message = format!("nothing is known as {text}");
+                Err(Error::invalid(field, "unknown_article", message))
+            }
+            [product] => {
+                self.key_of_product(organisation, site, product.id, found)
+                    .await
+            }
+            several => Err(shared_barcode(
+                text,
+                several.iter().map(|it| &it.article_id),
+            )),
+        }
+    }
+
+    async fn key_of_product(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        product: ProductId,
+        found: &FoundStock,
+    ) -> Result<StockKey, Error> {
         let name = StockName {
             variant: found.variant.clone(),
             place: found.place.clone(),
@@ -93,32 +121,5 @@ impl StockTakes<'_> {
         let choice = StockChoice::Named(name);
         let chosen = self.library.chosen_stock(organisation, site, &choice);
         chosen.await.map(|(key, _)| key)
-    }
-
-    /// The only product that has a barcode.
-    async fn product_with(
-        &self,
-        stamp: &Stamp,
-        barcode: &Code,
-        field: &'static str,
-    ) -> Result<ProductId, Error> {
-        let repository = &self.library.repository;
-        let asked = std::slice::from_ref(barcode);
-        let found = repository
-            .products_by_barcode(stamp.actor.organisation, asked)
-            .await?;
-        let found: Vec<Versioned<Arc<Product>>> = found.into_iter().flatten().collect();
-        match found.as_slice() {
-            [] => {
-                let message = format!("nothing is known as {barcode}");
-                Err(Error::invalid(field, "unknown_article", message))
-            }
-            [product] => Ok(product.value.id),
-            several => {
-                let articles = several.iter().map(|it| it.value.article_id.clone());
-                let articles: Vec<Code> = articles.collect();
-                Err(shared_barcode(barcode, &articles))
-            }
-        }
     }
 }

@@ -76,21 +76,13 @@ impl StockTakes<'_> {
     ) -> Result<Vec<StockKey>, Error> {
         let repository = &self.library.repository;
         let organisation = take.organisation();
-        let mut products = repository
-            .products_by_article(organisation, articles)
-            .await?;
-        let barcodes = repository
-            .products_by_barcode(organisation, articles)
-            .await?;
-        for ((product, text), of_barcode) in products.iter_mut().zip(articles).zip(barcodes) {
-            match of_barcode.as_slice() {
-                _ if product.is_some() => (),
-                [] | [_] => *product = of_barcode.into_iter().next(),
-                several => {
-                    let shared = several.iter().map(|it| it.value.article_id.clone());
-                    return Err(shared_barcode(text, &shared.collect::<Vec<_>>()));
-                }
+        let meant = self.library.products_meant(organisation, articles).await?;
+        let mut products = Vec::with_capacity(meant.len());
+        for (text, meant) in articles.iter().zip(meant) {
+            if meant.len() > 1 {
+                return Err(shared_barcode(text, meant.iter().map(|it| &it.article_id)));
             }
+            products.push(meant.into_iter().next());
         }
         let unknown: Vec<&str> = articles
             .iter()
@@ -108,7 +100,7 @@ impl StockTakes<'_> {
         let ids: Vec<ProductId> = products
             .iter()
             .flatten()
-            .map(|product| product.value.id)
+            .map(|product| product.id)
             .collect();
         let filter = LevelFilter {
             products: ids.iter().copied().collect(),
@@ -126,10 +118,11 @@ impl StockTakes<'_> {
                 None => break,
             }
         }
+        let stocked: BTreeSet<ProductId> = keys.iter().map(|key| key.product).collect();
         let not_stocked: Vec<&str> = articles
             .iter()
             .zip(&ids)
-            .filter(|(_, id)| !keys.iter().any(|key| key.product == **id))
+            .filter(|(_, id)| !stocked.contains(id))
             .map(|(article, _)| article.as_str())
             .collect();
         if not_stocked.is_empty() {
@@ -317,7 +310,8 @@ impl StockTakes<'_> {
         Ok(())
     }
 
-    /// Removes an article from a new list, at all its keys (S4.5), by its article id or a barcode. Returns how many lines were removed.
+    /// Removes an article from a new list, at all its keys (S4.5), by its article id or a barcode. Returns how many lines were
+    /// removed.
     ///
     /// # Errors
     ///

@@ -16,8 +16,8 @@ use super::totals::Changes;
 use crate::domain::{OrganisationId, StockEvent, Timestamp};
 use crate::store::{
     ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, DeletableKey,
-    Digest, Entry, Facts, Outcome, Record, RecordKey, StoreError, StoreErrorKind, UniqueName,
-    Version, Write, check,
+    Digest, Entry, Facts, Outcome, Record, RecordKey, StoreError, StoreErrorKind, SummedDocument,
+    UniqueName, Version, Write, check,
 };
 
 /// Why a change set was not applied. The transaction (or its savepoint) is to be rolled back.
@@ -143,6 +143,17 @@ async fn remembered<T: Transaction>(
     .await
 }
 
+/// The record that a guard can be on, by its id: whoever changes it waits for those who are guarded by it.
+pub(super) fn guarded(key: &RecordKey) -> Option<Uuid> {
+    if let RecordKey::Site(site) = key {
+        return Some(site.as_uuid());
+    }
+    Some(match key.summed()? {
+        SummedDocument::StockTake(take) => take.as_uuid(),
+        SummedDocument::InventoryCount(count) => count.as_uuid(),
+    })
+}
+
 /// What a change set reads under guard, and what it changes that others guard.
 fn held(parts: &ChangeSetParts<'_>, part: i64) -> Held {
     use crate::store::Guard;
@@ -151,25 +162,7 @@ fn held(parts: &ChangeSetParts<'_>, part: i64) -> Held {
         Guard::Site { site, .. } => site.as_uuid(),
         Guard::CountEpoch { count, .. } => count.as_uuid(),
     });
-    let changed = parts.writes.keys().filter_map(|key| match key {
-        RecordKey::StockTake(take) => Some(take.as_uuid()),
-        RecordKey::Site(site) => Some(site.as_uuid()),
-        RecordKey::InventoryCount(count) => Some(count.as_uuid()),
-        RecordKey::Product(_)
-        | RecordKey::Supplier(_)
-        | RecordKey::StockTakeItem(..)
-        | RecordKey::OpenCount(_)
-        | RecordKey::InventoryCountItem(..)
-        | RecordKey::StockAdjustment(_)
-        | RecordKey::InventoryOrder(_)
-        | RecordKey::InventoryOrderItem(..)
-        | RecordKey::StockImport(_)
-        | RecordKey::ImportChunk(..)
-        | RecordKey::Export(_)
-        | RecordKey::ExportChunk(..)
-        | RecordKey::StockLevel(_)
-        | RecordKey::SerialMark(..) => None,
-    });
+    let changed = parts.writes.keys().filter_map(guarded);
     Held {
         organisation: parts.organisation,
         part,

@@ -3,6 +3,7 @@
 //! Rows are locked as a commit locks them, and then read again: what is written is what their records are by then. Totals are
 //! not set but added to, by what they are off by at one moment: whatever is counted meanwhile adds to both sides.
 
+use super::commit::guarded;
 use super::known::versions;
 use super::query::{Held, Transaction, blocks, first};
 use super::table::{Table, key_cells};
@@ -20,30 +21,11 @@ pub(crate) async fn mend<T: Transaction>(
     // In their order, as commits write: two that wait for each other would wait for ever.
     keys.sort_unstable();
     keys.dedup();
-    let documents = keys.iter().filter_map(|key| match key {
-        RecordKey::StockTake(take) => Some(take.as_uuid()),
-        RecordKey::InventoryCount(count) => Some(count.as_uuid()),
-        RecordKey::Site(site) => Some(site.as_uuid()),
-        RecordKey::Product(_)
-        | RecordKey::Supplier(_)
-        | RecordKey::StockTakeItem(..)
-        | RecordKey::OpenCount(_)
-        | RecordKey::InventoryCountItem(..)
-        | RecordKey::StockAdjustment(_)
-        | RecordKey::InventoryOrder(_)
-        | RecordKey::InventoryOrderItem(..)
-        | RecordKey::StockImport(_)
-        | RecordKey::ImportChunk(..)
-        | RecordKey::Export(_)
-        | RecordKey::ExportChunk(..)
-        | RecordKey::StockLevel(_)
-        | RecordKey::SerialMark(..) => None,
-    });
     let held = Held {
         organisation,
         part: 0,
         shared: Vec::new(),
-        changed: documents.collect(),
+        changed: keys.iter().filter_map(guarded).collect(),
     };
     t.hold(held).await?;
     let mut mended = Vec::new();

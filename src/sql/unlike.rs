@@ -13,7 +13,8 @@ use super::table::{
 use super::totals;
 use crate::domain::{InventoryCountId, OrganisationId, SiteId, StockEvent, StockTakeId};
 use crate::store::{
-    MAX_PAGE, Record, RecordKey, StoreError, StoreErrorKind, UniqueName, Unlike, UnlikeEvent,
+    MAX_PAGE, Record, RecordKey, StoreError, StoreErrorKind, SummedDocument, UniqueName, Unlike,
+    UnlikeEvent,
 };
 
 /// A column of a record's row that is not what it should be.
@@ -66,32 +67,14 @@ pub(crate) async fn unlike<S: Snapshot>(
         found.push(off.told());
     }
     for key in keys {
-        match key {
-            RecordKey::Site(site) => {
-                let (kept, due) = ends(s, organisation, *site).await?;
-                if kept != due {
-                    found.push(unlike_end(key, kept, due));
-                }
+        if let RecordKey::Site(site) = key {
+            let (kept, due) = ends(s, organisation, *site).await?;
+            if kept != due {
+                found.push(unlike_end(key, kept, due));
             }
-            RecordKey::StockTake(_) | RecordKey::InventoryCount(_) => {
-                let sums = sums(s, organisation, key).await?;
-                found.extend(sums.into_iter().filter_map(|sums| sums.told(key)));
-            }
-            RecordKey::Product(_)
-            | RecordKey::Supplier(_)
-            | RecordKey::StockTakeItem(..)
-            | RecordKey::OpenCount(_)
-            | RecordKey::InventoryCountItem(..)
-            | RecordKey::StockAdjustment(_)
-            | RecordKey::InventoryOrder(_)
-            | RecordKey::InventoryOrderItem(..)
-            | RecordKey::StockImport(_)
-            | RecordKey::ImportChunk(..)
-            | RecordKey::Export(_)
-            | RecordKey::ExportChunk(..)
-            | RecordKey::StockLevel(_)
-            | RecordKey::SerialMark(..) => {}
         }
+        let sums = sums(s, organisation, key).await?;
+        found.extend(sums.into_iter().filter_map(|sums| sums.told(key)));
     }
     Ok(found)
 }
@@ -362,27 +345,15 @@ pub(super) async fn sums<S: Snapshot>(
     organisation: OrganisationId,
     document: &RecordKey,
 ) -> Result<Vec<Sums>, StoreError> {
-    match document {
-        RecordKey::StockTake(take) => Ok(vec![
-            take_sums(s, organisation, *take, true).await?,
-            take_sums(s, organisation, *take, false).await?,
+    match document.summed() {
+        Some(SummedDocument::StockTake(take)) => Ok(vec![
+            take_sums(s, organisation, take, true).await?,
+            take_sums(s, organisation, take, false).await?,
         ]),
-        RecordKey::InventoryCount(count) => Ok(vec![count_sums(s, organisation, *count).await?]),
-        RecordKey::Site(_)
-        | RecordKey::Product(_)
-        | RecordKey::Supplier(_)
-        | RecordKey::StockTakeItem(..)
-        | RecordKey::OpenCount(_)
-        | RecordKey::InventoryCountItem(..)
-        | RecordKey::StockAdjustment(_)
-        | RecordKey::InventoryOrder(_)
-        | RecordKey::InventoryOrderItem(..)
-        | RecordKey::StockImport(_)
-        | RecordKey::ImportChunk(..)
-        | RecordKey::Export(_)
-        | RecordKey::ExportChunk(..)
-        | RecordKey::StockLevel(_)
-        | RecordKey::SerialMark(..) => Ok(Vec::new()),
+        Some(SummedDocument::InventoryCount(count)) => {
+            Ok(vec![count_sums(s, organisation, count).await?])
+        }
+        None => Ok(Vec::new()),
     }
 }
 

@@ -119,6 +119,7 @@ pub use job_queue::JobQueue;
 pub use list::{List, Ranked, Sorting};
 pub use mark::{Altered, Mark, Position, Tokens};
 pub use page::{Cursor, MAX_PAGE, Page, PageRequest, PageStart, list_digest};
+pub(crate) use record::SummedDocument;
 pub use record::{
     DeletableKey, ImportChunk, ImportRow, OpenCount, Record, RecordKey, SerialMark, UniqueName,
     Write,

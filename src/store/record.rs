@@ -52,7 +52,37 @@ pub enum RecordKey {
     SerialMark(Code, Option<ProductId>),
 }
 
+/// A document that keeps sums of its lines beside them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SummedDocument {
+    StockTake(StockTakeId),
+    InventoryCount(InventoryCountId),
+}
+
 impl RecordKey {
+    /// The document that this is, if it keeps sums of its lines.
+    pub(crate) const fn summed(&self) -> Option<SummedDocument> {
+        match self {
+            Self::StockTake(take) => Some(SummedDocument::StockTake(*take)),
+            Self::InventoryCount(count) => Some(SummedDocument::InventoryCount(*count)),
+            Self::Site(_)
+            | Self::Product(_)
+            | Self::Supplier(_)
+            | Self::StockTakeItem(..)
+            | Self::OpenCount(_)
+            | Self::InventoryCountItem(..)
+            | Self::StockAdjustment(_)
+            | Self::InventoryOrder(_)
+            | Self::InventoryOrderItem(..)
+            | Self::StockImport(_)
+            | Self::ImportChunk(..)
+            | Self::Export(_)
+            | Self::ExportChunk(..)
+            | Self::StockLevel(_)
+            | Self::SerialMark(..) => None,
+        }
+    }
+
     /// The document that a record is a line of: a line can't be created without it.
     pub const fn document(&self) -> Option<Self> {
         match self {
