@@ -121,8 +121,12 @@ fn is_taken_for_data(text: &str) -> bool {
     let is_month = |word: &str| {
         word.chars().count() >= 3 && MONTHS.iter().any(|month| month.starts_with(word))
     };
+    // `12a` is noon and `1e5` a number; `A-01` is neither.
+    let begins_with_digit = lower.chars().find(|c| c.is_alphanumeric());
+    let begins_with_digit = begins_with_digit.is_some_and(char::is_numeric);
     words.next().is_none()
-        && (matches!(word, "e" | "a" | "p" | "am" | "pm" | "d") || is_month(word))
+        && (is_month(word)
+            || (begins_with_digit && matches!(word, "e" | "a" | "p" | "am" | "pm" | "d")))
 }
 
 const MONTHS: [&str; 12] = [

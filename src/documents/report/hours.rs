@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn hours_are_local_and_without_gaps() -> Result<(), crate::domain::DecimalError> {
         assert_eq!(columns_of(&[])?, (1, vec![]));
-        assert_eq!(columns_of(&[29, 30, 89, 150])?, (1, vec![1, 2, 1]));
+        assert_eq!(columns_of(&[29, 30, 89, 150])?, (1, vec![1, 2, 0, 1]));
         Ok(())
     }
 
