@@ -4,20 +4,19 @@
 //!
 //! `cargo bench --bench large_takes` runs all three; a number as argument leaves out larger takes.
 
-use std::error::Error;
+#[path = "beside/stock.rs"]
+mod stock;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stocktake::domain::{
-    MovementPolicy, PostingOptions, Product, ProductId, Quantity, StockKey, StockTakeId,
-    StockTakeItemId, StockTakeState, UnitCost,
-};
-use stocktake::jobs::Worker;
+use stocktake::domain::{PostingOptions, Quantity, StockTakeId, StockTakeItemId, StockTakeState};
 use stocktake::memory::MemoryStore;
-use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake, Stocktake};
+use stocktake::service::{Caller, CountRequest, Stocktake};
 use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
 use stocktake::testing::Shop;
-use uuid::Uuid;
+
+use stock::{Done, stock_up, take_of};
 
 const SIZES: [usize; 3] = [1_000, 30_000, 1_000_000];
 /// How many single operations a figure is the median of.
@@ -35,7 +34,7 @@ struct Figures {
     post: Duration,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Done<()> {
     let most = std::env::args()
         .skip(1)
         .find_map(|arg| arg.parse::<usize>().ok())
@@ -50,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn measure(lines: usize) -> Result<Figures, Box<dyn Error>> {
+async fn measure(lines: usize) -> Done<Figures> {
     let shop = Shop::on(Arc::new(MemoryStore::new()));
     shop.open_empty().await?;
     let manager = Caller::of(&shop.manager);
@@ -59,13 +58,7 @@ async fn measure(lines: usize) -> Result<Figures, Box<dyn Error>> {
     let takes = library.stock_takes();
 
     let started = Instant::now();
-    let new = NewStockTake {
-        site: shop.site.id,
-        description: "Everything".parse()?,
-        movement_policy: MovementPolicy::default(),
-    };
-    let take = takes.create(&manager, new).await?.id();
-    Worker::new(library, "bench").run_all_due().await?;
+    let take = take_of(&shop).await?;
     let populate = started.elapsed();
 
     let items = all_items(library, &manager, take).await?;
@@ -140,7 +133,7 @@ async fn pages(
     manager: &Caller,
     take: StockTakeId,
     lines: usize,
-) -> Result<(Duration, Duration), Box<dyn Error>> {
+) -> Done<(Duration, Duration)> {
     let all = StockTakeItemFilter::default();
     let started = Instant::now();
     takes
@@ -184,47 +177,11 @@ fn skipped_pages(lines: usize) -> u32 {
         .saturating_sub(2)
 }
 
-/// Products that look like the shop's first one, and forty of each.
-async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Result<(), Box<dyn Error>> {
-    let like = &shop.products[0];
-    let unit_cost: UnitCost = "2.50".parse()?;
-    for first in (0..lines).step_by(1_000) {
-        let mut products = Vec::with_capacity(1_000);
-        let mut movements: Vec<NewMovement> = Vec::with_capacity(1_000);
-        for number in first..lines.min(first + 1_000) {
-            let id = ProductId::new(Uuid::from_u128((0xbe << 96) | number as u128));
-            products.push(Product {
-                id,
-                article_id: format!("BULK-{number:07}").parse()?,
-                name: format!("Bulk article {number}").parse()?,
-                brand: shop.products[number % 10].brand.clone(),
-                ..like.clone()
-            });
-            let key = StockKey::plain(shop.site.id, id);
-            let receipt = Movement::Receipt {
-                key,
-                quantity: Quantity::from(40),
-                unit_cost: Some(unit_cost),
-            };
-            movements.push(receipt.into());
-        }
-        shop.stocktake
-            .catalogue()
-            .put_products(manager, products)
-            .await?;
-        shop.stocktake
-            .stock()
-            .record(manager, shop.site.id, &movements)
-            .await?;
-    }
-    Ok(())
-}
-
 async fn all_items(
     library: &Stocktake,
     manager: &Caller,
     take: StockTakeId,
-) -> Result<Vec<StockTakeItemId>, Box<dyn Error>> {
+) -> Done<Vec<StockTakeItemId>> {
     let mut items = Vec::new();
     let mut page = PageRequest::first(10_000);
     loop {
@@ -246,7 +203,7 @@ async fn median(
     manager: &Caller,
     take: StockTakeId,
     filter: &StockTakeItemFilter,
-) -> Result<Duration, Box<dyn Error>> {
+) -> Done<Duration> {
     let mut samples = Vec::with_capacity(SAMPLES);
     for _ in 0..SAMPLES {
         let started = Instant::now();

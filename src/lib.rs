@@ -83,6 +83,7 @@
 //! | [`service`] | the use cases: [`Stocktake`](service::Stocktake) and its parts | who adds the crate as a dependency |
 //! | [`domain`] | the rules, pure: values, levels, layers, state machines | who wants to know why |
 //! | [`store`] | the storage contract, clause by clause | who writes a backend |
+//! | [`operations`] | what the library does: S1.1 to S6.22 | everybody, where such a number stands |
 //! | [`documents`] | what comes in and goes out as a file | who reads or writes such files itself |
 //! | [`files`] | places for the files of jobs beside the store | who keeps them in a folder or a bucket |
 //! | [`memory`] | the reference backend | tests, small applications |
@@ -156,7 +157,7 @@
 //!   methods of the stores: the work behind it is compiled once, in the library, and not again in each program.
 //! - The SQL stores share a room of their own: which tables there are, how records stand in them, and what a commit
 //!   looks up, checks and writes is one text for both engines, so that they can't drift apart. A record is a row of the
-//!   columns that lists, totals and checks need, and a body of JSON.
+//!   columns that lists, totals and checks need, and a body in a form that lasts (`store::codec`).
 //!
 //! # Features
 //!
@@ -165,6 +166,7 @@
 //! | (none) | everything but the following; no server, no files, no runtime |
 //! | `testing` | [`testing`](https://docs.rs/stocktake/latest/stocktake/testing/): for the tests of an embedding application |
 //! | `conformance` | [`conformance`](https://docs.rs/stocktake/latest/stocktake/conformance/): the suite that every store must pass (takes in `testing`, and tokio) |
+//! | `codec` | [`store::codec`](https://docs.rs/stocktake/latest/stocktake/store/codec/): all that a store keeps, as bytes, for whoever writes one over keys and bytes |
 //! | `sqlite` | [`sqlite`](https://docs.rs/stocktake/latest/stocktake/sqlite/): a store in one file, SQLite built in; no runtime |
 //! | `postgres` | [`postgres`](https://docs.rs/stocktake/latest/stocktake/postgres/): a store in a PostgreSQL database, over a deadpool (takes in tokio) |
 //! | `object-store` | `files::ObjectFiles`: the files of jobs in S3, GCS, Azure or whatever an `object_store` is over |
@@ -188,6 +190,7 @@ pub mod domain;
 pub mod files;
 pub mod jobs;
 pub mod memory;
+pub mod operations;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod service;

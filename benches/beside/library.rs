@@ -4,16 +4,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use stocktake::domain::{
-    ImportMode, MovementPolicy, PostingOptions, Product, ProductId, Quantity, StockKey,
-    StockTakeId, StockTakeItemId, StockTakeState, UnitCost,
-};
+use stocktake::domain::{ImportMode, PostingOptions, StockTakeId, StockTakeItemId, StockTakeState};
 use stocktake::jobs::Worker;
-use stocktake::service::{Caller, CountRequest, Movement, NewMovement, NewStockTake};
+use stocktake::service::Caller;
 use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
 use stocktake::testing::Shop;
-use uuid::Uuid;
 
+use super::counting::counted;
+use super::stock::{stock_up, take_of};
 use super::{CROWD, Done, Figures, SAMPLES, median, rounds, spread};
 
 /// What an import takes at most.
@@ -120,23 +118,6 @@ pub(crate) async fn by_library(
     Ok(figures)
 }
 
-/// A take of everything that is on stock, with its lines.
-pub(crate) async fn take_of(shop: &Shop) -> Done<StockTakeId> {
-    let (manager, takes) = (Caller::of(&shop.manager), shop.stocktake.stock_takes());
-    let new = NewStockTake {
-        site: shop.site.id,
-        description: "Everything".parse()?,
-        movement_policy: MovementPolicy::default(),
-    };
-    let take = takes.create(&manager, new).await?.id();
-    Worker::new(&shop.stocktake, "bench").run_all_due().await?;
-    Ok(take)
-}
-
-pub(crate) fn counted(quantity: i64) -> CountRequest {
-    CountRequest::set(Quantity::try_from(quantity).expect("a small number"))
-}
-
 /// Every article of the shop set to 41, as far as an import takes them.
 pub(crate) fn import_body(lines: usize) -> String {
     let mut body = String::from("{\"store-1\":{");
@@ -146,37 +127,6 @@ pub(crate) fn import_body(lines: usize) -> String {
     }
     body.push_str("}}");
     body
-}
-
-/// Products that look like the shop's first one, and forty of each.
-pub(crate) async fn stock_up(shop: &Shop, manager: &Caller, lines: usize) -> Done<()> {
-    let like = &shop.products[0];
-    let unit_cost: UnitCost = "2.50".parse()?;
-    for first in (0..lines).step_by(1_000) {
-        let mut products = Vec::with_capacity(1_000);
-        let mut movements: Vec<NewMovement> = Vec::with_capacity(1_000);
-        for number in first..lines.min(first + 1_000) {
-            let id = ProductId::new(Uuid::from_u128((0xbe << 96) | number as u128));
-            products.push(Product {
-                id,
-                article_id: format!("BULK-{number:07}").parse()?,
-                name: format!("Bulk article {number}").parse()?,
-                brand: shop.products[number % 10].brand.clone(),
-                ..like.clone()
-            });
-            let receipt = Movement::Receipt {
-                key: StockKey::plain(shop.site.id, id),
-                quantity: Quantity::from(40),
-                unit_cost: Some(unit_cost),
-            };
-            movements.push(receipt.into());
-        }
-        let catalogue = shop.stocktake.catalogue();
-        catalogue.put_products(manager, products).await?;
-        let stock = shop.stocktake.stock();
-        stock.record(manager, shop.site.id, &movements).await?;
-    }
-    Ok(())
 }
 
 async fn all_items(shop: &Shop, manager: &Caller, take: StockTakeId) -> Done<Vec<StockTakeItemId>> {

@@ -4,7 +4,8 @@
 //!
 //! `cargo bench --features postgres --bench postgres` runs takes of 1,000, 10,000 and 100,000 lines; a number as
 //! argument leaves out larger ones. `-- memory 1000000` instead takes so many lines through populating, counting and
-//! posting with the library alone, and tells how much memory each took at most.
+//! posting with the library alone, and tells how much memory each took at most. `-- reads` asks takes of these sizes, with
+//! the library alone, what people ask while they count, and tells whether it takes longer as they grow.
 //!
 //! The server is the one of the tests (`STOCKTAKE_POSTGRES_URL`), as durable as it is set to be; each run is in schemas
 //! of its own.
@@ -27,8 +28,8 @@ use stocktake::testing::Shop;
 use uuid::Uuid;
 
 use beside::{
-    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, rounds,
-    spread,
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, reads,
+    rounds, spread,
 };
 use opponent::Opponent;
 use postgres_server::{Schemas, config, open};
@@ -53,6 +54,24 @@ fn main() -> Done<()> {
             let store = store(schemas.make().0, CONNECTIONS).await;
             memory::run(&Shop::on(store), lines).await
         });
+    }
+    if arguments.iter().any(|it| it == "reads") {
+        let mut rows = Vec::new();
+        for lines in SIZES
+            .into_iter()
+            .filter(|lines| asked.is_none_or(|most| *lines <= most))
+        {
+            let schemas = Schemas::new();
+            let answers = runtime.block_on(async {
+                let store = store(schemas.make().0, CONNECTIONS).await;
+                let (pool, schema) = (store.pool().clone(), store.options().schema.clone());
+                let look = async || look(&pool, &schema).await;
+                reads::measure(&Shop::on(store), lines, look).await
+            })?;
+            rows.push((lines, answers));
+        }
+        reads::print_table(&rows);
+        return Ok(());
     }
     let mut rows = Vec::new();
     for lines in SIZES {

@@ -9,7 +9,8 @@ use stocktake::service::{Caller, Error};
 use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter};
 use stocktake::testing::Shop;
 
-use crate::beside::library::{counted, stock_up, take_of};
+use crate::beside::counting::counted;
+use crate::beside::stock::{stock_up, take_of};
 use crate::beside::{Done, median};
 
 pub(crate) const COUNTERS: usize = 24;

@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --features sqlite --bench sqlite` runs takes of 1,000, 10,000 and 100,000 lines; a number as argument
 //! leaves out larger ones. `-- memory 1000000` instead takes so many lines through populating, counting and posting
-//! with the library alone, and tells how much memory each took at most.
+//! with the library alone, and tells how much memory each took at most. `-- reads` asks takes of these sizes, with the library
+//! alone, what people ask while they count, and tells whether it takes longer as they grow.
 
 #[path = "../beside/mod.rs"]
 mod beside;
@@ -17,8 +18,8 @@ use stocktake::testing::Shop;
 use uuid::Uuid;
 
 use beside::{
-    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, rounds,
-    spread,
+    CROWD, Done, Figures, SAMPLES, by_library, import_body, median, memory, print_table, reads,
+    rounds, spread,
 };
 use opponent::Opponent;
 
@@ -39,6 +40,26 @@ fn main() -> Done<()> {
             folder.path().join("library.db"),
         )?));
         return runtime.block_on(memory::run(&shop, asked.unwrap_or(1_000_000)));
+    }
+    if arguments.iter().any(|it| it == "reads") {
+        let mut rows = Vec::new();
+        for lines in SIZES
+            .into_iter()
+            .filter(|lines| asked.is_none_or(|most| *lines <= most))
+        {
+            let folder = tempfile::tempdir()?;
+            let file = folder.path().join("library.db");
+            let shop = Shop::on(Arc::new(SqliteStore::open(&file)?));
+            let answers = runtime.block_on(reads::measure(&shop, lines, async || Ok(())))?;
+            rows.push((lines, answers));
+            drop(shop);
+            eprintln!(
+                "{lines} lines in a file of {} bytes",
+                std::fs::metadata(file)?.len()
+            );
+        }
+        reads::print_table(&rows);
+        return Ok(());
     }
     let mut rows = Vec::new();
     for lines in SIZES {

@@ -50,16 +50,14 @@ impl State {
         // From here on nothing can fail.
         *state.commits.entry(organisation).or_default() += 1;
         for (key, write) in writes {
-            match write {
-                Write::Insert(record) | Write::Update { record, .. } => {
-                    state.put(organisation, key, record.clone());
-                }
-                Write::Delete { .. } => {
-                    let key = (organisation, key.clone());
-                    if let Some(record) = state.records.remove(&key) {
-                        state.gone.insert(key, (record.version, command.at));
-                    }
-                }
+            if let Some(record) = write.record() {
+                state.put(organisation, key, record.clone());
+            }
+        }
+        // Last: what this commit deletes says nothing to what it inserts (R3).
+        for (key, write) in writes {
+            if let Write::Delete { expected } = write {
+                state.delete(organisation, key, *expected);
             }
         }
         for event in events {
@@ -96,10 +94,21 @@ impl State {
         let key = (organisation, key.clone());
         let commit = self.commits.get(&organisation).copied().unwrap_or_default();
         self.changed.insert(key.clone(), commit);
-        let last = self.records.get(&key).map(|record| record.version);
-        let last = last.or_else(|| self.gone.remove(&key).map(|(last, _)| last));
+        let mut last = self.records.get(&key).map(|record| record.version);
+        if let (None, RecordKey::StockTakeItem(take, _)) = (last, &key.1) {
+            last = self.retired.get(&(organisation, *take)).copied();
+        }
         let version = last.map_or(Version::FIRST, Version::next);
         self.records.insert(key, Versioned { version, value });
+    }
+
+    /// Deletes a record; of a take's line the version is kept, if it is the highest (R3).
+    fn delete(&mut self, organisation: OrganisationId, key: &RecordKey, version: Version) {
+        self.records.remove(&(organisation, key.clone()));
+        if let RecordKey::StockTakeItem(take, _) = key {
+            let highest = self.retired.entry((organisation, *take)).or_insert(version);
+            *highest = version.max(*highest);
+        }
     }
 
     /// Appends to the ledger, at the next position of the site (R10).

@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stocktake::domain::{
     InventoryCount, InventoryCountItem, InventoryOrder, InventoryOrderItem, JobId, LedgerEntry,
     MovementPolicy, OrganisationId, PostingOptions, Product, Site, SiteId, StockAdjustment,
-    StockEventId, StockImport, StockKey, StockLevel, StockTake, StockTakeItem, StockTakeItemId,
-    Supplier, Timestamp,
+    StockEventId, StockImport, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
+    StockTakeItemId, Supplier, Timestamp,
 };
 use stocktake::service::{Caller, CountRequest, Movement, NewStockTake};
 use stocktake::store::{
@@ -44,8 +44,8 @@ struct CustomStore(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     records: BTreeMap<(OrganisationId, RecordKey), Versioned<Record>>,
-    /// The last versions of records that were deleted: a key never has an old version again (R3).
-    gone: BTreeMap<(OrganisationId, RecordKey), (Version, Timestamp)>,
+    /// The highest version that a line of a take had when it was deleted: lines begin above it (R3).
+    retired: BTreeMap<(OrganisationId, StockTakeId), Version>,
     /// How many commits of an organisation there were, and which one wrote a line last (R19). In SQL that is a column of the
     /// line with an index after its take. Where several commit at once, a number that was drawn first may be seen last: let
     /// a token stand before all that are on their way.
@@ -148,6 +148,11 @@ impl State {
         })
     }
 
+    /// A record of any kind by its key.
+    fn get(&self, organisation: OrganisationId, key: &RecordKey) -> Option<Versioned<Record>> {
+        self.records.get(&(organisation, key.clone())).cloned()
+    }
+
     /// All records of a kind, in no order that anybody may rely on.
     fn all<T: Kind>(&self, organisation: OrganisationId) -> impl Iterator<Item = Versioned<&T>> {
         let records = self.records.iter();
@@ -221,8 +226,8 @@ mod suite {
             store.clone()
         }
 
-        /// What it holds is gone with its last handle: it promises no durability (R18).
-        async fn reopen(&self, _: CustomStore) -> Option<CustomStore> {
+        /// What it holds is gone with its process: it promises no durability (R18).
+        async fn crash_image(&self, _: &CustomStore) -> Option<CustomStore> {
             None
         }
     }

@@ -246,6 +246,22 @@ impl JobQueue for CustomStore {
         )
     }
 
+    async fn over_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let state = self.state();
+        let jobs = state.jobs.values().map(|kept| &kept.job);
+        let over = jobs.filter(|job| {
+            job.organisation == organisation
+                && matches!(job.state, JobState::Succeeded | JobState::Refused)
+        });
+        let list = List::new("over_jobs", organisation, &());
+        let ended = |job: &Job| (job.finished_at.unwrap_or(job.created_at), job.id);
+        page_of(list, page, over.map(|job| (ended(job), job.clone())))
+    }
+
     async fn requeue(
         &self,
         organisation: OrganisationId,

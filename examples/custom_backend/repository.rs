@@ -10,19 +10,17 @@ use async_trait::async_trait;
 use stocktake::domain::{
     CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
     InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
-    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
-    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId, Supplier, SupplierId, Timestamp,
+    InventoryOrderItem, JobId, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId,
+    StockTakeItem, StockTakeItemId, Timestamp,
 };
 use stocktake::store::{
-    ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
-    CommitError, CommitOutcome, CountedLine, CountingView, Entry, Export, ExportChunk, ImportChunk,
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    LevelFilter, List, MAX_PAGE, OpenCount, Outcome, Page, PageRequest, Position, Purge, Ranked,
-    Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView, StoreError, TakeSums,
-    Unlike, UnlikeEvent, Versioned,
+    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command,
+    CommandId, CommitError, CommitOutcome, CountedLine, CountingView, Entry, InventoryCountFilter,
+    InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter, List,
+    MAX_PAGE, Outcome, Page, PageRequest, Position, Purge, Ranked, Record, RecordKey, Repository,
+    SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
+    StockTakeTotals, StockTakeView, StoreError, TakeSums, Unlike, UnlikeEvent, Versioned,
 };
 
 use super::{CustomStore, Handled, State};
@@ -66,6 +64,15 @@ impl State {
         self.record(whose, RecordKey::StockLevel(key.clone()))
     }
 
+    /// The ledger of a site.
+    fn ledger(&self, whose: OrganisationId, site: SiteId) -> Vec<&LedgerEntry> {
+        let entries = self.events.iter();
+        let entries = entries.filter(|((of, key, _), _)| *of == whose && key.site == site);
+        let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
+        entries.sort_by_key(|entry| entry.position);
+        entries
+    }
+
     /// The lines of a take that a filter lets through.
     fn lines(
         &self,
@@ -103,17 +110,17 @@ impl State {
     fn page_of_lines<'a>(
         &self,
         list: List,
-        (whose, sort): (OrganisationId, ArticleSort),
+        (whose, column): (OrganisationId, ArticleColumn),
         page: &PageRequest,
         lines: impl Iterator<Item = Versioned<&'a StockTakeItem>>,
     ) -> Result<Page<StockTakeItemView>, StoreError> {
-        let mut sorting = list.sorting::<(u64, StockTakeItemId), _, _>(page, sort.descending)?;
+        let mut sorting = list.sorting::<(u64, StockTakeItemId), _, _>(page)?;
         for line in lines {
             let level = self.level(whose, &line.key);
             let level = level.filter(|level| level.is_stocked());
             let level = level.as_ref().map(|level| &level.value);
             sorting.push(Ranked {
-                value: sort.column.value_of_line(&line, level),
+                value: column.value_of_line(&line, level),
                 position: (line.line, line.id),
                 row: StockTakeItemView {
                     item: shared(owned(line)),
@@ -128,12 +135,14 @@ impl State {
 
 #[async_trait]
 impl Repository for CustomStore {
-    async fn site(
+    async fn get(
         &self,
         organisation: OrganisationId,
-        id: SiteId,
-    ) -> Result<Option<Versioned<Site>>, StoreError> {
-        Ok(self.state().record(organisation, RecordKey::Site(id)))
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
+        let state = self.state();
+        let answer = |key: &RecordKey| state.get(organisation, key);
+        Ok(keys.iter().map(answer).collect())
     }
 
     async fn site_by_external_id(
@@ -144,16 +153,6 @@ impl Repository for CustomStore {
         let state = self.state();
         let mut sites = state.all::<Site>(organisation);
         Ok(sites.find(|it| it.external_id == *external_id).map(owned))
-    }
-
-    async fn products(
-        &self,
-        organisation: OrganisationId,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-        let state = self.state();
-        let product = |id: &ProductId| state.record(organisation, RecordKey::Product(*id));
-        Ok(ids.iter().map(|id| product(id).map(shared)).collect())
     }
 
     async fn products_by_article(
@@ -207,6 +206,22 @@ impl Repository for CustomStore {
         Ok(barcodes.iter().map(products).collect())
     }
 
+    async fn product_ids_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductId>, StoreError> {
+        let state = self.state();
+        let ids = state.all::<Product>(organisation).map(|it| it.id);
+        let mut ids: Vec<_> = ids
+            .filter(|id| after.is_none_or(|after| *id > after))
+            .collect();
+        ids.sort_unstable();
+        ids.truncate(usize::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1));
+        Ok(ids)
+    }
+
     async fn category_sizes(
         &self,
         organisation: OrganisationId,
@@ -219,24 +234,6 @@ impl Repository for CustomStore {
             u64::try_from(of.count()).unwrap_or(u64::MAX)
         };
         Ok(categories.iter().map(size).collect())
-    }
-
-    async fn supplier(
-        &self,
-        organisation: OrganisationId,
-        id: SupplierId,
-    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
-        Ok(self.state().record(organisation, RecordKey::Supplier(id)))
-    }
-
-    async fn levels(
-        &self,
-        organisation: OrganisationId,
-        keys: &[StockKey],
-    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-        let state = self.state();
-        let levels = keys.iter().map(|key| state.level(organisation, key));
-        Ok(levels.collect())
     }
 
     async fn serial_marks(
@@ -298,8 +295,9 @@ impl Repository for CustomStore {
     ) -> Result<Page<ArticleView>, StoreError> {
         let state = self.state();
         let scope = format_args!("{organisation}/{site}");
-        let list = List::new("articles", scope, &(filter, sort));
-        let mut sorting = list.sorting::<StockKey, _, _>(page, sort.descending)?;
+        let (column, page) = sort.ascending(page);
+        let list = List::new("articles", scope, &(filter, column));
+        let mut sorting = list.sorting::<StockKey, _, _>(&page)?;
         for level in state.all::<StockLevel>(organisation) {
             let product = RecordKey::Product(level.key().product);
             let product = state.record::<Product>(organisation, product);
@@ -307,7 +305,7 @@ impl Repository for CustomStore {
             let product = product.filter(|_| state.is_changed(organisation, level.key(), filter));
             if let Some(product) = product.filter(|_| level.key().site == site) {
                 sorting.push(Ranked {
-                    value: sort.column.value_of_article(&level, &product),
+                    value: column.value_of_article(&level, &product),
                     position: level.key().clone(),
                     row: ArticleView {
                         level: shared(owned(level)),
@@ -364,13 +362,24 @@ impl Repository for CustomStore {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         let state = self.state();
-        let entries = state.events.iter().filter(|((whose, key, _), entry)| {
-            *whose == organisation && key.site == site && entry.position > after
-        });
-        let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
-        entries.sort_by_key(|entry| entry.position);
+        let entries = state.ledger(organisation, site).into_iter();
+        let entries = entries.filter(|entry| entry.position > after);
         let limit = limit.clamp(1, MAX_PAGE) as usize;
-        Ok(entries.into_iter().take(limit).cloned().collect())
+        Ok(entries.take(limit).cloned().collect())
+    }
+
+    async fn ledger_back(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let state = self.state();
+        let entries = state.ledger(organisation, site).into_iter().rev();
+        let entries = entries.filter(|entry| before.is_none_or(|before| entry.position < before));
+        let limit = limit.clamp(1, MAX_PAGE) as usize;
+        Ok(entries.take(limit).cloned().collect())
     }
 
     async fn ledger_by_key(
@@ -412,14 +421,6 @@ impl Repository for CustomStore {
         Ok(Vec::new())
     }
 
-    async fn stock_take(
-        &self,
-        organisation: OrganisationId,
-        id: StockTakeId,
-    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-        Ok(self.state().record(organisation, RecordKey::StockTake(id)))
-    }
-
     async fn stock_takes(
         &self,
         organisation: OrganisationId,
@@ -448,9 +449,10 @@ impl Repository for CustomStore {
     ) -> Result<Page<StockTakeItemView>, StoreError> {
         let state = self.state();
         let scope = format_args!("{organisation}/{take}");
-        let list = List::new("stock_take_items", scope, &(filter, sort));
+        let (column, page) = sort.ascending(page);
+        let list = List::new("stock_take_items", scope, &(filter, column));
         let lines = state.lines(organisation, take, filter);
-        state.page_of_lines(list, (organisation, sort), page, lines)
+        state.page_of_lines(list, (organisation, column), &page, lines)
     }
 
     /// The page, the totals and the token are of one moment, because the lock is held once.
@@ -477,7 +479,8 @@ impl Repository for CustomStore {
             })
         };
         let scope = format!("{organisation}/{take}/{since:?}");
-        let list = List::new("stock_take_view", scope, &(filter, sort));
+        let (column, page) = sort.ascending(page);
+        let list = List::new("stock_take_view", scope, &(filter, column));
         let totals = page.with_total.then(|| {
             let mut sums = TakeSums::default();
             lines().for_each(|line| sums.add(line.version, line.value));
@@ -485,7 +488,7 @@ impl Repository for CustomStore {
         });
         Ok(Some(StockTakeView {
             take: shared(header),
-            items: state.page_of_lines(list, (organisation, sort), page, lines())?,
+            items: state.page_of_lines(list, (organisation, column), &page, lines())?,
             totals: totals.transpose()?,
             next,
         }))
@@ -559,25 +562,6 @@ impl Repository for CustomStore {
         Ok(entries.cloned().collect())
     }
 
-    async fn inventory_count(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryCountId,
-    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
-        let key = RecordKey::InventoryCount(id);
-        Ok(self.state().record(organisation, key))
-    }
-
-    async fn open_count(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
-        Ok(self
-            .state()
-            .record(organisation, RecordKey::OpenCount(site)))
-    }
-
     async fn inventory_counts(
         &self,
         organisation: OrganisationId,
@@ -595,16 +579,6 @@ impl Repository for CustomStore {
             page,
             counts.map(|it| ((it.started_at(), it.id()), owned(it))),
         )
-    }
-
-    async fn inventory_count_item(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
-        let key = RecordKey::InventoryCountItem(count, item);
-        Ok(self.state().record(organisation, key))
     }
 
     async fn inventory_count_items(
@@ -658,15 +632,6 @@ impl Repository for CustomStore {
         Ok(entries.cloned().collect())
     }
 
-    async fn stock_adjustment(
-        &self,
-        organisation: OrganisationId,
-        id: StockAdjustmentId,
-    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
-        let key = RecordKey::StockAdjustment(id);
-        Ok(self.state().record(organisation, key))
-    }
-
     async fn stock_adjustments(
         &self,
         organisation: OrganisationId,
@@ -684,15 +649,6 @@ impl Repository for CustomStore {
             page,
             all.map(|it| ((it.created_at(), it.id()), owned(it))),
         )
-    }
-
-    async fn inventory_order(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
-        let key = RecordKey::InventoryOrder(id);
-        Ok(self.state().record(organisation, key))
     }
 
     async fn inventory_orders(
@@ -714,16 +670,6 @@ impl Repository for CustomStore {
         )
     }
 
-    async fn inventory_order_item(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        item: InventoryOrderItemId,
-    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
-        let key = RecordKey::InventoryOrderItem(order, item);
-        Ok(self.state().record(organisation, key))
-    }
-
     async fn inventory_order_items(
         &self,
         organisation: OrganisationId,
@@ -741,44 +687,6 @@ impl Repository for CustomStore {
             page,
             items.map(|it| ((it.line(), it.id()), owned(it))),
         )
-    }
-
-    async fn stock_import(
-        &self,
-        organisation: OrganisationId,
-        id: StockImportId,
-    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
-        Ok(self
-            .state()
-            .record(organisation, RecordKey::StockImport(id)))
-    }
-
-    async fn import_chunk(
-        &self,
-        organisation: OrganisationId,
-        import: StockImportId,
-        number: u32,
-    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
-        let key = RecordKey::ImportChunk(import, number);
-        Ok(self.state().record(organisation, key))
-    }
-
-    async fn export(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-    ) -> Result<Option<Versioned<Export>>, StoreError> {
-        Ok(self.state().record(organisation, RecordKey::Export(job)))
-    }
-
-    async fn export_chunk(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-        number: u32,
-    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
-        let key = RecordKey::ExportChunk(job, number);
-        Ok(self.state().record(organisation, key))
     }
 
     async fn command(
@@ -829,9 +737,6 @@ impl Repository for CustomStore {
             Purge::Commands => state
                 .commands
                 .retain(|(whose, _), handled| !goes(*whose == organisation && handled.at < before)),
-            Purge::DeletedVersions => state
-                .gone
-                .retain(|(whose, _), (_, at)| !goes(*whose == organisation && *at < before)),
             Purge::Exports => {
                 let is_expired = |record: &Record| match record {
                     Record::Export(export) if export.expires_at < before => Some(export.job),

@@ -91,12 +91,9 @@ pub(crate) async fn write(
     Ok(())
 }
 
-/// The variance report, with the counters' names.
+/// The variance report.
 async fn report(shop: &GiftShop, take: StockTakeId) -> Result<File, Failure> {
-    let mut options = ReportOptions::default();
-    for (user, name) in &shop.names {
-        options = options.naming(*user, *name);
-    }
+    let options = ReportOptions::default();
     let takes = shop.library.stock_takes();
     let page = takes.variance_report(&shop.manager, take, options).await?;
     Ok(File {

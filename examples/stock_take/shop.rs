@@ -77,15 +77,10 @@ pub(crate) struct GiftShop {
     pub(crate) site: Site,
     /// Who creates, posts and reopens takes.
     pub(crate) manager: Caller,
-    /// The same, who prints.
-    #[cfg(feature = "pdf")]
-    pub(crate) mary: Actor,
     /// The till, a machine: it records sales, and could not post a take.
     pub(crate) till: Caller,
     /// Who counts.
     pub(crate) counters: Vec<Caller>,
-    /// What they are called.
-    pub(crate) names: Vec<(UserId, &'static str)>,
     /// What the files tell.
     pub(crate) month: retail::Shop,
     /// A bay for each article, in the articles' order.
@@ -193,26 +188,25 @@ impl GiftShop {
             .date_naive();
         let clock = Arc::new(ShopClock::at(first_day.and_time(NaiveTime::MIN).and_utc()));
         let bays = bays(site.id, &month)?;
+        let counters = (2..).zip(COUNTERS);
+        let counters: Vec<Actor> = counters
+            .map(|(number, name)| person(number, name, Role::Counter))
+            .collect();
+        // On receipts, in reports and in files counters are shown by name.
+        let shown = |actor: &Actor| (actor.user.id, actor.user.full_name());
+        let names: BTreeMap<UserId, String> = counters.iter().map(shown).collect();
         Ok(Self {
             library: Stocktake::with(
                 store.repository,
                 store.queue,
                 clock.clone(),
                 Arc::new(TimeOrderedIds),
-            ),
+            )
+            .with_people(Arc::new(names)),
             clock,
             manager: Caller::of(&mary),
-            #[cfg(feature = "pdf")]
-            mary,
             till: Caller::of(&person(1, "Till", Role::Service)),
-            counters: (2..)
-                .zip(COUNTERS)
-                .map(|(number, name)| Caller::of(&person(number, name, Role::Counter)))
-                .collect(),
-            names: (2..)
-                .zip(COUNTERS)
-                .map(|(number, name)| (UserId::new(id(3, number)), name))
-                .collect(),
+            counters: counters.iter().map(Caller::of).collect(),
             by_code: (0..)
                 .zip(&bays)
                 .map(|(number, bay)| (bay.article.code.clone(), number))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use stocktake::domain::StockTakeState;
 use stocktake::memory::MemoryStore;
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{JobQueue, PageRequest, Repository, StockTakeFilter};
+use stocktake::store::{JobQueue, PageRequest, Repository, RepositoryExt, StockTakeFilter};
 
 use crate::arguments::Storage;
 use crate::failure::Failure;

@@ -9,7 +9,7 @@ use super::samples::*;
 use crate::domain::{LedgerEntry, SiteId, StockEvent, StockKey};
 use crate::store::{
     ChangeSet, CommitError, Conflict, DeletableKey, Guard, JobAck, JobKind, JobProgress, JobState,
-    LeaseToken, Progress, RecordKey, Version,
+    LeaseToken, Progress, RecordKey, RepositoryExt, Version,
 };
 
 /// A shop with a job that is leased, an event, a count, and a line that may be deleted.
@@ -307,6 +307,8 @@ pub(super) async fn c09_guard_failure_applies_nothing(stage: &Stage<'_>) -> Verd
     refused(&*store, &wrong, &[conflict], "another epoch of a count").await?;
     let after = Everything::read(&*store, ORGANISATION, &scope).await?;
     after.is(&before, "a commit with another epoch of a count")?;
+    // A header that was written again in the same epoch is no other epoch.
+    put(&*store, |it| it.update(V1, take(TAKE, 1))).await?;
     let mut right = changes();
     fill(&mut right, token);
     right.guard(Guard::CountEpoch {

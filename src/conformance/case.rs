@@ -16,7 +16,7 @@ pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>
 #[derive(Clone, Copy)]
 pub struct Case {
     pub(super) name: &'static str,
-    pub(super) clause: &'static str,
+    pub(super) clauses: &'static str,
     pub(super) play: for<'a> fn(&'a Stage<'a>) -> Running<'a>,
 }
 
@@ -27,14 +27,19 @@ impl Case {
     }
 
     /// The clause of the contract that it holds first of all (`R3`, `Q4`).
-    pub const fn clause(&self) -> &'static str {
-        self.clause
+    pub fn clause(&self) -> &'static str {
+        self.clauses().next().unwrap_or_default()
+    }
+
+    /// The clauses of the contract that it holds, the first of all first.
+    pub fn clauses(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.clauses.split(' ')
     }
 }
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.clause, self.name)
+        write!(f, "{} {}", self.clauses, self.name)
     }
 }
 
@@ -44,7 +49,7 @@ macro_rules! table {
         &[$(
             $crate::conformance::Case {
                 name: stringify!($case),
-                clause: $clause,
+                clauses: $clause,
                 play: |stage| Box::pin($file::$case(stage)),
             },
         )+]
@@ -52,17 +57,32 @@ macro_rules! table {
 }
 pub(super) use table;
 
-/// A clause that a store broke.
+/// A clause that a store broke. Its text is a few lines: the clause and the case; at which step, if there are several; what was
+/// looked at; the field that differs, what was expected there and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{case} breaks {clause}: {message}")]
+#[error("{clause} is broken, by {case}\n{message}")]
 #[non_exhaustive]
 pub struct Failure {
     /// The case.
     pub case: &'static str,
     /// Its clause.
     pub clause: &'static str,
-    /// What the store did wrong.
+    /// What the store did wrong, on a few lines.
     pub message: String,
+}
+
+/// How long a message is at most, about.
+const MOST: usize = 800;
+
+/// The same lines, those cut that are too long.
+fn readable(message: &str) -> String {
+    let each = MOST.checked_div(message.lines().count()).unwrap_or(MOST);
+    let lines = message.lines().map(|line| {
+        let end = line.floor_char_boundary(each);
+        let more = if end < line.len() { "\u{2026}" } else { "" };
+        format!("{}{more}", &line[..end])
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a case against a fresh store. Call it on a runtime of several threads: races are run by tasks.
@@ -79,7 +99,7 @@ pub struct Failure {
 /// #     type Store = stocktake::memory::MemoryStore;
 /// #     async fn fresh(&self) -> Self::Store { Self::Store::new() }
 /// #     async fn second_handle(&self, store: &Self::Store) -> Self::Store { store.clone() }
-/// #     async fn reopen(&self, _: Self::Store) -> Option<Self::Store> { None }
+/// #     async fn crash_image(&self, _: &Self::Store) -> Option<Self::Store> { None }
 /// # }
 /// use stocktake::conformance::{cases, run};
 ///
@@ -101,7 +121,7 @@ pub async fn run(case: &Case, harness: &impl Harness) -> Result<(), Failure> {
     .await;
     verdict.map_err(|wrong| Failure {
         case: case.name,
-        clause: case.clause,
-        message: wrong.0,
+        clause: case.clause(),
+        message: readable(&wrong.0),
     })
 }

@@ -2,15 +2,28 @@
 
 use std::fmt::Debug;
 
+use super::difference::{in_short, told};
 use super::harness::Store;
 use crate::store::{ChangeSet, CommitError, CommitOutcome, Conflict, StoreError};
 
 /// What a case came to.
 pub(super) type Verdict = Result<(), Wrong>;
 
-/// What a store did wrong.
+/// What a store did wrong: a few lines, the first of which says in what.
 #[derive(Debug)]
 pub(super) struct Wrong(pub(super) String);
+
+impl Wrong {
+    /// The same, at a step of the case.
+    pub(super) fn at(self, step: impl std::fmt::Display) -> Self {
+        Self(format!("at {step}\n{}", self.0))
+    }
+
+    /// That two things differ, by their `Debug` texts.
+    pub(super) fn unlike(what: &str, expected: &str, found: &str) -> Self {
+        Self(format!("{what}\n{}", told(expected, found)))
+    }
+}
 
 impl From<String> for Wrong {
     fn from(message: String) -> Self {
@@ -70,11 +83,11 @@ pub(super) fn same<T: PartialEq<U> + Debug, U: Debug>(
     expected: U,
     what: &str,
 ) -> Verdict {
-    ensure!(
-        found == expected,
-        "{what}: expected {expected:?}, found {found:?}"
-    );
-    Ok(())
+    if found == expected {
+        return Ok(());
+    }
+    let (expected, found) = (format!("{expected:?}"), format!("{found:?}"));
+    Err(Wrong::unlike(what, &expected, &found))
 }
 
 /// Commits, again while the store is busy.
@@ -108,16 +121,29 @@ pub(super) async fn refused(
 ) -> Verdict {
     match commit(store, changes).await {
         Err(CommitError::Conflict(found)) => {
-            let all_told = expected.iter().all(|it| found.contains(it));
-            let all_due = found.iter().all(|it| expected.contains(it));
-            ensure!(
-                all_told && all_due,
-                "{what}: expected the conflicts {expected:?}, found {found:?}"
-            );
+            if let Some(missing) = expected.iter().find(|it| !found.contains(it)) {
+                return Err(format!(
+                    "{what}\ndiffers: a conflict that is not told\nexpected: {}\nfound: {}",
+                    in_short(missing),
+                    in_short(&found)
+                )
+                .into());
+            }
+            if let Some(more) = found.iter().find(|it| !expected.contains(it)) {
+                return Err(format!(
+                    "{what}\ndiffers: a conflict that is none\nexpected: {}\nfound: {}",
+                    in_short(&expected),
+                    in_short(more)
+                )
+                .into());
+            }
             Ok(())
         }
-        other => {
-            Err(format!("{what}: expected the conflicts {expected:?}, found {other:?}").into())
-        }
+        other => Err(format!(
+            "{what}\nexpected: conflicts, {}\nfound: {}",
+            in_short(&expected),
+            in_short(&other)
+        )
+        .into()),
     }
 }

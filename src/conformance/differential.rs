@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::checks::{Verdict, Wrong, ensure, same};
+use super::checks::{Verdict, ensure, same};
+use super::difference::in_short;
 use super::everything::{Everything, Scope};
 use super::harness::{Handle, Stage};
 use super::questions::ids;
@@ -12,8 +13,8 @@ use super::seed::Seed;
 use crate::domain::OrganisationId;
 use crate::memory::MemoryStore;
 use crate::store::{
-    CommitError, CommitOutcome, JobKind, JobQueue as _, LeaseError, MAX_PAGE, PageRequest,
-    PageStart, Purge, Repository as _, StoreError,
+    ChangeSet, CommitError, CommitOutcome, JobKind, JobQueue as _, LeaseError, MAX_PAGE,
+    PageRequest, PageStart, Purge, Repository as _, StoreError, Write,
 };
 
 /// How many worlds are made, and how much happens in each.
@@ -35,17 +36,15 @@ pub(super) async fn r16_random_commands_give_what_the_reference_gives(
     let first = Seed::from_environment();
     for seed in first..first + WORLDS {
         let mut pair = Pair {
-            store: stage.fresh().await,
+            store: stage.fresh().await?,
             reference: MemoryStore::new(),
             random: Random::new(seed),
             scope: Scope::shelves(),
         };
         for step in 1..=STEPS {
             let happened = pair.step(step).await;
-            happened.map_err(|wrong| {
-                let Wrong(message) = wrong;
-                Wrong(format!("STOCKTAKE_SEED={seed}, step {step}: {message}"))
-            })?;
+            happened
+                .map_err(|wrong| wrong.at(format_args!("step {step} of STOCKTAKE_SEED={seed}")))?;
         }
     }
     Ok(())
@@ -65,6 +64,30 @@ fn lease_told(result: &Result<(), LeaseError>) -> &'static str {
         Err(LeaseError::Lost) => "lost",
         Err(LeaseError::Store(_)) => "failed",
     }
+}
+
+/// What a change set is of, in short.
+fn summary(changes: &ChangeSet) -> String {
+    let parts = changes.parts();
+    let mut all = vec![format!("{}", parts.command.id)];
+    all.extend(parts.guards.iter().map(in_short));
+    for (key, write) in parts.writes {
+        let what = match write {
+            Write::Insert(_) => "insert",
+            Write::Update { .. } => "update",
+            Write::Delete { .. } => "delete",
+        };
+        all.push(format!("{what} {}", in_short(key)));
+    }
+    let events = parts
+        .events
+        .iter()
+        .map(|it| in_short(&(it.id, it.sequence)));
+    all.extend(events);
+    all.extend(parts.jobs.iter().map(|it| in_short(&it.id)));
+    all.extend(parts.progress.iter().map(in_short));
+    all.extend(parts.acks.iter().map(in_short));
+    all.join("; ")
 }
 
 /// Conflicts are a set; of several lost leases any may be told.
@@ -104,7 +127,11 @@ impl Pair {
         self.scope.commands.push(changes.command().id.clone());
         let expected = commit_told(self.reference.commit(&changes).await);
         let found = commit_told(super::checks::commit(&*self.store, &changes).await);
-        same(found, expected, &format!("the commit of {changes:?}"))
+        same(
+            found,
+            expected,
+            &format!("the commit of {}", summary(&changes)),
+        )
     }
 
     async fn lease(&mut self) -> Verdict {
@@ -196,7 +223,7 @@ impl Pair {
             let limit = u32::try_from(1 + self.random.seed().below(4)).unwrap_or(1);
             let expected = question.walk(&*reference, whose, limit).await?;
             let found = question.walk(&*self.store, whose, limit).await?;
-            let what = format!("{question:?}, by pages of {limit}");
+            let what = format!("{question}, by pages of {limit}");
             same(ids(&found), ids(&expected), &what)?;
             same(found, expected.as_slice(), &what)?;
             let request = PageRequest {
@@ -207,7 +234,7 @@ impl Pair {
             };
             let expected = question.page(&*reference, whose, &request).await?;
             let found = question.page(&*self.store, whose, &request).await?;
-            let what = format!("{question:?}: {request:?}");
+            let what = format!("{question}: {request:?}");
             let next = (found.next.is_some(), expected.next.is_some());
             ensure!(
                 next.0 == next.1,

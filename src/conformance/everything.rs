@@ -1,6 +1,7 @@
 //! All that can be read of an organisation, to compare it.
 
-use super::checks::{Verdict, Wrong, ensure};
+use super::checks::{Verdict, Wrong};
+use super::difference::in_short;
 use super::filters::every_filter;
 use super::harness::Store;
 use super::questions::Question;
@@ -56,15 +57,15 @@ impl Everything {
         let mut tell = |what: String, found: String| all.push((what, found));
         for key in &scope.keys {
             let found = read(store, whose, key).await?;
-            tell(format!("{key:?}"), format!("{found:?}"));
+            tell(in_short(key), format!("{found:?}"));
         }
         for list in &scope.lists {
             let found = list.walk(store, whose, MAX_PAGE).await?;
-            tell(format!("{list:?}"), format!("{found:?}"));
+            tell(format!("{list}"), format!("{found:?}"));
             if let Question::StockTakeItems(take, filter, _) = list {
                 let found = store.stock_take_totals(whose, *take, filter).await;
                 let found = found.map_err(|error| error.kind());
-                tell(format!("the totals of {list:?}"), format!("{found:?}"));
+                tell(format!("the totals of {list}"), format!("{found:?}"));
             }
             if let Question::StockTakeItems(take, filter, sort) = list {
                 let page = PageRequest::first(MAX_PAGE).counted();
@@ -72,12 +73,12 @@ impl Everything {
                 // Every store has tokens of its own.
                 let view = view.await.map_err(|error| error.kind());
                 let found = view.map(|it| it.map(|it| (it.take, it.items, it.totals)));
-                tell(format!("the view of {list:?}"), format!("{found:?}"));
+                tell(format!("the view of {list}"), format!("{found:?}"));
             }
             if let Question::InventoryCountItems(count, _) = list {
                 let found = store.inventory_count_totals(whose, *count).await;
                 let found = found.map_err(|error| error.kind());
-                tell(format!("the totals of {list:?}"), format!("{found:?}"));
+                tell(format!("the totals of {list}"), format!("{found:?}"));
             }
         }
         for site in &scope.sites {
@@ -130,7 +131,9 @@ impl Everything {
     /// That it is the same as another reading of the same scope.
     pub(super) fn is(&self, expected: &Self, why: &str) -> Verdict {
         for ((what, found), (_, due)) in self.0.iter().zip(&expected.0) {
-            ensure!(found == due, "{why}: {what}: expected {due}, found {found}");
+            if found != due {
+                return Err(Wrong::unlike(&format!("{why}: {what}"), due, found));
+            }
         }
         Ok(())
     }

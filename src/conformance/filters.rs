@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Verdict, Wrong, same};
+use super::checks::{Verdict, Wrong, ensure, same};
+use super::difference::in_short;
 use super::harness::{Stage, Store};
 use super::questions::{Question, Row, ids};
 use super::records::{COUNT, ORDER};
 use super::samples::*;
-use super::shelves::shelves;
+use super::shelves::{keys, shelves};
 use crate::domain::{
     Code, CountStatus, CountTotals, InventoryCountState, InventoryOrderState, LineOutcome, Product,
     SearchText, StockAdjustmentState, StockTakeItem, StockTakeState,
@@ -301,8 +302,51 @@ fn unfiltered(question: &Question) -> Question {
         Question::InventoryOrderItems(order, _) => {
             Question::InventoryOrderItems(*order, InventoryOrderItemFilter::default())
         }
+        Question::OpenJobs => Question::OpenJobs,
         Question::DeadJobs => Question::DeadJobs,
     }
+}
+
+/// That a list is of the site or the document that it was asked of: nothing of another is in it, and all of its own is. Of
+/// levels, articles are those that are stocked.
+fn is_of_its_own(whole: &[Row], what: &str) -> Verdict {
+    let own = keys();
+    let key = |row: &Row| match row {
+        Row::Level(row) => Some(RecordKey::StockLevel(row.key().clone())),
+        Row::Article(row) => Some(RecordKey::StockLevel(row.level.key().clone())),
+        Row::StockTake(row) => Some(RecordKey::StockTake(row.id())),
+        Row::StockTakeItem(row) => Some(RecordKey::StockTakeItem(row.item.take, row.item.id)),
+        Row::InventoryCount(row) => Some(RecordKey::InventoryCount(row.id())),
+        Row::InventoryCountItem(row) => Some(RecordKey::InventoryCountItem(row.count, row.id)),
+        Row::StockAdjustment(row) => Some(RecordKey::StockAdjustment(row.id())),
+        Row::InventoryOrder(row) => Some(RecordKey::InventoryOrder(row.id())),
+        Row::InventoryOrderItem(row) => Some(RecordKey::InventoryOrderItem(row.order(), row.id())),
+        Row::Job(_) => None,
+    };
+    for row in whole {
+        if let Some(key) = key(row) {
+            ensure!(
+                own.contains(&key),
+                "{what}\nexpected: rows of this list\nfound: one of another site or document, {}",
+                in_short(&key)
+            );
+        }
+    }
+    let (Some(first), false) = (
+        whole.first(),
+        matches!(whole.first(), Some(Row::Article(_))),
+    ) else {
+        return Ok(());
+    };
+    let Some(first) = key(first) else {
+        return Ok(());
+    };
+    let same_kind = |it: &&RecordKey| std::mem::discriminant(*it) == std::mem::discriminant(&first);
+    same(
+        whole.len(),
+        own.iter().filter(same_kind).count(),
+        &format!("{what}: rows of the list without its filter"),
+    )
 }
 
 /// Any of a set, all of the conditions; texts are looked for as they are; no filter changes the order.
@@ -318,12 +362,13 @@ pub(super) async fn c35_filters_or_within_and_across_search_literal(stage: &Stag
             let whole = unfiltered(&question)
                 .walk(&*store, ORGANISATION, MAX_PAGE)
                 .await?;
+            let what = format!("{question} (seed {seed})");
+            is_of_its_own(&whole, &what)?;
             let expected: Vec<_> = whole
                 .into_iter()
                 .filter(|row| is_wanted(&question, row))
                 .collect();
             let found = question.walk(&*store, ORGANISATION, MAX_PAGE).await?;
-            let what = format!("{question:?} (seed {seed})");
             same(ids(&found), ids(&expected), &what)?;
             if !found.is_empty() {
                 silent.retain(|it| *it != question);
@@ -353,7 +398,7 @@ pub(super) async fn totals_are_those_of_the_list(
                 }
             }
             let found = store.stock_take_totals(ORGANISATION, *take, filter).await?;
-            same(found, expected, &format!("the totals of {question:?}"))
+            same(found, expected, &format!("the totals of {question}"))
         }
         Question::InventoryCountItems(count, _) => {
             let rows = unfiltered(question)
@@ -385,11 +430,7 @@ pub(super) async fn nothing_is_unlike(store: &dyn Store, question: &Question) ->
     }
     keys.push(RecordKey::Site(SITE));
     let found = store.unlike(ORGANISATION, &keys).await?;
-    same(
-        found,
-        [],
-        &format!("what is unlike the rows of {question:?}"),
-    )
+    same(found, [], &format!("what is unlike the rows of {question}"))
 }
 
 fn count_totals(rows: &[Row]) -> Result<CountTotals, Wrong> {

@@ -20,9 +20,19 @@ pub trait Harness: Send + Sync {
     /// whatever it caches, of its own.
     fn second_handle(&self, store: &Self::Store) -> impl Future<Output = Self::Store> + Send;
 
-    /// The same store, closed and opened again, as after the death of the process; `None` of a store that promises
-    /// no durability (R18).
-    fn reopen(&self, store: Self::Store) -> impl Future<Output = Option<Self::Store>> + Send;
+    /// What is found after the death of the process that holds this store, if it died at this moment: another store, on
+    /// what was left, while this one is still open. `None` of a store that promises no durability (R18).
+    ///
+    /// Nothing may be asked of the store for it: no flush, no checkpoint, no close, and it is not dropped. Otherwise a store
+    /// that writes only when it is closed would seem durable. No call is on its way when the suite asks.
+    ///
+    /// - A store in files: a copy of its files as they stand now, opened. Copy all that a process would find, the journal or
+    ///   write-ahead file as well as the data. What only the dead process had (locks, shared memory) is left out.
+    /// - A store on a server: connections of its own, by a client that shares nothing with the first one. The server
+    ///   outlives its clients.
+    ///
+    /// It shows the death of a process, not the loss of power: what a disk has really kept no test can see.
+    fn crash_image(&self, store: &Self::Store) -> impl Future<Output = Option<Self::Store>> + Send;
 }
 
 /// Both sides of a store.
@@ -38,7 +48,7 @@ pub(super) type Handle = Arc<dyn Store>;
 trait Ground: Send + Sync {
     async fn fresh(&self) -> Handle;
     async fn second_handle(&self, store: &Handle) -> Option<Handle>;
-    async fn reopen(&self, store: Handle) -> Option<Option<Handle>>;
+    async fn crash_image(&self, store: &Handle) -> Option<Option<Handle>>;
 }
 
 #[async_trait]
@@ -53,11 +63,11 @@ impl<H: Harness> Ground for H {
         Some(Arc::new(Harness::second_handle(self, store).await))
     }
 
-    async fn reopen(&self, store: Handle) -> Option<Option<Handle>> {
-        let store: Arc<dyn Any + Send + Sync> = store;
-        let store = Arc::into_inner(store.downcast::<H::Store>().ok()?)?;
-        let reopened = Harness::reopen(self, store).await;
-        Some(reopened.map(|store| -> Handle { Arc::new(store) }))
+    async fn crash_image(&self, store: &Handle) -> Option<Option<Handle>> {
+        let store: &dyn Any = store.as_ref();
+        let store = store.downcast_ref::<H::Store>()?;
+        let image = Harness::crash_image(self, store).await;
+        Some(image.map(|store| -> Handle { Arc::new(store) }))
     }
 }
 
@@ -69,8 +79,15 @@ impl<'a> Stage<'a> {
         Self(harness)
     }
 
+    /// A store with nothing in it but what is not the case's: the [decoys](super::decoys).
+    pub(super) async fn fresh(&self) -> Result<Handle, Wrong> {
+        let store = self.bare().await;
+        super::decoys::lay(&*store).await?;
+        Ok(store)
+    }
+
     /// An empty store.
-    pub(super) async fn fresh(&self) -> Handle {
+    pub(super) async fn bare(&self) -> Handle {
         self.0.fresh().await
     }
 
@@ -80,9 +97,9 @@ impl<'a> Stage<'a> {
         handle.ok_or_else(|| "the case asked for a handle of another harness's store".into())
     }
 
-    /// The store after its process died; `None` of one that is not durable.
-    pub(super) async fn reopen(&self, store: Handle) -> Result<Option<Handle>, Wrong> {
-        let reopened = self.0.reopen(store).await;
-        reopened.ok_or_else(|| "the case still holds a store that it wants reopened".into())
+    /// What is left of the store if its process dies now; `None` of one that is not durable.
+    pub(super) async fn crash_image(&self, store: &Handle) -> Result<Option<Handle>, Wrong> {
+        let image = self.0.crash_image(store).await;
+        image.ok_or_else(|| "the case asked for what is left of another harness's store".into())
     }
 }

@@ -201,7 +201,7 @@ async fn settled_in_flight(stage: &Stage<'_>) -> Verdict {
 
 /// What was handled before a moment is forgotten, also what was settled as never; the rest is not.
 pub(super) async fn c47_purge_respects_retention(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let of = |key: &str, moment| Command {
         at: moment,
         ..command(key, "x")

@@ -14,7 +14,7 @@ use crate::store::{
 
 /// A store with jobs: their numbers, when they are due, and how often they may be tried.
 pub(super) async fn queue(stage: &Stage<'_>, jobs: &[(u128, i64, u32)]) -> Result<Handle, Wrong> {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     put(&*store, |it| {
         for (n, due, attempts) in jobs {
             it.job(job(*n, *due, *attempts));

@@ -3,10 +3,10 @@
 use super::checks::{Verdict, Wrong, applied, ensure, refused, same};
 use super::harness::{Stage, Store};
 use super::samples::*;
-use crate::domain::{Quantity, SiteId, StockEventKind, StockKey, StockLevel};
+use crate::domain::{LedgerEntry, Quantity, SiteId, StockEventKind, StockKey, StockLevel};
 use crate::store::{
-    ArticleFilter, ArticleSort, Conflict, CountingView, LevelFilter, MAX_PAGE, PageRequest,
-    StockTakeItemFilter,
+    ArticleFilter, ArticleSort, Conflict, CountingView, DeletableKey, LevelFilter, MAX_PAGE,
+    PageRequest, RepositoryExt, StockTakeItemFilter,
 };
 
 async fn positions(
@@ -16,13 +16,16 @@ async fn positions(
     limit: u32,
 ) -> Result<Vec<(u64, u128)>, Wrong> {
     let ledger = store.ledger(ORGANISATION, site, after, limit).await?;
-    let place = |it: &crate::domain::LedgerEntry| (it.position, it.event.id.as_uuid().as_u128());
     Ok(ledger.iter().map(place).collect())
+}
+
+fn place(entry: &LedgerEntry) -> (u64, u128) {
+    (entry.position, entry.event.id.as_uuid().as_u128())
 }
 
 /// Positions go by commit, whatever the events say of time.
 pub(super) async fn c26_backdated_event_does_not_reorder_seq(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     for (n, second) in [(1, 5), (2, -1_000), (3, 9_999), (4, 0), (5, 5)] {
         let mut late = event(n, key(n % 2), u64::try_from(n).unwrap_or(0));
         late.occurred_at = at(second);
@@ -39,9 +42,10 @@ pub(super) async fn c26_backdated_event_does_not_reorder_seq(stage: &Stage<'_>) 
     )
 }
 
-/// Each site counts its own events without a gap; a refused commit uses up no position; limits are those of pages.
+/// Each site counts its own events without a gap; a refused commit uses up no position; limits are those of pages, from the
+/// beginning on and from the end back.
 pub(super) async fn r10_positions_are_gap_free_for_each_site(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let other = site_id(0x52);
     let there = |n: u128| StockKey::plain(other, product_id(n));
     put(&*store, |it| {
@@ -91,6 +95,30 @@ pub(super) async fn r10_positions_are_gap_free_for_each_site(stage: &Stage<'_>) 
             &format!("at most {limit} entries after {after}"),
         )?;
     }
+    for before in [
+        None,
+        Some(0),
+        Some(1),
+        Some(2),
+        Some(3),
+        Some(4),
+        Some(u64::MAX),
+    ] {
+        for limit in [0, 1, 2, 3, u32::MAX] {
+            let found = store.ledger_back(ORGANISATION, SITE, before, limit).await?;
+            let is_before = |position: u64| before.is_none_or(|before| position < before);
+            let expected = here
+                .iter()
+                .rev()
+                .filter(|(position, _)| is_before(*position));
+            let most = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+            same(
+                found.iter().map(place).collect::<Vec<_>>(),
+                expected.take(most).copied().collect::<Vec<_>>(),
+                &format!("at most {limit} entries before {before:?}"),
+            )?;
+        }
+    }
     let mut stranger = changes_of(STRANGER);
     stranger.event(event(1, key(1), 1));
     applied(store, &stranger).await?;
@@ -101,6 +129,10 @@ pub(super) async fn r10_positions_are_gap_free_for_each_site(stage: &Stage<'_>) 
         [1],
         "the ledger of the same site of another organisation",
     )?;
+    let found = store.ledger_back(STRANGER, SITE, None, 9).await?;
+    same(found.len(), 1, "the same from its end back")?;
+    let found = store.ledger_back(STRANGER, other, None, 9).await?;
+    same(found, [], "the ledger of a site that is not theirs")?;
     let mut many = changes();
     for n in 1..=u64::from(MAX_PAGE) + 1 {
         let key = StockKey::plain(site_id(0x53), product_id(u128::from(n)));
@@ -109,12 +141,17 @@ pub(super) async fn r10_positions_are_gap_free_for_each_site(stage: &Stage<'_>) 
     applied(store, &many).await?;
     let found = positions(store, site_id(0x53), 0, u32::MAX).await?;
     let most = usize::try_from(MAX_PAGE).unwrap_or(0);
-    same(found.len(), most, "entries of the largest answer")
+    same(found.len(), most, "entries of the largest answer")?;
+    let found = store.ledger_back(ORGANISATION, site_id(0x53), None, u32::MAX);
+    let found: Vec<_> = found.await?.iter().map(|it| it.position).collect();
+    let last = u64::from(MAX_PAGE) + 1;
+    let expected: Vec<_> = (2..=last).rev().collect();
+    same(found, expected, "the largest answer from the end back")
 }
 
 /// Replayed from the beginning, the ledger gives each level.
 pub(super) async fn c29_level_at_seq_matches_replay(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let mut levels = vec![
         StockLevel::new(key(1), at(0)),
         StockLevel::new(key(2), at(0)),
@@ -158,7 +195,7 @@ pub(super) async fn c29_level_at_seq_matches_replay(stage: &Stage<'_>) -> Verdic
 
 /// A site's ledger key by key: every event once, by key and sequence, whatever was recorded first, in pages of any size.
 async fn keys_of_a_site_stand_in_order(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let elsewhere = StockKey {
         site: site_id(2),
         ..key(1)
@@ -218,7 +255,7 @@ async fn keys_of_a_site_stand_in_order(stage: &Stage<'_>) -> Verdict {
 
 /// The events of keys: by key, then by sequence, whatever came first and however it is asked.
 pub(super) async fn r07_events_of_a_key_stand_by_sequence(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     for sequence in [2, 4, 1, 3] {
         put(&*store, |it| {
             it.event(event(u128::from(sequence), key(1), sequence));
@@ -266,7 +303,7 @@ pub(super) async fn r07_events_of_a_key_stand_by_sequence(stage: &Stage<'_>) -> 
 
 /// What is in the ledger stays as it is, and its id is good for nothing else in its organisation.
 pub(super) async fn c30_event_immutable_and_id_unique(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     put(&*store, |it| it.event(event(1, key(1), 1))).await?;
     let mut elsewhere = event(1, StockKey::plain(site_id(0x52), product_id(1)), 1);
     elsewhere.kind = StockEventKind::Issue;
@@ -289,7 +326,22 @@ pub(super) async fn c30_event_immutable_and_id_unique(stage: &Stage<'_>) -> Verd
     )?;
     let mut stranger = changes_of(STRANGER);
     stranger.event(event(1, key(1), 1));
-    applied(&*store, &stranger).await
+    applied(&*store, &stranger).await?;
+    // Nor does what was counted go with the line that it belongs to.
+    put(&*store, |it| {
+        it.insert(take(TAKE, 1));
+        it.insert(item(1));
+        it.entry(entry(1, &item(1)));
+    })
+    .await?;
+    let gone = DeletableKey::StockTakeItem(TAKE, item(1).id);
+    put(&*store, |it| it.delete(V1, gone)).await?;
+    let kept = store.count_entries(ORGANISATION, TAKE, item(1).id).await?;
+    same(
+        kept,
+        [entry(1, &item(1))],
+        "the acts of counting a line that was deleted",
+    )
 }
 
 /// A key that nothing is left of is still stocked; a delisted one is not, but keeps its record.

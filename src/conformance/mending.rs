@@ -16,7 +16,7 @@ use crate::store::{RecordKey, StockTakeItemFilter};
 /// Where all is as it should be, mending tells nothing and changes nothing: no record, no version, no total, and nothing of
 /// another organisation.
 pub(super) async fn r22_mending_what_is_right_changes_nothing(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let mut sampler = Sampler::new(22, Filling::Full);
     let mut scope = Scope::shelves();
     scope.keys.extend(keys_of_every_kind());

@@ -1,12 +1,12 @@
-//! Unique names (R17).
+//! Unique names (R17), what else products are found by, and all of them.
 
 use std::sync::Arc;
 
-use super::checks::{Verdict, Wrong, applied, refused, same};
+use super::checks::{Verdict, Wrong, applied, ensure, refused, same};
 use super::harness::Stage;
 use super::samples::*;
 use crate::domain::Barcode;
-use crate::store::{Conflict, RecordKey};
+use crate::store::{Conflict, MAX_PAGE, RecordKey};
 
 /// Names are unique as they are after the commit: two may swap theirs, and one that is given up is free.
 pub(super) async fn r17_unique_names(stage: &Stage<'_>) -> Verdict {
@@ -171,5 +171,52 @@ pub(super) async fn r04_products_are_found_by_barcode_and_counted_by_category(
             vec![1, 1, 0, 1],
         ),
         "the same once products had other barcodes and categories",
+    )
+}
+
+/// All products of an organisation, whatever is on stock of them, each once, in the order of their ids.
+pub(super) async fn r09_product_ids_stand_in_their_order(stage: &Stage<'_>) -> Verdict {
+    let store = stage.fresh().await?;
+    let none = store
+        .product_ids_after(ORGANISATION, None, MAX_PAGE)
+        .await?;
+    same(none, [], "the products of nobody")?;
+    // Ids compare by their bytes: the last one begins higher than the others, and ends lower.
+    let ids: Vec<u128> = (1..=11).chain([1 << 120]).collect();
+    put(&*store, |it| {
+        for n in ids.iter().rev() {
+            it.insert(Arc::new(product(*n)));
+        }
+    })
+    .await?;
+    let mut theirs = changes_of(STRANGER);
+    let mut foreign = product(99);
+    foreign.organisation = STRANGER;
+    theirs.insert(Arc::new(foreign));
+    applied(&*store, &theirs).await?;
+    // One that changes stays where it is.
+    put(&*store, |it| it.update(V1, Arc::new(product(2)))).await?;
+    let expected: Vec<_> = ids.iter().map(|n| product_id(*n)).collect();
+    for limit in [0, 1, 5, MAX_PAGE] {
+        let (mut walked, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.product_ids_after(ORGANISATION, after, limit).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            ensure!(
+                page.len() <= usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
+                    && walked.len() <= expected.len(),
+                "pages of {limit} products that go on after {walked:?}"
+            );
+            walked.extend(page);
+        }
+        let what = format!("all products, {limit} at a time");
+        same(walked, expected.clone(), &what)?;
+    }
+    let foreign = store.product_ids_after(STRANGER, None, MAX_PAGE).await?;
+    same(
+        foreign,
+        [product_id(99)],
+        "the products of another organisation",
     )
 }

@@ -8,8 +8,8 @@ use super::leases::{dead, is_lost, leased, queue, read};
 use super::samples::*;
 use crate::domain::{InventoryOrderId, OrganisationId, StockTakeId};
 use crate::store::{
-    DeletableKey, EndedJobs, Export, ExportChunk, ExportForm, ExportSubject, JobAck, JobKind,
-    JobState, JobTask, MAX_PAGE, NewJob, OpenCount, Purge, StockTakeItemFilter, Version,
+    EndedJobs, Export, ExportChunk, ExportForm, ExportSubject, JobAck, JobKind, JobState, JobTask,
+    NewJob, Purge, RepositoryExt, StockTakeItemFilter,
 };
 
 fn export(n: u128, expires: i64, chunks: u32) -> Export {
@@ -64,7 +64,7 @@ async fn rows(
 
 /// At most as many rows as may be, the parts before their export, and nothing that has not expired.
 pub(super) async fn r20_expired_exports_go_with_their_parts(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let (old, none, new) = (export(1, 5, 3), export(2, 5, 0), export(3, 6, 2));
     let all = [old.clone(), none.clone(), new.clone()];
     exported(&*store, ORGANISATION, &all).await?;
@@ -100,74 +100,6 @@ pub(super) async fn r20_expired_exports_go_with_their_parts(stage: &Stage<'_>) -
         4,
         "rows of an export that came back",
     )
-}
-
-/// A record that comes back goes on from its last version, unless that was purged; and who has sites is told.
-pub(super) async fn r20_last_versions_go_when_their_time_has_come(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
-    let open = OpenCount {
-        site: SITE,
-        count: count_in_progress().id(),
-    };
-    let version = async || -> Result<Version, Wrong> {
-        let found = store.open_count(ORGANISATION, SITE).await?;
-        let found = found.ok_or("the mark is not there")?;
-        Ok(found.version)
-    };
-    put(&*store, |it| it.insert(open)).await?;
-    let first = version().await?;
-    put(&*store, |it| {
-        it.delete(first, DeletableKey::OpenCount(SITE));
-    })
-    .await?;
-    // Commands of the suite are of that moment.
-    let moment = command("x", "x").at;
-    let purge = async |before| {
-        let purged = store.purge(ORGANISATION, Purge::DeletedVersions, before, MAX_PAGE);
-        purged.await
-    };
-    same(purge(moment).await?, 0, "last versions of that moment")?;
-    put(&*store, |it| it.insert(open)).await?;
-    let second = version().await?;
-    ensure!(
-        second > first,
-        "a record came back at {second:?} after {first:?}"
-    );
-    put(&*store, |it| {
-        it.delete(second, DeletableKey::OpenCount(SITE));
-    })
-    .await?;
-    let purged = purge(moment.later_by(1)).await?;
-    ensure!(purged <= 1, "{purged} last versions of one record");
-    same(
-        purge(moment.later_by(1)).await?,
-        0,
-        "last versions forgotten again",
-    )?;
-    put(&*store, |it| it.insert(open)).await?;
-    version().await?;
-
-    let all = async |after, limit| store.organisations(after, limit).await;
-    same(all(None, 9).await?, [], "organisations with sites")?;
-    put(&*store, |it| it.insert(site())).await?;
-    same(
-        all(None, 9).await?,
-        [ORGANISATION],
-        "organisations with sites",
-    )?;
-    let mut theirs = changes_of(STRANGER);
-    theirs.insert(crate::domain::Site {
-        organisation: STRANGER,
-        ..site()
-    });
-    applied(&*store, &theirs).await?;
-    let mut both = [ORGANISATION, STRANGER];
-    both.sort_unstable();
-    let [one, other] = both;
-    same(all(None, 9).await?, both, "organisations with sites")?;
-    same(all(None, 1).await?, [one], "the first organisation")?;
-    same(all(Some(one), 9).await?, [other], "those after the first")?;
-    same(all(Some(other), 9).await?, [], "those after the last")
 }
 
 /// Handing back uses up the token, not the attempt.

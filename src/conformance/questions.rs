@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::checks::{Wrong, ensure};
+use super::difference::in_short;
 use super::harness::Store;
 use crate::domain::{
     InventoryCount, InventoryCountId, InventoryCountItem, InventoryOrder, InventoryOrderId,
@@ -28,7 +29,14 @@ pub(super) enum Question {
     StockAdjustments(SiteId, StockAdjustmentFilter),
     InventoryOrders(SiteId, InventoryOrderFilter),
     InventoryOrderItems(InventoryOrderId, InventoryOrderItemFilter),
+    OpenJobs,
     DeadJobs,
+}
+
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&in_short(self))
+    }
 }
 
 /// A row of a list.
@@ -79,7 +87,7 @@ impl Question {
             Self::StockTakeItems(take, ..) => *take = id.into(),
             Self::InventoryCountItems(count, _) => *count = id.into(),
             Self::InventoryOrderItems(order, _) => *order = id.into(),
-            Self::DeadJobs => return None,
+            Self::OpenJobs | Self::DeadJobs => return None,
         }
         Some(other)
     }
@@ -138,6 +146,7 @@ impl Question {
                     .await?,
                 Row::InventoryOrderItem,
             ),
+            Self::OpenJobs => rows(store.open_jobs(whose, page).await?, Row::Job),
             Self::DeadJobs => rows(store.dead_jobs(whose, page).await?, Row::Job),
         })
     }
@@ -155,19 +164,19 @@ impl Question {
             let page = self.page(store, whose, &request).await?;
             ensure!(
                 page.items.len() <= request.bounded_limit(),
-                "{self:?}: a page of {} rows, asked for {limit}",
+                "{self}: a page of {} rows, asked for {limit}",
                 page.items.len()
             );
             ensure!(
                 page.total.is_none(),
-                "{self:?}: a total that nobody asked for"
+                "{self}: a total that nobody asked for"
             );
             ensure!(
                 page.next.is_none() || !page.items.is_empty(),
-                "{self:?}: an empty page with another one after it"
+                "{self}: an empty page with another one after it"
             );
             rows.extend(page.items);
-            ensure!(rows.len() <= 10_000, "{self:?}: a walk that goes on and on");
+            ensure!(rows.len() <= 10_000, "{self}: a walk that goes on and on");
             let Some(next) = page.next else {
                 return Ok(rows);
             };

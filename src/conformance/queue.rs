@@ -7,8 +7,8 @@ use super::harness::Stage;
 use super::leases::{dead, is_lost, lease, leased, none_is_leased, queue, read};
 use super::samples::*;
 use crate::store::{
-    CommitError, CommitOutcome, Conflict, JobAck, JobKind, JobProgress, JobState, LeaseToken,
-    PageRequest, Progress,
+    CommitError, CommitOutcome, Conflict, EndedJobs, JobAck, JobKind, JobProgress, JobState,
+    LeaseToken, PageRequest, Progress,
 };
 
 /// A job is there exactly if its commit is.
@@ -114,6 +114,11 @@ pub(super) async fn c56_max_attempts_goes_dead_listed_and_requeued_once(
     let found = (job.state, job.attempts, job.run_at, job.finished_at);
     let expected = (JobState::Queued, 0, at(200), None);
     same(found, expected, "a job that was queued again")?;
+    same(
+        job.last_error.as_deref(),
+        Some("at 2"),
+        "why it failed before",
+    )?;
     none_is_leased(&*store, 199, "the job is due at 200").await?;
     let again = lease(&*store, 200, 300)
         .await?
@@ -163,8 +168,24 @@ pub(super) async fn c57_backoff_not_before_and_future_job_not_claimed(
     none_is_leased(&*store, 19, "the job runs again at 20").await?;
     let token = leased(&*store, 20, 99).await?;
     same(token.attempt, 2, "the attempt")?;
+    // A time that has passed is the job's time: it has been due since then, so before what became due later.
+    put(&*store, |it| it.job(super::samples::job(2, 12, 9))).await?;
+    store.fail(token, "x", at(30), Some(at(11))).await?;
+    same(
+        read(&*store, 1).await?.run_at,
+        at(11),
+        "when a job runs again that failed",
+    )?;
+    let token = leased(&*store, 30, 99).await?;
+    same(
+        token.job,
+        job_id(1),
+        "the job that has been due since 11, not since 12",
+    )?;
+    let second = leased(&*store, 30, 99).await?;
+    store.ack(second, at(30)).await?;
     // Whoever gives up for good does not come back.
-    store.fail(token, "x", at(21), None).await?;
+    store.fail(token, "x", at(31), None).await?;
     none_is_leased(&*store, 9_999, "the job was given up").await?;
     same(dead(&*store).await?, [1], "dead jobs")
 }
@@ -368,6 +389,23 @@ pub(super) async fn c62_no_starvation_behind_undecodable_or_long_jobs(
         ensure!(order.len() < 10, "more leases than jobs: {order:?}");
     }
     same(order, [3, 1, 4, 5, 2], "jobs, the longest due first")?;
+    // Of those that are due equally long the smaller id, whosever it is.
+    let store = queue(stage, &[(2, 0, 9), (4, 0, 9)]).await?;
+    let mut theirs = changes_of(STRANGER);
+    for n in [1, 3] {
+        theirs.job(job(n, 0, 9));
+    }
+    applied(&*store, &theirs).await?;
+    let mut order = Vec::new();
+    while let Some(lease) = lease(&*store, 10, 100).await? {
+        order.push(lease.token.job.as_uuid().as_u128());
+        ensure!(order.len() < 10, "more leases than jobs: {order:?}");
+    }
+    same(
+        order,
+        [1, 2, 3, 4],
+        "jobs of two organisations, all due equally long",
+    )?;
     // One that fails again and again does not keep the others from their turn.
     let store = queue(stage, &[(1, 0, u32::MAX), (2, 0, 9), (3, 0, 9)]).await?;
     let mut seen = BTreeSet::new();
@@ -430,7 +468,7 @@ pub(super) async fn c63_job_status_is_scoped(stage: &Stage<'_>) -> Verdict {
 /// What waits or runs is listed, the oldest first, by pages in both directions; what has ended is not, nor is another
 /// organisation's.
 pub(super) async fn q11_open_jobs_are_listed_until_they_end(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     put(&*store, |it| {
         for n in [3, 1, 2, 4] {
             it.job(job(n, 0, 1));
@@ -471,4 +509,73 @@ pub(super) async fn q11_open_jobs_are_listed_until_they_end(stage: &Stage<'_>) -
     same((found, next), (ids(&[1]), None), "the one before it")?;
     let (found, total, _) = open(STRANGER, all).await?;
     same((found, total), (Vec::new(), Some(0)), "foreign open jobs")
+}
+
+/// What succeeded or was refused is listed in the order in which it ended, of the same moment by id, by pages in both
+/// directions; what waits, runs or is dead is not, nor is another organisation's.
+pub(super) async fn q11_jobs_that_are_over_are_listed_as_they_ended(stage: &Stage<'_>) -> Verdict {
+    let store = stage.fresh().await?;
+    put(&*store, |it| {
+        for n in [1, 2, 3, 4, 5] {
+            it.job(job(n, 0, 1));
+        }
+    })
+    .await?;
+    let over = async |whose, request: PageRequest| -> Result<_, super::checks::Wrong> {
+        let found = store.over_jobs(whose, &request).await?;
+        let ids: Vec<_> = found.items.iter().map(|job| job.id).collect();
+        Ok((ids, found.total, found.next))
+    };
+    let ids = |numbers: &[u128]| numbers.iter().map(|n| job_id(*n)).collect::<Vec<_>>();
+    let all = PageRequest::first(9).counted();
+    let (found, total, _) = over(ORGANISATION, all.clone()).await?;
+    same((found, total), (Vec::new(), Some(0)), "what waits as over")?;
+    for _ in 0..4 {
+        store.lease("w", JobKind::ALL, at(1), at(9)).await?;
+    }
+    let token = |n: u128| LeaseToken {
+        organisation: ORGANISATION,
+        job: job_id(n),
+        attempt: 1,
+    };
+    // One is dead, one runs, one waits; of two that ended in the same moment the id tells which comes first.
+    store.fail(token(4), "x", at(1), None).await?;
+    store.ack(token(3), at(2)).await?;
+    store.ack(token(1), at(3)).await?;
+    put(&*store, |it| it.ack(JobAck::Refused(job_id(2)))).await?;
+    let (found, total, _) = over(ORGANISATION, all.clone()).await?;
+    let mut expected = ids(&[3, 1]);
+    // When it was refused is told by its commit.
+    let refused = store.job(ORGANISATION, job_id(2)).await?;
+    let ended = refused.and_then(|job| job.finished_at);
+    let place = if ended.is_some_and(|ended| ended < at(2)) {
+        0
+    } else {
+        2
+    };
+    expected.insert(place, job_id(2));
+    same(
+        (found, total),
+        (expected.clone(), Some(3)),
+        "jobs that are over",
+    )?;
+    let newest = expected.iter().rev().copied().collect::<Vec<_>>();
+    let (found, _, next) = over(ORGANISATION, PageRequest::first(2).reversed()).await?;
+    same(Some(found.as_slice()), newest.get(..2), "the last two")?;
+    let next = next.ok_or("there is one more")?;
+    let (found, _, next) = over(ORGANISATION, PageRequest::after(next, 2).reversed()).await?;
+    same(
+        (Some(found.as_slice()), next),
+        (newest.get(2..), None),
+        "the one before them",
+    )?;
+    let purged = store.purge_jobs(ORGANISATION, EndedJobs::Over, at(3), 9);
+    purged.await?;
+    let (found, _, _) = over(ORGANISATION, all.clone()).await?;
+    let kept = expected.iter().copied().filter(|id| {
+        *id == job_id(1) || (*id == job_id(2) && ended.is_some_and(|ended| ended >= at(3)))
+    });
+    same(found, kept.collect::<Vec<_>>(), "what was not purged")?;
+    let (found, total, _) = over(STRANGER, all).await?;
+    same((found, total), (Vec::new(), Some(0)), "foreign jobs")
 }

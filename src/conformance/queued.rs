@@ -8,10 +8,9 @@ use crate::store::{
     Conflict, Job, JobKind, JobState, JobTask, Lease, LeaseToken, NewJob, Progress,
 };
 
-/// A job of each kind, with the edges of what it may hold.
-fn new_jobs(sampler: &mut Sampler) -> Result<Vec<NewJob>, super::checks::Wrong> {
-    let id = uuid::Uuid::from_u128(0xFFFF_FFFF_FFFF_FFFF_0000_0000_0000_0001);
-    let tasks = [
+/// A task of each kind.
+pub(super) fn tasks_of(id: uuid::Uuid) -> [JobTask; JobKind::ALL.len()] {
+    [
         JobTask::PopulateStockTake { take: id.into() },
         JobTask::PostStockTake { take: id.into() },
         JobTask::ReopenStockTake { take: id.into() },
@@ -19,7 +18,14 @@ fn new_jobs(sampler: &mut Sampler) -> Result<Vec<NewJob>, super::checks::Wrong> 
         JobTask::SendInventoryOrder { order: id.into() },
         JobTask::ImportStock { import: id.into() },
         JobTask::Export,
-    ];
+        JobTask::Print,
+    ]
+}
+
+/// A job of each kind, with the edges of what it may hold.
+fn new_jobs(sampler: &mut Sampler) -> Result<Vec<NewJob>, super::checks::Wrong> {
+    let id = uuid::Uuid::from_u128(0xFFFF_FFFF_FFFF_FFFF_0000_0000_0000_0001);
+    let tasks = tasks_of(id);
     let mut jobs = Vec::new();
     for (n, task) in (1..).zip(tasks) {
         jobs.push(NewJob {
@@ -63,7 +69,7 @@ fn as_queued(new: &NewJob) -> Job {
 /// Every kind of job, whoever asked for it; errors are cut to 2,000 bytes between characters.
 pub(super) async fn c64_payload_round_trip_and_limits(stage: &Stage<'_>) -> Verdict {
     for (seed, filling) in [(1, Filling::Full), (2, Filling::Bare), (3, Filling::Full)] {
-        let store = stage.fresh().await;
+        let store = stage.fresh().await?;
         let jobs = new_jobs(&mut Sampler::new(seed, filling))?;
         put(&*store, |it| {
             jobs.iter().cloned().for_each(|job| it.job(job));
@@ -104,7 +110,7 @@ pub(super) async fn c64_payload_round_trip_and_limits(stage: &Stage<'_>) -> Verd
         (format!("x{}", "\u{1F4E6}".repeat(1_000)), 1_997),
         (String::new(), 0),
     ] {
-        let store = stage.fresh().await;
+        let store = stage.fresh().await?;
         put(&*store, |it| it.job(job(1, 0, 1))).await?;
         let lease = store.lease("w", JobKind::ALL, at(1), at(2)).await?;
         let token = lease.ok_or("a due job is not leased")?.token;
@@ -120,7 +126,7 @@ pub(super) async fn c64_payload_round_trip_and_limits(stage: &Stage<'_>) -> Verd
 
 /// A relay's job is the commit's, by its id: whoever comes second changes nothing.
 pub(super) async fn q02_enqueue_is_idempotent_by_id(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     store.enqueue(ORGANISATION, &job(1, 0, 3), at(5)).await?;
     let mut expected = as_queued(&job(1, 0, 3));
     expected.created_at = at(5);

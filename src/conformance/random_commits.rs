@@ -16,7 +16,7 @@ use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::memory::MemoryStore;
 use crate::store::{
     ChangeSet, Command, DeletableKey, Guard, JobAck, JobProgress, LeaseToken, NewJob, Progress,
-    RecordKey, Version,
+    RecordKey, RepositoryExt, Version,
 };
 
 /// What is made up for both stores.

@@ -12,12 +12,13 @@ use rust_decimal::Decimal;
 
 use crate::domain::{
     CountStatus, InventoryCountId, InventoryCountItemId, InventoryOrderId, InventoryOrderItemId,
-    JobId, OrganisationId, Product, StockAdjustmentId, StockImportId, StockKey, StockLevel,
+    JobId, OrganisationId, Product, SiteId, StockAdjustmentId, StockImportId, StockKey, StockLevel,
     StockTakeItemId, SupplierId,
 };
 use crate::store::{
     ColumnSum, CountingView, Export, ExportChunk, ExportSubject, InventoryOrderItemFilter, Outcome,
-    Record, RecordKey, SerialMark, StockTakeItemFilter, StoreError, Version, Versioned,
+    Record, RecordKey, RepositoryExt, SerialMark, StockTakeItemFilter, StoreError, Version,
+    Versioned,
 };
 
 pub(super) const COUNT: InventoryCountId = InventoryCountId::new(uuid::Uuid::from_u128(0xC0));
@@ -77,13 +78,20 @@ pub(super) fn keys_of_every_kind() -> Vec<RecordKey> {
     ]
 }
 
-/// What a document must have: its id, and the site that lists are asked of.
-fn at_site(id: uuid::Uuid) -> [Fixed<'static>; 2] {
-    [("id", id), ("site", SITE.as_uuid())]
+/// Makes up the record of a key; documents are at the site that lists are asked of.
+pub(super) fn record(sampler: &mut Sampler, of: &RecordKey) -> Result<Record, Wrong> {
+    record_at(sampler, of, SITE)
 }
 
-/// Makes up the record of a key.
-pub(super) fn record(sampler: &mut Sampler, of: &RecordKey) -> Result<Record, Wrong> {
+/// Makes up the record of a key; documents are at a site.
+pub(super) fn record_at(
+    sampler: &mut Sampler,
+    of: &RecordKey,
+    site: SiteId,
+) -> Result<Record, Wrong> {
+    // What a document must have.
+    let at_site =
+        |id: uuid::Uuid| -> [Fixed<'static>; 2] { [("id", id), ("site", site.as_uuid())] };
     Ok(match of {
         RecordKey::Site(id) => Record::Site(sampler.make(&[("id", id.as_uuid())])?),
         RecordKey::Product(id) => {

@@ -219,7 +219,7 @@ pub(super) fn event(n: u128, key: StockKey, sequence: u64) -> StockEvent {
     }
 }
 
-pub(super) fn take_id(n: u128) -> StockTakeId {
+pub(super) const fn take_id(n: u128) -> StockTakeId {
     StockTakeId::new(Uuid::from_u128(n))
 }
 
@@ -256,6 +256,8 @@ pub(super) fn item_of(take: StockTakeId, n: u64) -> StockTakeItem {
         sequence: n,
         book: quantity("-2.000001"),
         begun: n.is_multiple_of(2),
+        known: n / 2,
+        clock: Some(at(2)),
     };
     StockTakeItem::new(take, n, key, Arc::new(product), began, at(0))
 }
@@ -370,7 +372,7 @@ pub(super) async fn put(store: &dyn Store, fill: impl FnOnce(&mut ChangeSet) + S
 
 /// A store with the site, a take and its lines, none of them counted.
 pub(super) async fn shop(stage: &Stage<'_>, lines: u64) -> Result<Handle, super::checks::Wrong> {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     put(store.as_ref(), |changes| {
         changes.insert(site());
         changes.insert(take(TAKE, 1));

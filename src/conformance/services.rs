@@ -16,7 +16,7 @@ use crate::testing::{ManualClock, SequentialIds, Shop};
 
 /// A shop on a store, and the same library over another handle of it.
 async fn open(stage: &Stage<'_>) -> Result<(Arc<Shop>, Stocktake), Wrong> {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let other = stage.second_handle(&store).await?;
     let clock = Arc::new(ManualClock::default());
     let ids = Arc::new(SequentialIds::default());

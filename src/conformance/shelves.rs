@@ -20,6 +20,9 @@ use crate::store::{
     StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
 };
 
+/// When what is open is due: long after any case is over.
+pub(super) const LATER: i64 = 1_000_000_000;
+
 /// How many of each.
 pub(super) const ROWS: u128 = 12;
 
@@ -35,6 +38,11 @@ fn level_key(n: u128) -> StockKey {
 
 /// The keys of what stands on the shelves.
 pub(super) fn keys() -> Vec<RecordKey> {
+    keys_of(ROWS)
+}
+
+/// The keys of shelves with so many of each.
+pub(super) fn keys_of(rows: u128) -> Vec<RecordKey> {
     let mut keys = vec![
         RecordKey::Site(SITE),
         RecordKey::Supplier(supplier(1).id),
@@ -44,7 +52,7 @@ pub(super) fn keys() -> Vec<RecordKey> {
         RecordKey::Export(job_id(1)),
         RecordKey::ExportChunk(job_id(1), 0),
     ];
-    for n in 1..=ROWS {
+    for n in 1..=rows {
         let count = InventoryCountId::new(uuid::Uuid::from_u128(0xC00 + n));
         let order = InventoryOrderId::new(uuid::Uuid::from_u128(0xD00 + n));
         keys.extend([
@@ -118,6 +126,7 @@ pub(super) async fn fill(
     }
     for n in 1..=ROWS {
         changes.job(job(n, 0, 1));
+        changes.job(job(n + 2 * ROWS, LATER, 1));
         changes.event(event(n, key(n), 1));
         changes.entry(entry(n, &item(1)));
     }
@@ -132,7 +141,7 @@ pub(super) async fn fill(
 
 /// A store whose shelves are full.
 pub(super) async fn shelves(stage: &Stage<'_>, seed: u64) -> Result<Handle, Wrong> {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     fill(
         &*store,
         &mut Sampler::new(seed, Filling::Mixed),
@@ -159,6 +168,7 @@ pub(super) fn every_list() -> Vec<Question> {
         Question::StockAdjustments(SITE, StockAdjustmentFilter::default()),
         Question::InventoryOrders(SITE, InventoryOrderFilter::default()),
         Question::InventoryOrderItems(ORDER, InventoryOrderItemFilter::default()),
+        Question::OpenJobs,
         Question::DeadJobs,
     ]
 }

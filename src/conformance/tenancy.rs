@@ -11,12 +11,12 @@ use crate::domain::{InventoryCountId, InventoryOrderId};
 use crate::store::{
     ChangeSet, CommitError, CommitOutcome, Conflict, DeletableKey, Guard, JobAck, JobKind,
     JobProgress, JobState, LeaseError, LeaseToken, MAX_PAGE, Outcome, PageRequest, Progress, Purge,
-    RecordKey,
+    RecordKey, RepositoryExt,
 };
 
 /// Reading what belongs to somebody else is reading what never was.
 pub(super) async fn c37_foreign_get_is_none_same_as_missing(stage: &Stage<'_>) -> Verdict {
-    let empty = stage.fresh().await;
+    let empty = stage.bare().await;
     let scope = Scope::shop();
     let nothing = Everything::read(&*empty, STRANGER, &scope).await?;
     let store = shelves(stage, 37).await?;
@@ -40,6 +40,25 @@ pub(super) async fn c37_foreign_get_is_none_same_as_missing(stage: &Stage<'_>) -
         .products_by_article(STRANGER, &[code("SKU-1")])
         .await?;
     same(found, [None], "a foreign product by its article id")?;
+    let mut coded = product(50);
+    coded.barcodes = vec![crate::domain::Barcode {
+        value: code("4006381333931"),
+        symbology: code("EAN13"),
+    }];
+    coded.category = Some(category(50));
+    put(&*store, |it| it.insert(std::sync::Arc::new(coded))).await?;
+    let barcodes = [code("4006381333931")];
+    let found = store.products_by_barcode(STRANGER, &barcodes).await?;
+    let found: Vec<_> = found.iter().map(Vec::len).collect();
+    same(found, [0], "foreign products of a barcode")?;
+    let found = store.category_sizes(STRANGER, &[category(50).id]).await?;
+    same(found, [0], "foreign products of a category")?;
+    let found = store.articles_like(STRANGER, &[code("sku-1")]).await?;
+    same(
+        found,
+        [None],
+        "a foreign article id that is spelled like it",
+    )?;
     let found = store.events_after(STRANGER, &[(key(1), 0)]).await?;
     same(found, [], "foreign events of a key")?;
     let found = store.levels(STRANGER, &[key(1)]).await?;
@@ -60,7 +79,7 @@ pub(super) async fn c38_foreign_list_and_totals_never_leak(stage: &Stage<'_>) ->
     fill(&*store, &mut Sampler::new(39, Filling::Mixed), STRANGER).await?;
     let again = Everything::read(&*store, ORGANISATION, &scope).await?;
     again.is(&ours, "what another organisation's rows changed")?;
-    let alone = stage.fresh().await;
+    let alone = stage.fresh().await?;
     fill(&*alone, &mut Sampler::new(39, Filling::Mixed), STRANGER).await?;
     let expected = Everything::read(&*alone, STRANGER, &scope).await?;
     let found = Everything::read(&*store, STRANGER, &scope).await?;
@@ -322,4 +341,36 @@ async fn jobs_are_apart(store: &dyn super::harness::Store) -> Verdict {
     same(dead.total, Some(0), "our dead jobs on their list")?;
     let requeued = store.requeue(STRANGER, job_id(1), at(9)).await?;
     same(requeued, false, "our dead job queued again by them")
+}
+
+/// Who has a site is listed by id, a page at a time; who has none is not.
+pub(super) async fn r06_organisations_that_have_a_site(stage: &Stage<'_>) -> Verdict {
+    let store = stage.bare().await;
+    let all = async |after, limit| store.organisations(after, limit).await;
+    same(all(None, 9).await?, [], "organisations with sites")?;
+    put(&*store, |it| it.insert(supplier(1))).await?;
+    same(all(None, 9).await?, [], "organisations without a site")?;
+    put(&*store, |it| {
+        it.insert(site());
+        it.insert(site_of(site_id(2), "another"));
+    })
+    .await?;
+    same(
+        all(None, 9).await?,
+        [ORGANISATION],
+        "organisations with sites",
+    )?;
+    let mut theirs = changes_of(STRANGER);
+    theirs.insert(site());
+    applied(&*store, &theirs).await?;
+    let mut both = [ORGANISATION, STRANGER];
+    both.sort_unstable();
+    let [one, other] = both;
+    same(all(None, 9).await?, both, "organisations with sites")?;
+    for limit in [0, 1] {
+        let found = all(None, limit).await?;
+        same(found, [one], "the first organisation")?;
+    }
+    same(all(Some(one), 9).await?, [other], "those after the first")?;
+    same(all(Some(other), 9).await?, [], "those after the last")
 }

@@ -17,7 +17,8 @@ use super::samples::*;
 use super::shelves::fill;
 use crate::domain::{Quantity, StockLevel};
 use crate::store::{
-    ChangeSet, CommitError, CommitOutcome, Guard, JobKind, LevelFilter, PageRequest, Version,
+    ChangeSet, CommitError, CommitOutcome, Guard, JobKind, LevelFilter, PageRequest, RepositoryExt,
+    Version,
 };
 
 const TASKS: u64 = 6;
@@ -101,7 +102,7 @@ pub(super) async fn c22_commit_cancel_safety(stage: &Stage<'_>) -> Verdict {
 /// What a commit wrote is there for every handle when it returns.
 pub(super) async fn c23_read_your_writes_same_and_other_handle(stage: &Stage<'_>) -> Verdict {
     let scope = Scope::shelves();
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let other = stage.second_handle(&store).await?;
     // The other handle has looked already, so that it may have kept what it saw.
     Everything::read(&*other, ORGANISATION, &scope).await?;
@@ -194,10 +195,15 @@ async fn one_good_one_bad(store: &Handle, version: u64) -> Verdict {
     put(&**store, |it| it.update(step, counted(item(1), "1", minor))).await
 }
 
-/// What a durable store acknowledged is there when it is opened again. Of others nothing is asked.
-pub(super) async fn c25_reopen_keeps_everything(stage: &Stage<'_>) -> Verdict {
+/// What a durable store acknowledged is there after its process died, right after the answer and without having closed anything:
+/// records, events, jobs, leases, commands and what was settled as never, and what was deleted is not. Of others nothing is
+/// asked.
+pub(super) async fn c25_a_crash_keeps_what_was_acknowledged(stage: &Stage<'_>) -> Verdict {
     let mut scope = Scope::shelves();
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
+    if stage.crash_image(&store).await?.is_none() {
+        return Ok(());
+    }
     fill(&*store, &mut Sampler::new(25, Filling::Mixed), ORGANISATION).await?;
     let last = changes();
     scope.commands.push(last.command().id.clone());
@@ -207,12 +213,48 @@ pub(super) async fn c25_reopen_keeps_everything(stage: &Stage<'_>) -> Verdict {
     put(&*store, |it| it.job(job(60, 0, 3))).await?;
     let lease = store.lease("w", JobKind::ALL, at(1), at(100)).await?;
     let token = lease.ok_or("a due job is not leased")?.token;
-    let before = Everything::read(&*store, ORGANISATION, &scope).await?;
-    let Some(store) = stage.reopen(store).await? else {
-        return Ok(());
+    // The first store is still open, so what it keeps to itself is lost.
+    let crashed = async |store: &Handle| -> Result<Handle, Wrong> {
+        let image = stage.crash_image(store).await?;
+        image.ok_or_else(|| "a store that is durable now and then".into())
     };
-    let after = Everything::read(&*store, ORGANISATION, &scope).await?;
-    after.is(&before, "what was there before the store was opened again")?;
+    let image = crashed(&store).await?;
+    let before = Everything::read(&*store, ORGANISATION, &scope).await?;
+    let after = Everything::read(&*image, ORGANISATION, &scope).await?;
+    after.is(&before, "what was there before the process died")?;
+    // What is left goes on, and dies in its turn.
+    put(&*image, |it| it.event(event(899, key(899), 1))).await?;
+    let again = crashed(&image).await?;
+    let events = again.events_after(ORGANISATION, &[(key(899), 0)]).await?;
+    same(
+        events.len(),
+        1,
+        "events of what went on after a crash, after another one",
+    )?;
+    // Each commit alone: also the last one before a death, and one that deletes.
+    for n in 1..=5 {
+        put(&*store, |it| {
+            it.insert(item(n));
+            it.event(event(900 + u128::from(n), key(900), n));
+        })
+        .await?;
+        let image = crashed(&store).await?;
+        let events = image.events_after(ORGANISATION, &[(key(900), 0)]).await?;
+        let what = format!("events after {n} commits, each acknowledged before the process died");
+        same(events.len(), usize::try_from(n).unwrap_or(0), &what)?;
+        same(
+            line_version(&*image, n).await?,
+            V1,
+            "the line that was inserted last",
+        )?;
+    }
+    let gone = crate::store::DeletableKey::StockTakeItem(TAKE, item(5).id);
+    put(&*store, |it| it.delete(V1, gone)).await?;
+    let store = crashed(&store).await?;
+    ensure!(
+        line_version(&*store, 5).await.is_err(),
+        "a line that was deleted is there after the process died"
+    );
     let again = commit(&*store, &last).await?;
     let known = CommitOutcome::AlreadyApplied(last.command().outcome.clone());
     same(again, known, "the last command, sent again")?;
@@ -229,7 +271,7 @@ pub(super) async fn c25_reopen_keeps_everything(stage: &Stage<'_>) -> Verdict {
 /// Who tails the ledger finds no gap, and never a position that it has passed.
 pub(super) async fn c27_seq_strictly_increasing_no_late_small_seq(stage: &Stage<'_>) -> Verdict {
     let each = rounds();
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     let other = stage.second_handle(&store).await?;
     let mut race = Race::new(usize::try_from(TASKS).unwrap_or(1) + 2);
     let of_one: u64 = (0..each).map(events_of).sum();
@@ -293,7 +335,7 @@ const fn events_of(n: u64) -> u64 {
 
 /// At every moment the level is the sum of its key's events.
 pub(super) async fn c28_sum_of_deltas_equals_level_anytime(stage: &Stage<'_>) -> Verdict {
-    let store = stage.fresh().await;
+    let store = stage.fresh().await?;
     put(&*store, |it| it.insert(StockLevel::new(key(1), at(0)))).await?;
     let other = stage.second_handle(&store).await?;
     let each = rounds();

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use uuid::Uuid;
+
+use super::table::Scaled;
 use crate::domain::{Quantity, UnitCost};
 
 /// Writes rows of cells as RFC 4180 has them: UTF-8, lines end with CR LF, and what needs quotes has them.
@@ -43,6 +46,7 @@ macro_rules! numbers {
 numbers!(
     i32,
     i64,
+    i128,
     u32,
     u64,
     Quantity,
@@ -67,6 +71,14 @@ impl CsvWriter {
         self.text_behind("'", text)
     }
 
+    /// Adds a cell with an id, which no spreadsheet runs.
+    pub(super) fn id(&mut self, id: Uuid) -> &mut Self {
+        self.separate();
+        let mut room = Uuid::encode_buffer();
+        self.text.push_str(id.hyphenated().encode_lower(&mut room));
+        self
+    }
+
     /// Tells programs that ask for it that the file is UTF-8. It comes before everything else.
     pub(super) fn byte_order_mark(&mut self) {
         self.text.push('\u{feff}');
@@ -78,7 +90,12 @@ impl CsvWriter {
         if needs_quotes(text) {
             self.text.push('"');
             self.text.push_str(shield);
-            self.text.push_str(&text.replace('"', "\"\""));
+            for (number, part) in text.split('"').enumerate() {
+                if number > 0 {
+                    self.text.push_str("\"\"");
+                }
+                self.text.push_str(part);
+            }
             self.text.push('"');
         } else {
             self.text.push_str(shield);
@@ -93,6 +110,39 @@ impl CsvWriter {
         let written = write!(self.text, "{number}");
         debug_assert!(written.is_ok(), "writing to a string does not fail");
         self
+    }
+
+    /// Adds a cell with a number that is given by its digits: a decimal number in between took most of the time of a table.
+    pub(super) fn scaled(&mut self, scaled: Scaled) {
+        let Scaled {
+            number,
+            digits,
+            least,
+        } = scaled;
+        self.separate();
+        let unit = 10_u128.saturating_pow(digits);
+        let size = number.unsigned_abs();
+        let whole = size.checked_div(unit).unwrap_or(size);
+        let mut fraction = size.checked_rem(unit).unwrap_or(0);
+        let mut shown = digits;
+        while shown > least && fraction % 10 == 0 {
+            fraction /= 10;
+            shown = shown.saturating_sub(1);
+        }
+        let sign = if number < 0 { "-" } else { "" };
+        let mut written = write!(self.text, "{sign}{whole}");
+        if shown > 0 {
+            let width = shown as usize;
+            written = written.and_then(|()| write!(self.text, ".{fraction:0width$}"));
+        }
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
+    }
+
+    /// Adds a cell with what no spreadsheet takes for a formula, and what needs no quotes.
+    pub(super) fn plain(&mut self, what: impl std::fmt::Display) {
+        self.separate();
+        let written = write!(self.text, "{what}");
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
     }
 
     /// Adds a cell with nothing in it, which is neither zero nor a text.
@@ -144,6 +194,11 @@ impl CsvWriter {
 /// Whether a spreadsheet would run it: what counts is the first character after white space, in its full-width
 /// form as well. Tabs and line breaks hide what comes after them, so they count themselves.
 fn is_formula(text: &str) -> bool {
+    // Most texts begin with a letter or a digit.
+    let first = text.bytes().next();
+    if first.is_none_or(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
     let begins_one = |c: char| {
         matches!(
             c,
@@ -160,8 +215,8 @@ fn is_formula(text: &str) -> bool {
 
 /// Whether it must be quoted: also for readers that separate by semicolons or tabs, or trim spaces.
 fn needs_quotes(text: &str) -> bool {
-    let special = |c: char| matches!(c, '"' | ',' | ';' | '\t' | '\r' | '\n' | '\0');
-    text.contains(special) || text.starts_with(' ') || text.ends_with(' ')
+    let special = |byte| matches!(byte, b'"' | b',' | b';' | b'\t' | b'\r' | b'\n' | b'\0');
+    text.bytes().any(special) || text.starts_with(' ') || text.ends_with(' ')
 }
 
 #[cfg(test)]
@@ -200,6 +255,48 @@ mod tests {
         assert_eq!(cell("a\nb"), "\"a\nb\"");
         assert_eq!(cell("say \"hi\""), "\"say \"\"hi\"\"\"");
         assert_eq!(cell(" a"), "\" a\"");
+    }
+
+    #[test]
+    fn numbers_by_their_digits_are_written_as_decimals_are() {
+        let sizes = [
+            0,
+            1,
+            9,
+            10,
+            250,
+            999_999,
+            1_000_000,
+            12_000_010,
+            i128::from(u64::MAX),
+            i128::from(u64::MAX) * 10 + 7,
+            79_228_162_514_264_337_593_543_950_335,
+        ];
+        for number in sizes.into_iter().flat_map(|size| [size, -size]) {
+            for digits in [0, 2, 4, 6, 10] {
+                let decimal = rust_decimal::Decimal::try_from_i128_with_scale(number, digits);
+                let decimal = decimal.unwrap_or_default();
+                for least in [0, 2, digits] {
+                    let least = least.min(digits);
+                    let mut csv = CsvWriter::new();
+                    csv.scaled(Scaled {
+                        number,
+                        digits,
+                        least,
+                    });
+                    let mut expected = decimal.normalize();
+                    let scale = expected.scale().max(least);
+                    expected.rescale(scale);
+                    let sign = if number < 0 { "-" } else { "" };
+                    let expected = expected.abs().to_string();
+                    assert_eq!(
+                        csv.into_text(),
+                        format!("{sign}{expected}"),
+                        "{number} {digits}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

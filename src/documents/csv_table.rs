@@ -45,21 +45,25 @@ impl CsvTable {
     fn cell(&mut self, cell: &Cell<'_>) {
         match cell {
             Cell::Text(text) | Cell::Code(text) => self.text(text),
-            Cell::Moment(at) => {
-                let text = match self.style {
-                    ExportStyle::Machines => at.to_string(),
-                    ExportStyle::People => shown(*at),
-                };
-                self.csv.text(&text);
+            Cell::Id(id) if self.style == ExportStyle::Machines => {
+                self.csv.id(*id);
             }
-            Cell::Empty
-            | Cell::Quantity(_)
-            | Cell::Number(_)
-            | Cell::UnitCost(_)
-            | Cell::Money(_)
-            | Cell::Value(_) => {
-                self.csv
-                    .optional_number(cell.number(self.style, self.currency));
+            Cell::Id(id) => self.text(&id.to_string()),
+            Cell::Moment(at) => match self.style {
+                ExportStyle::Machines => self.csv.plain(at),
+                ExportStyle::People => self.csv.plain(shown(*at)),
+            },
+            Cell::Empty => {
+                self.csv.empty();
+            }
+            Cell::Number(number) => {
+                self.csv.number(*number);
+            }
+            Cell::Quantity(_) | Cell::UnitCost(_) | Cell::Money(_) | Cell::Value(_) => {
+                match cell.scaled(self.style, self.currency) {
+                    Some(scaled) => self.csv.scaled(scaled),
+                    None => _ = self.csv.empty(),
+                }
             }
         }
     }
@@ -99,34 +103,56 @@ impl TableWriter for CsvTable {
 /// English names.
 fn is_taken_for_data(text: &str) -> bool {
     let text = text.trim();
-    let has_digit = text.chars().any(char::is_numeric);
-    let is_mark = |c: char| {
-        c.is_numeric()
-            || c.is_whitespace()
-            || ".,:;/-+%()'".contains(c)
-            || "$\u{a3}\u{a5}\u{20ac}\u{a2}\u{20b9}\u{20a9}\u{2212}\u{ff0c}\u{ff0e}".contains(c)
-    };
-    let lower = text.to_lowercase();
-    if matches!(lower.as_str(), "true" | "false") {
+    if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
         return true;
     }
+    let has_digit = if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_digit())
+    } else {
+        text.chars().any(char::is_numeric)
+    };
     if !has_digit {
         return false;
     }
-    let mut words = lower.split(is_mark).filter(|word| !word.is_empty());
+    let is_mark = |c: char| {
+        c.is_numeric()
+            || c.is_whitespace()
+            || matches!(
+                c,
+                '.' | ',' | ':' | ';' | '/' | '-' | '+' | '%' | '(' | ')' | '\''
+            )
+            || matches!(
+                c,
+                '$' | '\u{a3}'
+                    | '\u{a5}'
+                    | '\u{20ac}'
+                    | '\u{a2}'
+                    | '\u{20b9}'
+                    | '\u{20a9}'
+                    | '\u{2212}'
+                    | '\u{ff0c}'
+                    | '\u{ff0e}'
+            )
+    };
+    let mut words = text.split(is_mark).filter(|word| !word.is_empty());
     let Some(word) = words.next() else {
         return true;
     };
+    if words.next().is_some() {
+        return false;
+    }
     // One word beside the digits may be an exponent, half a day or a month.
-    let is_month = |word: &str| {
-        word.chars().count() >= 3 && MONTHS.iter().any(|month| month.starts_with(word))
+    let begins = |month: &&str| {
+        let begin = month.get(..word.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(word))
     };
+    let is_month = word.len() >= 3 && MONTHS.iter().any(begins);
     // `12a` is noon and `1e5` a number; `A-01` is neither.
-    let begins_with_digit = lower.chars().find(|c| c.is_alphanumeric());
+    let begins_with_digit = text.chars().find(|c| c.is_alphanumeric());
     let begins_with_digit = begins_with_digit.is_some_and(char::is_numeric);
-    words.next().is_none()
-        && (is_month(word)
-            || (begins_with_digit && matches!(word, "e" | "a" | "p" | "am" | "pm" | "d")))
+    let is_mark = ["e", "a", "p", "am", "pm", "d"];
+    let is_mark = is_mark.iter().any(|mark| mark.eq_ignore_ascii_case(word));
+    is_month || (begins_with_digit && is_mark)
 }
 
 const MONTHS: [&str; 12] = [

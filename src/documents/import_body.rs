@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::json_number;
-use crate::domain::{Code, DecimalError, Quantity};
+use crate::domain::{Code, DecimalError, NamePart, Quantity, TextError};
 
 /// How large a body may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub struct ImportValue {
     pub location: Code,
     /// The product: an article id.
     pub product: Code,
-    /// The variant.
-    pub variant: Option<Code>,
+    /// The variant; `""` in the body is stock of none.
+    pub variant: NamePart,
     /// The number.
     pub value: Quantity,
 }
@@ -85,7 +85,8 @@ const MOST_MISTAKES: usize = 100;
 /// How deep arrays and objects that do not belong there may nest before the body is given up.
 const MOST_DEPTH: usize = 64;
 
-/// Reads a body: location -> product -> number, or location -> product -> variant -> number.
+/// Reads a body: location -> product -> number, or location -> product -> variant -> number. Stock of no variant beside
+/// stock of variants is named by an empty text: `{"mug": {"": 3, "red": 4}}`.
 ///
 /// A name is a [`Code`]: two spellings that are one code are a duplicate. A byte order mark before the body is passed
 /// over. Numbers follow JSON's grammar, exponents included, and must be exact within the bounds of a
@@ -144,7 +145,16 @@ pub fn read_import(
 struct Unreadable(&'static str);
 
 /// Reads the value behind a key; the name is missing where the key is not a valid one.
-type Each<'e, 'a> = dyn FnMut(&mut Reader<'a>, Option<&Code>) -> Result<(), Unreadable> + 'e;
+type Each<'e, 'a> = dyn FnMut(&mut Reader<'a>, Option<&NamePart>) -> Result<(), Unreadable> + 'e;
+
+/// What the keys of an object are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// Names.
+    Names,
+    /// Names, and an empty one for stock that has none.
+    Variants,
+}
 
 struct Reader<'a> {
     rest: &'a [u8],
@@ -206,7 +216,8 @@ impl<'a> Reader<'a> {
     fn read_body(&mut self) -> Result<(), Unreadable> {
         if self.peek() == Some(b'{') {
             let mut locations = 0_usize;
-            self.object(&mut |reader, location| {
+            self.object(Keys::Names, &mut |reader, location| {
+                let location = location.and_then(NamePart::code);
                 locations = locations.saturating_add(1);
                 reader.body.locations.extend(location.cloned());
                 let most = reader.limits.locations;
@@ -230,18 +241,21 @@ impl<'a> Reader<'a> {
             self.mistake("wrong_nesting", "a location is an object of products");
             return self.skip();
         }
-        self.object(&mut |reader, product| match reader.peek() {
-            Some(b'{') => reader.object(&mut |reader, variant| {
+        self.object(Keys::Names, &mut |reader, product| {
+            let product = product.and_then(NamePart::code);
+            if reader.peek() != Some(b'{') {
+                return reader.value(location, product, &NamePart::Any);
+            }
+            reader.object(Keys::Variants, &mut |reader, variant| {
                 if reader.peek() == Some(b'{') {
                     reader.mistake("too_deep", "a variant is a number");
                     return reader.skip();
                 }
                 match variant {
-                    Some(variant) => reader.value(location, product, Some(variant)),
+                    Some(variant) => reader.value(location, product, variant),
                     None => reader.skip(),
                 }
-            }),
-            _ => reader.value(location, product, None),
+            })
         })
     }
 
@@ -250,7 +264,7 @@ impl<'a> Reader<'a> {
         &mut self,
         location: Option<&Code>,
         product: Option<&Code>,
-        variant: Option<&Code>,
+        variant: &NamePart,
     ) -> Result<(), Unreadable> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             self.mistake("not_a_number", "a number is expected");
@@ -285,8 +299,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         if let (Some(location), Some(product)) = (location, product) {
-            let (location, product, variant) =
-                (location.clone(), product.clone(), variant.cloned());
+            let (location, product, variant) = (location.clone(), product.clone(), variant.clone());
             self.body.values.push(ImportValue {
                 location,
                 product,
@@ -298,7 +311,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object: hands each key, if it is a valid name, to `each`, which reads the value behind it.
-    fn object(&mut self, each: &mut Each<'_, 'a>) -> Result<(), Unreadable> {
+    fn object(&mut self, are: Keys, each: &mut Each<'_, 'a>) -> Result<(), Unreadable> {
         self.expect(b'{', "an object is expected")?;
         let mut keys = BTreeSet::new();
         if self.peek() == Some(b'}') {
@@ -309,7 +322,11 @@ impl<'a> Reader<'a> {
             let key = self.string()?;
             self.expect(b':', "a colon is expected")?;
             self.path.push(shown(&key));
-            let name = match Code::new(&key) {
+            let name = match NamePart::from_text(Some(&key)) {
+                Ok(NamePart::Any | NamePart::Without) if are == Keys::Names => {
+                    self.mistake("invalid_name", TextError::Empty.to_string());
+                    None
+                }
                 Ok(name) => Some(name),
                 Err(error) => {
                     self.mistake("invalid_name", error.to_string());
@@ -317,7 +334,8 @@ impl<'a> Reader<'a> {
                 }
             };
             // Two spellings of one code are the same key.
-            let is_new = keys.insert(name.as_ref().map_or(key, ToString::to_string));
+            let name_text = name.as_ref().and_then(NamePart::as_text);
+            let is_new = keys.insert(name_text.map_or(key, str::to_owned));
             if is_new {
                 each(self, name.as_ref())?;
             } else {

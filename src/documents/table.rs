@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use chrono::Timelike as _;
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use crate::domain::{Currency, Quantity, Timestamp, UnitCost, Value};
 use crate::store::{ColumnSum, ExportStyle};
@@ -14,8 +16,10 @@ pub enum Cell<'a> {
     Empty,
     /// Words.
     Text(Cow<'a, str>),
-    /// An id, an article id, a barcode: what has to stay as it is, also where it looks like a number or a date.
+    /// An article id, a barcode: what has to stay as it is, also where it looks like a number or a date.
     Code(Cow<'a, str>),
+    /// An id of the library's.
+    Id(Uuid),
     /// A quantity.
     Quantity(Quantity),
     /// A plain number.
@@ -42,8 +46,8 @@ impl<'a> Cell<'a> {
     }
 
     /// An id, if there is one.
-    pub fn id(id: Option<impl ToString>) -> Self {
-        id.map_or(Self::Empty, |id| Self::Code(id.to_string().into()))
+    pub fn id(id: Option<impl Into<Uuid>>) -> Self {
+        id.map_or(Self::Empty, |id| Self::Id(id.into()))
     }
 
     /// A moment, if there is one.
@@ -53,35 +57,66 @@ impl<'a> Cell<'a> {
 
     /// Its number in a style: amounts in the minor unit for machines, in the major unit for people.
     pub(super) fn number(&self, style: ExportStyle, currency: Currency) -> Option<Decimal> {
-        let digits = currency.minor_digits();
-        match (self, style) {
-            (Self::Empty | Self::Text(_) | Self::Code(_) | Self::Moment(_), _) => None,
-            (Self::Quantity(quantity), _) => Some(quantity.to_decimal()),
-            (Self::Number(number), _) => Some(*number),
-            (Self::UnitCost(cost), ExportStyle::Machines) => Some(cost.in_minor_units(currency)),
-            (Self::UnitCost(cost), ExportStyle::People) => {
-                let mut cost = cost.to_decimal();
-                cost.rescale(cost.scale().max(digits));
-                Some(cost)
-            }
-            (Self::Money(minor), ExportStyle::Machines) => {
-                Decimal::try_from_i128_with_scale(*minor, 0).ok()
-            }
-            (Self::Money(minor), ExportStyle::People) => {
-                Decimal::try_from_i128_with_scale(*minor, digits).ok()
-            }
-            (Self::Value(value), ExportStyle::Machines) => {
-                let factor = Decimal::from(10_u32.checked_pow(digits)?);
-                // A worth has at most 28 digits, and the point only moves.
-                let minor = value.to_decimal().checked_mul(factor)?;
-                Some(minor.normalize())
-            }
-            (Self::Value(value), ExportStyle::People) => {
-                let minor = value.to_money(currency).minor();
-                Decimal::try_from_i128_with_scale(minor, digits).ok()
-            }
+        if let Self::Number(number) = self {
+            return Some(*number);
         }
+        let Scaled {
+            number,
+            digits,
+            least,
+        } = self.scaled(style, currency)?;
+        let mut number = Decimal::try_from_i128_with_scale(number, digits).ok()?;
+        number.normalize_assign();
+        number.rescale(number.scale().max(least));
+        Some(number)
     }
+
+    /// The same, of the library's own numbers, by its digits.
+    pub(super) fn scaled(&self, style: ExportStyle, currency: Currency) -> Option<Scaled> {
+        let digits = currency.minor_digits();
+        // In the minor unit the point stands further to the right.
+        let minor = |all: u32| all.saturating_sub(digits);
+        let (number, digits, least) = match (self, style) {
+            (
+                Self::Empty
+                | Self::Text(_)
+                | Self::Code(_)
+                | Self::Id(_)
+                | Self::Number(_)
+                | Self::Moment(_),
+                _,
+            ) => return None,
+            (Self::Quantity(quantity), _) => (quantity.micros().into(), MICROS, 0),
+            (Self::UnitCost(cost), ExportStyle::Machines) => {
+                (cost.micros().into(), minor(MICROS), 0)
+            }
+            (Self::UnitCost(cost), ExportStyle::People) => (cost.micros().into(), MICROS, digits),
+            (Self::Money(amount), ExportStyle::Machines) => (*amount, 0, 0),
+            (Self::Money(amount), ExportStyle::People) => (*amount, digits, digits),
+            (Self::Value(value), ExportStyle::Machines) => (value.units(), minor(Value::DIGITS), 0),
+            (Self::Value(value), ExportStyle::People) => {
+                (value.to_money(currency).minor(), digits, digits)
+            }
+        };
+        Some(Scaled {
+            number,
+            digits,
+            least,
+        })
+    }
+}
+
+/// Digits behind the point of quantities and unit costs.
+const MICROS: u32 = 6;
+
+/// A number by its digits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scaled {
+    pub(super) number: i128,
+    /// How many of them are behind the point.
+    pub(super) digits: u32,
+    /// How many of these are shown also where they are zeros.
+    pub(super) least: u32,
 }
 
 /// What the cells of a column are, so that they can be shown alike.
@@ -110,8 +145,8 @@ pub struct Column<T> {
     pub title: Option<&'static str>,
     /// What its cells are.
     pub kind: ColumnKind,
-    /// Whether people are told its sum.
-    pub is_summed: bool,
+    /// Of which lines people are told its sum, if they are.
+    pub summed: Option<fn(&T) -> bool>,
     /// The cell of a line.
     pub cell: for<'a> fn(&'a T) -> Cell<'a>,
 }
@@ -128,15 +163,21 @@ impl<T> Column<T> {
             name: Some(name),
             title: Some(title),
             kind,
-            is_summed: false,
+            summed: None,
             cell,
         }
     }
 
     /// The same column, with its sum below it.
     #[must_use]
-    pub const fn summed(mut self) -> Self {
-        self.is_summed = true;
+    pub const fn summed(self) -> Self {
+        self.summed_of(|_| true)
+    }
+
+    /// The same column, with the sum of some lines below it.
+    #[must_use]
+    pub const fn summed_of(mut self, lines: fn(&T) -> bool) -> Self {
+        self.summed = Some(lines);
         self
     }
 
@@ -146,7 +187,7 @@ impl<T> Column<T> {
             name: Some(name),
             title: None,
             kind: ColumnKind::Code,
-            is_summed: false,
+            summed: None,
             cell,
         }
     }
@@ -157,7 +198,7 @@ impl<T> Column<T> {
             name: None,
             title: Some(title),
             kind: ColumnKind::Text,
-            is_summed: false,
+            summed: None,
             cell,
         }
     }
@@ -177,7 +218,7 @@ pub trait Line: Sized {
 }
 
 /// What people read above a table, a row each: a word, and what it is.
-pub type Facts = Vec<(&'static str, String)>;
+pub type Facts = Vec<(&'static str, Cell<'static>)>;
 
 /// Takes the cells of a table, one after the other.
 pub trait TableWriter {
@@ -254,8 +295,7 @@ impl<T: Line> Table<T> {
         out.columns(&kinds)?;
         if self.style == ExportStyle::People {
             for (word, fact) in facts {
-                let text = |text| Cell::Text(Cow::Borrowed(text));
-                out.outstanding(&[text(*word), text(fact.as_str())])?;
+                out.outstanding(&[Cell::Text(Cow::Borrowed(word)), fact.clone()])?;
             }
             out.outstanding(&[Cell::Empty])?;
         }
@@ -294,7 +334,7 @@ impl<T: Line> Table<T> {
     fn add(&self, line: &T, sums: &mut Vec<ColumnSum>) {
         sums.resize(self.columns.len(), ColumnSum::default());
         for (column, ColumnSum(sum)) in self.columns.iter().zip(sums) {
-            if column.is_summed
+            if column.summed.is_some_and(|is_summed| is_summed(line))
                 && let Some(number) = (column.cell)(line).number(self.style, self.currency)
             {
                 *sum = sum.and_then(|sum| sum.checked_add(number));
@@ -308,7 +348,7 @@ impl<T: Line> Table<T> {
     ///
     /// [`TableError`].
     pub fn end(&self, sums: &[ColumnSum], out: &mut dyn TableWriter) -> Result<(), TableError> {
-        let is_summed = self.columns.iter().any(|column| column.is_summed);
+        let is_summed = self.columns.iter().any(|column| column.summed.is_some());
         if self.style == ExportStyle::Machines || !is_summed {
             return Ok(());
         }
@@ -316,10 +356,10 @@ impl<T: Line> Table<T> {
         let sums = sums.iter().chain(std::iter::repeat(&nothing));
         let cells = self.columns.iter().zip(sums).enumerate();
         let cells = cells.map(|(place, (column, ColumnSum(sum)))| match sum {
-            Some(sum) if column.is_summed && column.kind == ColumnKind::Quantity => {
+            Some(sum) if column.summed.is_some() && column.kind == ColumnKind::Quantity => {
                 Cell::Number(sum.normalize())
             }
-            Some(sum) if column.is_summed => Cell::Number(*sum),
+            Some(sum) if column.summed.is_some() => Cell::Number(*sum),
             _ if place == 0 => Cell::Text("Total".into()),
             _ => Cell::Empty,
         });
@@ -329,5 +369,8 @@ impl<T: Line> Table<T> {
 
 /// A moment as people read it: to the second, without the zone, which the heading tells.
 pub(super) fn shown(at: Timestamp) -> String {
-    at.to_datetime().format("%Y-%m-%d %H:%M:%S").to_string()
+    let at = at.to_datetime().naive_utc();
+    let (date, time) = (at.date(), at.time());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    format!("{date} {hour:02}:{minute:02}:{second:02}")
 }

@@ -10,6 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, Worksheet, XlsxError,
 };
+use uuid::Uuid;
 
 use super::{Cell, ColumnKind, TableError, TableWriter};
 use crate::domain::{Currency, Timestamp};
@@ -237,6 +238,11 @@ impl Place<'_> {
             }
             Cell::Code(text) => {
                 sheet.write_string_with_format(row, column, fitting(text), &formats.code)?;
+            }
+            Cell::Id(id) => {
+                let mut room = Uuid::encode_buffer();
+                let id = &*id.hyphenated().encode_lower(&mut room);
+                sheet.write_string_with_format(row, column, id, &formats.code)?;
             }
             Cell::Moment(at) => match day_number(*at).filter(|_| self.style == ExportStyle::People)
             {

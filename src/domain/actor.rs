@@ -59,6 +59,15 @@ impl UserSummary {
             .collect::<Vec<_>>()
             .join(" ")
     }
+
+    /// What to call somebody: the full name, without one the e-mail address, or the id.
+    pub fn shown_name(&self) -> String {
+        let name = self.full_name();
+        if !name.trim().is_empty() {
+            return name;
+        }
+        self.email.clone().unwrap_or_else(|| self.id.to_string())
+    }
 }
 
 impl fmt::Debug for UserSummary {

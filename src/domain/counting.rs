@@ -1,6 +1,6 @@
 //! The rule for stock that moves while it is counted (S6.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct CountMoment {
     /// When it was counted. Where nobody said when, it was now, and never before what the key already knew, unless the
     /// clock was ahead then.
     pub at: Timestamp,
-    /// What the clock said.
+    /// What the clock said; if it turned out to have been ahead, the earliest time that it said since.
     pub clock: Timestamp,
     /// The number of the last moment at which the truth about the key was known then, 0 for none
     /// ([`Known::number`](super::Known::number)).
@@ -86,11 +86,13 @@ impl CountMoment {
         at: Timestamp,
     ) -> Result<Self, DecimalError> {
         let told = level.map_or(0, StockLevel::sequence);
-        let first_after = first_after(recent, told, at);
+        let first_after = first_after(level, recent, at, None);
         let mut moment = Self {
             at,
             clock: at,
-            known: 0,
+            known: level
+                .and_then(StockLevel::known)
+                .map_or(0, |known| known.number),
             ahead: false,
             stated: true,
             sequence: first_after.map_or(told, |event| event.sequence.saturating_sub(1)),
@@ -109,28 +111,54 @@ impl CountMoment {
         Ok(moment)
     }
 
-    /// Whether the clock was ahead when it was counted: it said an earlier time after that, when something was recorded,
-    /// or when it is posted. A stated time is not the clock's.
-    fn is_from_the_future(&self, later: &[StockEvent], now: Now) -> bool {
+    /// Whether it is later than a stated moment, by a clock that has not been put right since.
+    pub(super) fn is_later(&self, stated: &Self, now: Timestamp) -> bool {
+        let was_ahead = !self.stated && self.at.min(self.clock) > now;
+        stated.at < self.at && !was_ahead
+    }
+
+    /// The earliest time that the clock said since, if it was ahead when it was counted: when something was recorded after
+    /// that, or when it is posted. A stated time is not the clock's; but where it has become one in the future since it
+    /// was told, it was stated by a clock that was ahead as well.
+    fn ahead_by(&self, later: &[StockEvent], now: Now) -> Option<Timestamp> {
         let recorded = later
             .iter()
-            .filter(|event| event.sequence > self.sequence)
+            .filter(|event| event.sequence > self.told)
             .map(|event| event.recorded_at);
         let earliest = recorded.fold(now.at, Timestamp::min);
-        !self.stated && is_set_back(self.at.min(self.clock), earliest, now.tolerance_millis)
+        let was_ahead = if self.stated {
+            self.at > earliest.later_by(FUTURE_TOLERANCE_MICROS)
+        } else {
+            is_set_back(self.at.min(self.clock), earliest, now.tolerance_millis)
+        };
+        was_ahead.then_some(earliest)
+    }
+
+    /// The same moment, of a clock that was ahead.
+    fn by_clock_ahead(self, ahead_by: Option<Timestamp>) -> Self {
+        ahead_by.map_or(self, |clock| Self {
+            ahead: true,
+            clock,
+            ..self
+        })
     }
 
     /// Whether more was known later than this. What was known already when it was counted was not; else the times
     /// tell, as far as the clock could be relied on.
     fn is_superseded_by(&self, known: &Known, is_from_the_future: bool, now: Now) -> bool {
         if self.stated {
+            if !known.timed && known.number > self.known {
+                // It was made by the time when it was told.
+                return true;
+            }
             let is_ahead = is_set_back(known.at.min(known.clock), now.at, now.tolerance_millis);
             if !is_from_the_future && let Some(by) = known.ahead_by.or(is_ahead.then_some(now.at)) {
                 // It was no later than that.
                 return self.at < by;
             }
             let by_then = known.at <= self.at && (known.timed || known.sequence <= self.told);
-            return !by_then && (known.timed || known.sequence > self.sequence);
+            let told_since = is_from_the_future && known.number > self.known;
+            return told_since || (!by_then && (known.timed || known.sequence > self.sequence));
         }
         let clock_was_ahead = is_from_the_future
             || known.is_from_the_future()
@@ -141,9 +169,14 @@ impl CountMoment {
     /// Whether something had happened by then. What states no time of its own happened when it was recorded, so it is
     /// after a count that was told before, whatever the clock says.
     fn includes(&self, moment: EventLink, dates: &Dates) -> bool {
-        // What the book had, its reversal takes out of the book, whenever that is dated.
+        self.had_in_book(moment) || (moment.timed && dates.include(moment))
+    }
+
+    /// Whether the book had something when the count was told. Its reversal takes it out of the book, whenever that is
+    /// dated.
+    fn had_in_book(&self, moment: EventLink) -> bool {
         moment.sequence <= self.sequence
-            || (dates.include(moment) && (moment.timed || moment.sequence <= self.told))
+            || (moment.sequence <= self.told && moment.occurred_at <= self.at)
     }
 }
 
@@ -165,12 +198,28 @@ impl Dates {
     }
 }
 
-/// The first of a key's last events that happened after a time, of those that had been recorded by a sequence. Whatever a
-/// clock said that was ahead, an event had happened when the next one was recorded.
-fn first_after(recent: &[StockEvent], told: u64, at: Timestamp) -> Option<&StockEvent> {
+/// The first of a key's last events that happened after a time. Whatever a clock said that was ahead, an event had happened
+/// when the next one was recorded, or the key was touched otherwise. What was recorded at a later time than `now`, if that
+/// is given, was so before the clock was put right that tells the time: it happened before.
+fn first_after<'e>(
+    level: Option<&StockLevel>,
+    recent: &'e [StockEvent],
+    at: Timestamp,
+    now: Option<Timestamp>,
+) -> Option<&'e StockEvent> {
+    let level = level?;
     let mut first = None;
-    let mut recorded: Option<Timestamp> = None;
-    for event in recent.iter().rev().filter(|it| it.sequence <= told) {
+    let touched = level.updated_at();
+    let by_event = recent
+        .last()
+        .is_some_and(|last| last.recorded_at == touched);
+    let mut recorded = (!by_event).then_some(touched);
+    let happened = recent
+        .iter()
+        .rev()
+        .filter(|it| it.sequence <= level.sequence());
+    let by_right_clock = |it: &&StockEvent| now.is_none_or(|now| it.recorded_at <= now);
+    for event in happened.filter(by_right_clock) {
         let belongs = event.moment();
         let dated = if belongs.found {
             // The count had been made when it was posted.
@@ -178,6 +227,8 @@ fn first_after(recent: &[StockEvent], told: u64, at: Timestamp) -> Option<&Stock
         } else {
             belongs.occurred_at
         };
+        // What is taken back may be dated further ahead than what is recorded.
+        let dated = dated.min(event.recorded_at.later_by(FUTURE_TOLERANCE_MICROS));
         if recorded.map_or(dated, |recorded| dated.min(recorded)) > at {
             first = Some(event);
         }
@@ -222,7 +273,8 @@ impl CountPeriod {
         {
             return Err(CountError::PeriodClosed { closed_until });
         }
-        if counted_at < self.began_at {
+        // A clock that says an earlier time by now was ahead when it began.
+        if counted_at < self.began_at && self.began_at <= self.now {
             let began_at = self.began_at;
             return Err(CountError::BeforeStart { began_at });
         }
@@ -240,56 +292,116 @@ pub struct Beginning {
     pub book: Quantity,
     /// Whether the take had begun: what is recorded later and states no time is after its beginning then.
     pub begun: bool,
+    /// The number of the last moment at which the truth about the key was known then, 0 for none
+    /// ([`Known::number`](super::Known::number)).
+    #[serde(default)]
+    pub known: u64,
+    /// What the clock said when the line was added.
+    #[serde(default)]
+    pub clock: Option<Timestamp>,
 }
 
 impl Beginning {
-    /// What the book says now, for a take that has not begun. `None` stands for a key that nothing has happened to.
-    pub fn now(level: Option<&StockLevel>) -> Self {
+    /// What the book says now, when the clock says `clock`, for a take that has not begun. `None` stands for a key that
+    /// nothing has happened to.
+    pub fn now(level: Option<&StockLevel>, clock: Timestamp) -> Self {
         Self {
             sequence: level.map_or(0, StockLevel::sequence),
             book: level.map_or(Quantity::ZERO, StockLevel::quantity),
             begun: false,
+            known: level
+                .and_then(StockLevel::known)
+                .map_or(0, |known| known.number),
+            clock: Some(clock),
         }
     }
 
-    /// What the book said when a take began that is being counted. `recent` are the key's last events, in their order: as
-    /// far back as any that happened after that moment.
-    pub fn at(level: Option<&StockLevel>, recent: &[StockEvent], at: Timestamp) -> Self {
+    /// What the book said when a take began that is being counted, of a line that is added when the clock says `clock`.
+    /// `recent` are the key's last events, in their order: as far back as any that happened after that moment.
+    pub fn at(
+        level: Option<&StockLevel>,
+        recent: &[StockEvent],
+        at: Timestamp,
+        clock: Timestamp,
+    ) -> Self {
         let now = Self {
             begun: true,
-            ..Self::now(level)
+            ..Self::now(level, clock)
         };
-        let first_after = first_after(recent, now.sequence, at);
-        first_after.map_or(now, |event| Self {
+        let first_after = first_after(level, recent, at, Some(clock));
+        let began = first_after.map_or(now, |event| Self {
             sequence: event.sequence.saturating_sub(1),
             book: event.before,
             ..now
-        })
+        });
+        let known = level.and_then(StockLevel::known).filter(|known| {
+            let was_ahead = known.is_from_the_future() || known.at.min(known.clock) > clock;
+            known.sequence <= began.sequence && (known.at <= at || was_ahead)
+        });
+        Self {
+            known: known.map_or(0, |known| known.number),
+            ..began
+        }
     }
 
-    /// The moment at which the take began, and the book of it as far as it has been recorded by now. A list begins
-    /// without writing its lines, so the clock tells what was recorded before that.
+    /// The moment at which the take began, with the book of it as far as it has been recorded by now, and which dates are
+    /// those of things that had happened by then.
     fn moment(
         &self,
         began_at: Timestamp,
-        later: &[StockEvent],
+        key: &KeyHistory<'_>,
+    ) -> Result<(CountMoment, Dates), DecimalError> {
+        let dates = Dates::Until(began_at);
+        let moment = self.with_book(began_at, key, &dates)?;
+        // What was recorded after a take began tells what the clock said since, whatever it is dated.
+        let since = CountMoment {
+            told: if self.begun {
+                self.sequence
+            } else {
+                moment.told
+            },
+            ..moment
+        };
+        let ahead_by = since.ahead_by(key.later, key.now);
+        if ahead_by.is_none() {
+            return Ok((moment, dates));
+        }
+        let dates = key.sure_dates(self.known, began_at);
+        let moment = self.with_book(began_at, key, &dates)?;
+        Ok((moment.by_clock_ahead(ahead_by), dates))
+    }
+
+    /// A list begins without writing its lines, so the clock tells what was recorded between a line's adding and that: up
+    /// to where it was set back, and nothing if it was set back since. What a count found that is not newer was there.
+    fn with_book(
+        &self,
+        began_at: Timestamp,
+        key: &KeyHistory<'_>,
+        dates: &Dates,
     ) -> Result<CountMoment, DecimalError> {
         let mut moment = CountMoment {
             at: began_at,
             clock: began_at,
-            known: 0,
+            known: self.known,
             ahead: false,
-            stated: true,
+            stated: false,
             sequence: self.sequence,
             told: self.sequence,
             book: self.book,
         };
-        for event in later {
+        let tolerance = key.now.tolerance_millis;
+        let mut clock_tells = !self.begun && !is_set_back(began_at, key.now.at, tolerance);
+        let mut recorded = self.clock;
+        for event in key.later {
             let belongs = event.moment();
+            let was_set_back =
+                recorded.is_some_and(|then| is_set_back(then, event.recorded_at, tolerance));
+            clock_tells = clock_tells && !was_set_back;
+            recorded = Some(event.recorded_at);
             let is_next = event.sequence == moment.sequence.saturating_add(1);
             let was_before =
-                !self.begun && belongs.event == event.id && belongs.occurred_at < began_at;
-            if moment.includes(belongs, &Dates::Until(began_at)) || (is_next && was_before) {
+                clock_tells && belongs.event == event.id && belongs.occurred_at < began_at;
+            if belongs.found || moment.includes(belongs, dates) || (is_next && was_before) {
                 moment.book = moment.book.checked_add(event.change)?;
                 if is_next {
                     (moment.sequence, moment.told) = (event.sequence, event.sequence);
@@ -297,6 +409,25 @@ impl Beginning {
             }
         }
         Ok(moment)
+    }
+
+    /// Whether the truth became known after the take began: a level is not zeroed that was counted since, and, where the
+    /// clock was ahead at one of both moments, not where it may have been.
+    fn is_older_than(&self, known: &Known, moment: &CountMoment, now: Now) -> bool {
+        if known.number <= self.known {
+            return false;
+        }
+        if known.sequence > moment.sequence {
+            return true;
+        }
+        let is_ahead = is_set_back(known.at.min(known.clock), now.at, now.tolerance_millis);
+        let ahead_by = known.ahead_by.or(is_ahead.then_some(now.at));
+        match (ahead_by, moment.ahead) {
+            // It was no later than that.
+            (Some(by), false) => moment.at < by,
+            (None, true) => known.timed,
+            (Some(_), true) | (None, false) => known.timed && known.at > moment.at,
+        }
     }
 }
 
@@ -364,21 +495,30 @@ pub fn settle(
     policy: MovementPolicy,
 ) -> Result<Settlement, DecimalError> {
     let (first, moment) = (&count.first, &count.moment);
-    let ahead = moment.is_from_the_future(key.later, key.now);
+    let ahead_by = moment.ahead_by(key.later, key.now);
     let (by_first, by_last) = (key.dates_by(first), key.dates_by(moment));
     let mut expected = moment.book;
     let mut moves = Vec::new();
+    let is_newer = |known: &&Known| moment.is_superseded_by(known, ahead_by.is_some(), key.now);
+    let newer = key.known().filter(is_newer);
+    let first_ahead = first.ahead_by(key.later, key.now).is_some();
+    let is_newer_than_first = |known: &Known| first.is_superseded_by(known, first_ahead, key.now);
+    let known_by_first = !key.known().is_some_and(is_newer_than_first);
+    // What made known what is not newer, and what took that back, had happened by then, whatever the clocks said.
+    let mut by_then: BTreeSet<StockEventId> = BTreeSet::new();
     for event in key.movements() {
         let belongs = event.moment();
-        let before_count = moment.includes(belongs, &by_last);
-        if before_count && event.sequence > moment.told {
+        let makes_known = belongs.found || event.is_absolute() || by_then.contains(&belongs.event);
+        let was_known = newer.is_none() && makes_known && by_then.insert(event.id);
+        let before_count = was_known || moment.includes(belongs, &by_last);
+        if before_count && !(event.sequence <= moment.told && moment.had_in_book(belongs)) {
             expected = expected.checked_add(event.change)?;
         }
-        let between_parts = before_count && !first.includes(belongs, &by_first);
+        let before_first = (was_known && known_by_first) || first.includes(belongs, &by_first);
+        let between_parts = before_count && !before_first;
         moves.push(moved(event, before_count, between_parts));
     }
-    let known = key.known();
-    if let Some(known) = known.filter(|known| moment.is_superseded_by(known, ahead, key.now)) {
+    if let Some(known) = newer {
         return Ok(superseded(known, policy, expected));
     }
     let has_moved = moves.iter().any(|it| !it.before_count || it.between_parts);
@@ -387,7 +527,7 @@ pub fn settle(
         MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => Settlement::Adjust {
             expected,
             change: count.quantity.checked_sub(expected)?,
-            moment: CountMoment { ahead, ..*moment },
+            moment: moment.by_clock_ahead(ahead_by),
             moves,
         },
         MovementPolicy::MatchCount => key.matched(count.quantity, moves)?,
@@ -406,8 +546,13 @@ pub fn settle_uncounted(
     key: &KeyHistory<'_>,
     policy: MovementPolicy,
 ) -> Result<Settlement, DecimalError> {
-    let moment = began.moment(began_at, key.later)?;
+    let (moment, dates) = began.moment(began_at, key)?;
     let book = moment.book;
+    if let Some(known) = key.known()
+        && began.is_older_than(known, &moment, key.now)
+    {
+        return Ok(superseded(known, policy, book));
+    }
     let mut moves = Vec::new();
     // What came of each movement since: what was taken back, or absorbed, comes to nothing, and so does an absorption
     // that was taken back itself.
@@ -415,7 +560,7 @@ pub fn settle_uncounted(
     let mut since: BTreeMap<StockEventId, Quantity> = BTreeMap::new();
     for event in key.movements() {
         let belongs = event.moment();
-        let before_count = moment.includes(belongs, &Dates::Until(began_at));
+        let before_count = belongs.found || moment.includes(belongs, &dates);
         if !before_count {
             let movement = answered.get(&belongs.event).copied();
             let movement = movement.unwrap_or(belongs.event);
@@ -424,19 +569,6 @@ pub fn settle_uncounted(
             *sum = sum.checked_add(event.change)?;
         }
         moves.push(moved(event, before_count, false));
-    }
-    // A take begins by the clock, and not by that of a device.
-    let began_by_clock = CountMoment {
-        stated: false,
-        ..moment
-    };
-    let ahead = began_by_clock.is_from_the_future(key.later, key.now);
-    // What had more in its book than there was when the take began is newer, whatever a clock said that was set back.
-    let is_newer = |known: &&Known| {
-        known.sequence > moment.sequence || moment.is_superseded_by(known, ahead, key.now)
-    };
-    if let Some(known) = key.known().filter(is_newer) {
-        return Ok(superseded(known, policy, book));
     }
     let mut left = Quantity::ZERO;
     for sum in since.values().filter(|sum| sum.is_negative()) {
@@ -453,7 +585,11 @@ pub fn settle_uncounted(
         MovementPolicy::KeepMovements | MovementPolicy::RefuseMoved => Settlement::Adjust {
             expected,
             change: expected.negated(),
-            moment,
+            // What is known now of the key came before, whatever the order in which it was posted.
+            moment: CountMoment {
+                stated: true,
+                ..moment
+            },
             moves,
         },
         MovementPolicy::MatchCount => key.matched(Quantity::ZERO, moves)?,
@@ -467,16 +603,22 @@ impl KeyHistory<'_> {
 
     /// Which dates are those of things that had happened by a count.
     fn dates_by(&self, moment: &CountMoment) -> Dates {
-        let tolerance = self.now.tolerance_millis;
-        if !moment.is_from_the_future(self.later, self.now) {
-            return Dates::Until(dated_until(moment.at, tolerance));
+        if moment.ahead_by(self.later, self.now).is_some() {
+            self.sure_dates(moment.known, moment.at)
+        } else {
+            Dates::Until(dated_until(moment.at, self.now.tolerance_millis))
         }
+    }
+
+    /// Those up to a moment that was known by a time, when there had been so many.
+    fn sure_dates(&self, seen: u64, at: Timestamp) -> Dates {
         let mut knowledge = Knowledge::default();
         if let Some(level) = self.level {
             knowledge.clone_from(&level.knowledge);
+            let tolerance = self.now.tolerance_millis;
             knowledge.notice(self.now.at, tolerance, level.sequence());
         }
-        Dates::Known(Box::new(knowledge), moment.known, moment.at)
+        Dates::Known(Box::new(knowledge), seen, at)
     }
 
     /// Its later events but for revaluations, which move nothing.

@@ -54,10 +54,7 @@ impl FromStr for Currency {
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for letter in self.code {
-            write!(f, "{}", char::from(letter))?;
-        }
-        Ok(())
+        f.write_str(std::str::from_utf8(&self.code).map_err(|_| fmt::Error)?)
     }
 }
 

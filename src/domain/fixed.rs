@@ -3,6 +3,8 @@
 //! The parser is strict on purpose: `Decimal`'s own takes `1e5`, `1_000`, `.5` and `5.`, and silently
 //! rounds what does not fit.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
 /// Millionths in one.
@@ -96,6 +98,26 @@ pub(super) fn from_decimal(value: Decimal) -> Result<i64, DecimalError> {
         .checked_mul(factor)
         .ok_or(DecimalError::OutOfRange)?;
     bounded(i64::try_from(micros).map_err(|_| DecimalError::OutOfRange)?)
+}
+
+/// Writes so many millionths as a decimal without trailing zeros.
+pub(super) fn write(micros: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const SIZE: u64 = SCALE.unsigned_abs();
+    if f.width().is_some() || f.precision().is_some() || f.sign_plus() {
+        return fmt::Display::fmt(&to_decimal(micros), f);
+    }
+    let size = micros.unsigned_abs();
+    let (whole, mut fraction) = (size / SIZE, size % SIZE);
+    let sign = if micros < 0 { "-" } else { "" };
+    if fraction == 0 {
+        return write!(f, "{sign}{whole}");
+    }
+    let mut digits = FRACTION_DIGITS as usize;
+    while fraction % 10 == 0 {
+        fraction /= 10;
+        digits = digits.saturating_sub(1);
+    }
+    write!(f, "{sign}{whole}.{fraction:0digits$}")
 }
 
 /// The decimal of so many millionths, without trailing zeros.
@@ -192,7 +214,7 @@ macro_rules! fixed_decimal {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.to_decimal().fmt(f)
+                crate::domain::fixed::write(self.0, f)
             }
         }
 
@@ -236,3 +258,23 @@ macro_rules! fixed_decimal {
     };
 }
 pub(super) use fixed_decimal;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Quantity;
+
+    #[test]
+    fn numbers_are_written_as_decimals_are() {
+        let sizes = [
+            0, 1, 9, 10, 500_000, 999_999, SCALE, 1_500_000, 12_000_010, MAX_MICROS,
+        ];
+        for micros in sizes.into_iter().flat_map(|size| [size, -size]) {
+            let (written, decimal) = (Quantity::from_micros(micros).ok(), to_decimal(micros));
+            let written = written.unwrap_or_default();
+            assert_eq!(format!("{written}"), format!("{decimal}"));
+            assert_eq!(format!("{written:>9}"), format!("{decimal:>9}"));
+            assert_eq!(format!("{written:+.2}"), format!("{decimal:+.2}"));
+        }
+    }
+}

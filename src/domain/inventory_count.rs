@@ -191,6 +191,9 @@ pub struct RefusedCountItem {
     pub key: StockKey,
     /// Why.
     pub problem: LineProblem,
+    /// What it is of, for people: the article and what tells its stock apart. Empty where that was not kept yet.
+    #[serde(default)]
+    pub name: Box<str>,
 }
 
 /// What a count came to.

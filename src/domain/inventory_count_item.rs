@@ -157,7 +157,7 @@ impl InventoryCountItem {
         policy: &ApprovalPolicy,
         stamp: &Stamp,
     ) -> Result<Self, CountError> {
-        self.counted.is_replaced_at(&found.moment)?;
+        self.counted.is_replaced_at(&found.moment, stamp.at)?;
         let (counted, variance) = found.judge(&self.key, currency, stamp.actor.user.id)?;
         Ok(Self {
             counted,

@@ -102,6 +102,8 @@ pub struct InventoryOrder {
     received_at: Option<Timestamp>,
     #[serde(default)]
     sent_at: Option<Timestamp>,
+    #[serde(default)]
+    sent_without: Option<String>,
 }
 
 /// The words on an order.
@@ -231,6 +233,7 @@ impl InventoryOrder {
             last_submitted_at: None,
             received_at: None,
             sent_at: None,
+            sent_without: None,
         })
     }
 
@@ -360,6 +363,11 @@ impl InventoryOrder {
     /// When it went out to the supplier as it was last submitted: nothing as long as it has not.
     pub const fn sent_at(&self) -> Option<Timestamp> {
         self.sent_at
+    }
+
+    /// Why the letter went out without the order as a file, if it did: a code, and what is wrong.
+    pub fn sent_without(&self) -> Option<&str> {
+        self.sent_without.as_deref()
     }
 
     /// When nothing was outstanding any more.
@@ -568,17 +576,19 @@ impl InventoryOrder {
             submitted_at: self.submitted_at.or(Some(stamp.at)),
             last_submitted_at: Some(stamp.at),
             sent_at: None,
+            sent_without: None,
             ..next
         })
     }
 
-    /// The letter of a submission went out. Nothing when it is known already, or when the order was submitted again since:
-    /// that letter is another one.
+    /// The letter of a submission went out; `without` tells why the order as a file did not go with it. Nothing when it is known
+    /// already, or when the order was submitted again since: that letter is another one.
     #[must_use]
-    pub fn sent(&self, submission: u32, at: Timestamp) -> Option<Self> {
+    pub fn sent(&self, submission: u32, at: Timestamp, without: Option<String>) -> Option<Self> {
         let is_news = self.submissions == submission && submission > 0 && self.sent_at.is_none();
         is_news.then(|| Self {
             sent_at: Some(at),
+            sent_without: without,
             ..self.clone()
         })
     }

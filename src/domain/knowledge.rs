@@ -53,6 +53,10 @@ pub struct Known {
     /// What the clock said when it was found to have been ahead, the earliest time: the moment was no later than that.
     #[serde(default)]
     pub ahead_by: Option<Timestamp>,
+    /// Of a count that stated its time, how many events the key had had when it was told; else the same as `sequence`. Of
+    /// these, what states no time of its own had happened by then if it was recorded by then.
+    #[serde(default)]
+    pub told: u64,
 }
 
 impl Known {
@@ -80,6 +84,9 @@ struct Dated {
     ahead_since: Option<u64>,
     /// The earliest time that it said since.
     ahead_by: Option<Timestamp>,
+    /// How many events the key had had when it was told.
+    #[serde(default)]
+    told: u64,
 }
 
 impl Dated {
@@ -91,13 +98,15 @@ impl Dated {
             clock: known.clock,
             ahead_since: known.ahead_since,
             ahead_by: known.ahead_by,
+            told: known.told,
         }
     }
 
     /// Whether what belongs there had happened by then, going by its date.
     fn covers(&self, moment: EventLink) -> bool {
         let was_sure = |since| moment.sequence <= since;
-        moment.timed && moment.occurred_at <= self.until && self.ahead_since.is_none_or(was_sure)
+        let has_date = moment.timed || moment.sequence <= self.told;
+        has_date && moment.occurred_at <= self.until && self.ahead_since.is_none_or(was_sure)
     }
 
     /// Takes note of what the clock says when something is recorded on a key that has had `sequence` events.

@@ -15,7 +15,8 @@ const REMEMBERED: usize = 1_000;
 ///
 /// The ledger tells what is on hand, whether the key is stocked, its value and its layers exactly. It does not tell what is
 /// reserved. Of what was known it tells each absolute value and what was known before it; of the counts that were posted
-/// after the last absolute value only those that found a variance.
+/// after the last absolute value only those that found a variance. Which of these moments a clock knew that was ahead follows
+/// from the times at which later events were recorded, as far as the site's clock tolerance is still what it was.
 #[derive(Clone, Debug)]
 pub struct LevelReplay {
     level: StockLevel,
@@ -40,7 +41,10 @@ impl LevelReplay {
     }
 
     /// Takes note of the next event: of every one, before its goods are moved or it turns out to be absorbed.
-    pub fn note(&mut self, event: &StockEvent) {
+    pub fn note(&mut self, event: &StockEvent, site: &Site) {
+        let tolerance = site.policy.clock_tolerance_millis;
+        let (now, before) = (event.recorded_at, self.level.sequence);
+        self.level.knowledge.notice(now, tolerance, before);
         self.level.quantity = event.after;
         self.level.sequence = event.sequence;
         self.level.updated_at = event.recorded_at;
@@ -90,6 +94,7 @@ impl LevelReplay {
             clock: event.recorded_at,
             ahead_since: None,
             ahead_by: None,
+            told: event.sequence,
             seen: self.level.knowledge.count(),
         };
         if let Some(learned) = &event.learned {
@@ -98,11 +103,16 @@ impl LevelReplay {
             let seen = self.level.knowledge.count();
             self.level.knowledge.learn(Known { seen, ..known });
         } else if event.kind == StockEventKind::CountVariance && event.timed {
+            let sequence = self.recorded_by(event.occurred_at);
             self.level.knowledge.learn(Known {
-                sequence: self.recorded_by(event.occurred_at),
+                sequence,
+                told: sequence,
                 timed: true,
                 ..known
             });
+            // A stated time may be a little ahead.
+            let (now, after) = (event.recorded_at, event.sequence);
+            self.level.knowledge.notice(now, tolerance, after);
         }
     }
 

@@ -19,6 +19,7 @@ mod inventory_order_item;
 mod knowledge;
 mod level_replay;
 mod money;
+mod name_part;
 mod quantity;
 mod revaluation;
 mod reversal;
@@ -77,6 +78,7 @@ pub use inventory_order_item::{
 pub use knowledge::{Known, Learned};
 pub use level_replay::LevelReplay;
 pub use money::{Money, MoneyError};
+pub use name_part::NamePart;
 pub use quantity::Quantity;
 pub use revaluation::ValuationBasis;
 pub use reversal::{Posting, reversal_id, reversal_of};

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::knowledge::Covering;
 use super::{
-    Cause, Change, EventLink, IncomingCost, Learned, Note, Pick, StockError, StockEvent,
+    Cause, Change, EventLink, IncomingCost, Known, Learned, Note, Pick, StockError, StockEvent,
     StockEventId, StockEventKind, StockLevel, TakesBack, Terms,
 };
 
@@ -71,47 +71,73 @@ impl StockLevel {
             .filter(|event| !is_taken_back(event))
             .filter_map(|event| posting.part(event).map(|part| (event, part)))
             .collect();
-        // One after the other, but what the key can't hold yet waits: on the way to what is left it must not
-        // fall below zero, nor hold a serial number twice.
+        // One after the other, but what the key can't hold yet waits: on the way to what is left it is not to fall below
+        // zero, nor to hold a serial number twice. Where there is no such way, what comes back comes before what goes, and
+        // whether the key may hold it is asked of what is left.
         while !left.is_empty() {
-            let mut refused = None;
-            let mut taken = None;
-            for (index, (event, part)) in left.iter().enumerate() {
+            let step = |(event, part): &(&StockEvent, Part), way| {
                 let mut change = reversal_of(event, reason.cloned());
                 if let Posting::Transfer { back, .. } = posting {
                     let worth = back.value_change.negated();
                     change.cost = IncomingCost::Parts(back.parts.clone(), worth);
                 }
                 let known = level.known().filter(|_| !was_last).copied();
-                let step = match (part, known) {
-                    (Part::Absorption(late), _) => level.release(change, *late, terms),
-                    (Part::Posted { knew: false }, _) => level.apply(change, terms),
-                    (Part::Posted { knew: true }, Some(known)) => {
-                        let at = known.at;
-                        level.absorb(change, Covering { known, at }, terms)
-                    }
-                    (Part::Posted { knew: true }, None) => level
-                        .apply_plain(change, terms)
-                        .map(|(next, event)| (next, vec![event])),
-                };
-                match step {
-                    Ok(step) => {
-                        taken = Some((index, step));
-                        break;
-                    }
-                    Err(error) => refused = refused.or(Some(error)),
-                }
+                level.take_back_one(change, *part, known, way, terms)
+            };
+            let mut refused = None;
+            let mut taken = first_done(&left, |it| step(it, Way::Checked), &mut refused);
+            if taken.is_none() {
+                left.sort_by_key(|(event, _)| event.change.is_positive());
+                taken = first_done(&left, |it| step(it, Way::Open), &mut refused);
             }
-            match (taken, refused) {
-                (Some((index, (next, events))), _) => {
-                    left.remove(index);
-                    level = next;
-                    made.extend(events);
-                }
-                (None, refused) => return Err(refused.unwrap_or(StockError::OutOfRange)),
-            }
+            let Some((index, (next, events))) = taken else {
+                return Err(refused.unwrap_or(StockError::OutOfRange));
+            };
+            left.remove(index);
+            level = next;
+            made.extend(events);
+        }
+        let change = level.quantity.checked_sub(self.quantity)?;
+        if !change.is_zero() {
+            self.check_holds(change, terms)?;
         }
         Ok((level, made))
+    }
+
+    /// Takes one event of a posting back.
+    fn take_back_one(
+        &self,
+        change: Change,
+        part: Part,
+        known: Option<Known>,
+        way: Way,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let covering = match (part, known) {
+            (Part::Absorption(late), _) => return self.release(change, late, way, terms),
+            (Part::Posted { knew: false }, _) => self.covering(&change, terms),
+            (Part::Posted { knew: true }, known) => known.map(|known| Covering {
+                known,
+                at: known.at,
+            }),
+        };
+        match covering {
+            Some(covering) => self.absorb(change, covering, terms),
+            None => self.take_back_plainly(change, way, terms),
+        }
+    }
+
+    fn take_back_plainly(
+        &self,
+        change: Change,
+        way: Way,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, Vec<StockEvent>), StockError> {
+        let (next, event) = match way {
+            Way::Checked => self.apply_plain(change, terms)?,
+            Way::Open => self.apply_on_the_way(change, terms)?,
+        };
+        Ok((next, vec![event]))
     }
 
     /// Takes an absorption back. When what is still known covers the late movement as well, it is absorbed
@@ -120,11 +146,11 @@ impl StockLevel {
         &self,
         change: Change,
         late: EventLink,
+        way: Way,
         terms: &Terms<'_>,
     ) -> Result<(Self, Vec<StockEvent>), StockError> {
         let Some(covering) = self.knowledge.covering(late) else {
-            let (next, event) = self.apply_plain(change, terms)?;
-            return Ok((next, vec![event]));
+            return self.take_back_plainly(change, way, terms);
         };
         let (next, mut events) = self.absorb(change, covering, terms)?;
         if let [taken, counter] = events.as_mut_slice() {
@@ -137,7 +163,35 @@ impl StockLevel {
     }
 }
 
+/// Whether each step of taking back must leave what a key may hold.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// It must.
+    Checked,
+    /// What is left in the end must be.
+    Open,
+}
+
+/// A level after a step, and the events of that.
+type Step = (StockLevel, Vec<StockEvent>);
+
+/// The first that can be done, and where it is; else why the first one can't, unless that is told already.
+fn first_done<T>(
+    of: &[T],
+    step: impl Fn(&T) -> Result<Step, StockError>,
+    refused: &mut Option<StockError>,
+) -> Option<(usize, Step)> {
+    for (index, it) in of.iter().enumerate() {
+        match step(it) {
+            Ok(done) => return Some((index, done)),
+            Err(error) => *refused = refused.or(Some(error)),
+        }
+    }
+    None
+}
+
 /// What an event is to what is taken back.
+#[derive(Clone, Copy, Debug)]
 enum Part {
     /// It was posted.
     Posted {

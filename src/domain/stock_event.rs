@@ -86,6 +86,14 @@ impl StockEvent {
         }
     }
 
+    /// Whether it made an absolute value known.
+    pub(super) const fn is_absolute(&self) -> bool {
+        matches!(
+            self.kind,
+            StockEventKind::ExternalReset | StockEventKind::Removed
+        )
+    }
+
     /// Where the event belongs in the key's history: a reversal belongs where the event belongs that it
     /// takes back.
     pub fn moment(&self) -> EventLink {

@@ -36,6 +36,12 @@ pub enum KeyError {
     /// The product is tracked by serial number: name one.
     #[error("the product is tracked by serial number: a serial number is required")]
     SerialRequired,
+    /// The product is not tracked by batch: name none.
+    #[error("the product is not tracked by batch: no batch can be named")]
+    BatchUntracked,
+    /// The product is not tracked by serial number: name none.
+    #[error("the product is not tracked by serial number: no serial number can be named")]
+    SerialUntracked,
 }
 
 impl KeyError {
@@ -45,6 +51,8 @@ impl KeyError {
             Self::NotStocked => "not_stocked",
             Self::BatchRequired => "batch_required",
             Self::SerialRequired => "serial_required",
+            Self::BatchUntracked => "batch_untracked",
+            Self::SerialUntracked => "serial_untracked",
         }
     }
 }
@@ -90,7 +98,9 @@ impl StockKey {
         self
     }
 
-    /// Whether the key tells what its product is tracked by.
+    /// Whether the key tells what its product is tracked by, and nothing that it is not: a batch of a product that nobody
+    /// tracks by batch would be stock that the plain name of the product no longer means. Things with serial numbers may
+    /// come in batches.
     ///
     /// # Errors
     ///
@@ -102,6 +112,10 @@ impl StockKey {
         match product.tracking {
             Tracking::Batch if self.batch.is_none() => Err(KeyError::BatchRequired),
             Tracking::Serial if self.serial.is_none() => Err(KeyError::SerialRequired),
+            Tracking::None if self.batch.is_some() => Err(KeyError::BatchUntracked),
+            Tracking::None | Tracking::Batch if self.serial.is_some() => {
+                Err(KeyError::SerialUntracked)
+            }
             Tracking::None | Tracking::Batch | Tracking::Serial => Ok(()),
         }
     }
@@ -139,6 +153,31 @@ impl StockKey {
             debug_assert!(written.is_ok(), "writing to a string does not fail");
         }
         text
+    }
+
+    /// The codes that tell it from other keys of its product at its site, each with what it is, for people.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = (&'static str, &Code)> {
+        let parts = [
+            ("variant", &self.variant),
+            ("stock place", &self.place),
+            ("batch", &self.batch),
+            ("serial number", &self.serial),
+        ];
+        let parts = parts.into_iter();
+        parts.filter_map(|(what, code)| Some((what, code.as_ref()?)))
+    }
+
+    /// What tells it from other keys of its product at its site, for people.
+    pub(crate) fn whereabouts(&self) -> String {
+        let codes: Vec<String> = self
+            .codes()
+            .map(|(what, code)| format!("{what} {code}"))
+            .collect();
+        if codes.is_empty() {
+            "no stock place".to_owned()
+        } else {
+            codes.join(", ")
+        }
     }
 }
 

@@ -279,7 +279,7 @@ impl StockLevel {
     }
 
     /// What is known, if it knew of a change already. A reversal belongs where the event belongs that it takes back.
-    fn covering(&self, change: &Change, terms: &Terms<'_>) -> Option<Covering> {
+    pub(super) fn covering(&self, change: &Change, terms: &Terms<'_>) -> Option<Covering> {
         let belongs = match (change.reverses, change.occurred_at) {
             (Some(back), _) => back.link,
             (None, Some(occurred_at)) => EventLink {
@@ -343,6 +343,7 @@ impl StockLevel {
             ahead_since: None,
             seen: next.knowledge.count(),
             ahead_by: None,
+            told: event.sequence,
         }));
         events.push(event);
         Ok((next, events))
@@ -377,8 +378,9 @@ impl StockLevel {
         next.knowledge = next.noticing(terms);
         let (tolerance, sequence) = (terms.tolerance_millis(), self.sequence);
         next.knowledge.notice_count(&moment, tolerance, sequence);
-        // What is known of a time after a stated one would have superseded the count.
-        let seen = if moment.stated {
+        // What is known of a time after a stated one would have superseded the count. The time that a clock said which was
+        // ahead does not tell what was known before it.
+        let seen = if moment.stated && !moment.ahead {
             next.knowledge.count()
         } else {
             moment.known
@@ -392,9 +394,10 @@ impl StockLevel {
             cause,
             dated_until: dated_until(moment.at, terms.tolerance_millis()),
             clock: moment.clock,
-            ahead_since: moment.ahead.then_some(moment.sequence),
+            ahead_since: moment.ahead.then_some(moment.told),
             seen,
-            ahead_by: moment.ahead.then_some(terms.at),
+            ahead_by: moment.ahead.then_some(moment.clock),
+            told: moment.told,
         });
         // A stated time may be a little ahead.
         next.knowledge.notice(terms.at, tolerance, next.sequence);
@@ -455,6 +458,36 @@ impl StockLevel {
         change: Change,
         terms: &Terms<'_>,
     ) -> Result<(Self, StockEvent), StockError> {
+        self.check_holds(change.quantity, terms)?;
+        self.apply_on_the_way(change, terms)
+    }
+
+    /// Whether the key may hold what is there after a change.
+    pub(super) fn check_holds(
+        &self,
+        change: Quantity,
+        terms: &Terms<'_>,
+    ) -> Result<(), StockError> {
+        let after = self.quantity.checked_add(change)?;
+        if change.is_negative() && after.is_negative() && !terms.site.policy.allow_negative {
+            return Err(StockError::BelowZero {
+                on_hand: self.quantity,
+                change,
+            });
+        }
+        if self.key.serial.is_some() && (after > Quantity::ONE || !after.is_whole()) {
+            return Err(StockError::SerialQuantity { quantity: after });
+        }
+        Ok(())
+    }
+
+    /// The same as [`Self::apply_plain`], of a change that others follow in the same commit: whether the key may hold what
+    /// is there then is asked when all are done.
+    pub(super) fn apply_on_the_way(
+        &self,
+        change: Change,
+        terms: &Terms<'_>,
+    ) -> Result<(Self, StockEvent), StockError> {
         let occurred_at = match (change.reverses, change.occurred_at) {
             (None, None) => self.now(terms),
             (None, Some(at)) => at,
@@ -465,16 +498,6 @@ impl StockLevel {
             .map_or(change.occurred_at.is_some(), |back| back.link.timed);
         check_date(occurred_at, terms)?;
         let after = self.quantity.checked_add(change.quantity)?;
-        if change.quantity.is_negative() && after.is_negative() && !terms.site.policy.allow_negative
-        {
-            return Err(StockError::BelowZero {
-                on_hand: self.quantity,
-                change: change.quantity,
-            });
-        }
-        if self.key.serial.is_some() && (after > Quantity::ONE || !after.is_whole()) {
-            return Err(StockError::SerialQuantity { quantity: after });
-        }
         let mut next = self.clone();
         next.knowledge = self.noticing(terms);
         let worth = next.move_goods(&change, occurred_at, terms)?;

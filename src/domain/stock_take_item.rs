@@ -267,7 +267,7 @@ pub enum LineProblem {
     },
     /// The serial number is on hand elsewhere, and the same document does not count it away from there. Count it
     /// there too, or move the unit.
-    #[error("the serial number is on hand elsewhere{}", .at.as_ref().map_or_else(String::new, |at| format!(": {at}")))]
+    #[error("the serial number is on hand elsewhere{}", .at.as_ref().map_or_else(String::new, |at| format!(": {}", at.whereabouts())))]
     SerialElsewhere {
         /// Which key holds it, if that is one of the same site.
         at: Option<Box<StockKey>>,
@@ -359,37 +359,51 @@ impl Count {
         self.first.sequence.min(self.moment.sequence)
     }
 
-    /// Whether a count may replace this one: one that was made before it, and told later, may not.
-    pub(super) fn is_replaced_at(&self, moment: &CountMoment) -> Result<(), CountError> {
-        let counted_at = self.moment.at;
-        if moment.stated && moment.at < counted_at {
+    /// Whether a count may replace this one by now: one that was made before it, and told later, may not.
+    pub(super) fn is_replaced_at(
+        &self,
+        moment: &CountMoment,
+        now: Timestamp,
+    ) -> Result<(), CountError> {
+        if moment.stated && self.moment.is_later(moment, now) {
+            let counted_at = self.moment.at;
             return Err(CountError::CountedSince { counted_at });
         }
         Ok(())
     }
 
-    /// The first and the last moment of the count when a part is added to it that was counted at a moment.
-    fn with_part(&self, part: CountMoment) -> Result<(CountMoment, CountMoment), CountError> {
-        if !part.stated {
+    /// The first and the last moment of the count when a part is added to it now that was counted at a moment.
+    fn with_part(
+        &self,
+        part: CountMoment,
+        now: Timestamp,
+    ) -> Result<(CountMoment, CountMoment), CountError> {
+        if !part.stated || !self.moment.is_later(&part, now) {
             return Ok((self.first, part));
         }
-        if part.at < self.first.at {
-            if self.was_set {
-                let counted_at = self.first.at;
-                return Err(CountError::CountedSince { counted_at });
-            }
-            return Ok((part, self.moment));
+        if !self.first.is_later(&part, now) {
+            return Ok((self.first, self.moment));
         }
-        let last = if part.at < self.moment.at {
-            self.moment
-        } else {
-            part
-        };
-        Ok((self.first, last))
+        if self.was_set {
+            let counted_at = self.first.at;
+            return Err(CountError::CountedSince { counted_at });
+        }
+        Ok((part, self.moment))
     }
 }
 
 impl StockTakeItem {
+    /// The id of the event that it posts in a round. It follows from the line and the round, so that nothing is posted twice.
+    pub(crate) fn variance_id(&self, round: u32) -> StockEventId {
+        StockEventId::new(Uuid::new_v5(&self.id.as_uuid(), &round.to_be_bytes()))
+    }
+
+    /// Whether it posted a variance in a round.
+    pub(crate) fn has_posted(&self, round: u32) -> bool {
+        let posted = self.posting.as_ref().and_then(|posting| posting.event);
+        posted == Some(self.variance_id(round))
+    }
+
     /// A line that nobody has counted.
     pub fn new(
         take: StockTakeId,
@@ -480,11 +494,11 @@ impl StockTakeItem {
         let count = match (entered, before) {
             (Entered::Clear, None) => None,
             (Entered::Clear, Some(before)) => {
-                before.is_replaced_at(&moment)?;
+                before.is_replaced_at(&moment, at)?;
                 None
             }
             (Entered::Set(quantity), before) => {
-                before.map_or(Ok(()), |before| before.is_replaced_at(&moment))?;
+                before.map_or(Ok(()), |before| before.is_replaced_at(&moment, at))?;
                 Some(count(quantity, moment)?)
             }
             (Entered::Add(more), None) => Some(Count {
@@ -492,7 +506,7 @@ impl StockTakeItem {
                 ..count(more, moment)?
             }),
             (Entered::Add(more), Some(before)) => {
-                let (first, last) = before.with_part(moment)?;
+                let (first, last) = before.with_part(moment, at)?;
                 Some(Count {
                     first,
                     was_set: before.was_set,

@@ -157,6 +157,9 @@ pub struct RefusedLine {
     pub key: StockKey,
     /// Why.
     pub problem: LineProblem,
+    /// What it is of, for people: the article and what tells its stock apart. Empty where that was not kept yet.
+    #[serde(default)]
+    pub name: Box<str>,
 }
 
 impl Run {

@@ -157,7 +157,8 @@ impl<const MAX: usize> Text<MAX, true> {
         if text.is_ascii() {
             return text.to_ascii_lowercase();
         }
-        lower(text.nfkd()).nfkc().collect()
+        let alike: String = lower(text.nfkd()).nfkc().collect();
+        clean(&alike).into_owned()
     }
 }
 

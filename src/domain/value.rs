@@ -29,7 +29,7 @@ use super::{Currency, DecimalError, Money, Quantity, UnitCost, ValueSum};
 pub struct Value(i128);
 
 /// Fraction digits of the representation: six beyond the four that ISO 4217 has at most.
-const DIGITS: u32 = 10;
+const DIGITS: u32 = Value::DIGITS;
 /// Units of the representation in one major unit.
 pub(super) const UNIT: i128 = 10_i128.pow(DIGITS);
 const MAX: i128 = 10_i128.pow(17) * UNIT;
@@ -42,6 +42,9 @@ const EXTRA_DIGITS: u32 = 6;
 impl Value {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+
+    /// Fraction digits of [`units`](Self::units).
+    pub(crate) const DIGITS: u32 = 10;
 
     /// How many units of 10^-10.
     pub(crate) const fn units(self) -> i128 {

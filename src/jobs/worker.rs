@@ -14,9 +14,9 @@ use super::{Attachment, Mail};
 use super::{Courier, MailError, Mailer, Timer};
 
 use crate::domain::{InventoryOrderId, JobId, Stamp, StockTakeId, Timestamp};
-#[cfg(feature = "pdf")]
-use crate::service::PrintedFile;
 use crate::service::{Error, ExportWork, Pace, Pending, Retention, Stocktake};
+#[cfg(feature = "pdf")]
+use crate::service::{OrderLetter, PrintedFile};
 use crate::store::{Job, JobKind, JobTask, Lease, LeaseError, StoreError};
 
 /// How long a lease lasts, unless told otherwise.
@@ -25,6 +25,9 @@ const LEASE: Duration = Duration::from_mins(1);
 const BEATS: u32 = 3;
 /// How many organisations are looked up at a time.
 const ORGANISATIONS: u32 = 100;
+/// How much is kept of why an order went out without its file, in bytes.
+#[cfg(feature = "pdf")]
+const MOST_TOLD: usize = 2_000;
 /// The longest wait between two attempts.
 const MAX_BACKOFF_SECONDS: i64 = 60 * 60;
 
@@ -339,28 +342,52 @@ impl Worker {
         let Some(letter) = letter else {
             return Ok(());
         };
-        match (&self.courier, &self.mailer) {
-            (Some(courier), _) => courier.send_order(&letter).await.map_err(Failure::unsent)?,
+        let without = match (&self.courier, &self.mailer) {
+            (Some(courier), _) => {
+                courier.send_order(&letter).await.map_err(Failure::unsent)?;
+                None
+            }
             (None, Some(mailer)) => {
-                #[cfg_attr(not(feature = "pdf"), expect(unused_mut, reason = "nothing is added"))]
-                let mut mail = order_mail(&letter, job)?;
-                // Letters that no font has are in the text all the same.
+                let mail = order_mail(&letter, job)?;
                 #[cfg(feature = "pdf")]
-                if let Ok(file) = self.stocktake.print_letter(&letter, stamp) {
-                    mail.attachments.push(attachment(file));
-                }
+                let (mail, without) = self.with_order(mail, &letter, stamp);
+                #[cfg(not(feature = "pdf"))]
+                let without = None;
                 mailer.send(&mail).await?;
+                without
             }
             // It does not ask for such jobs.
             (None, None) => return Err(Interrupted::Stopped),
-        }
+        };
         let stamp = Stamp {
             at: self.stocktake.clock.now(),
             ..stamp.clone()
         };
         // It has gone out: whatever keeps that from being told now, it is to be told later.
-        let told = self.stocktake.order_sent(&stamp, order, job).await;
+        let told = self.stocktake.order_sent(&stamp, order, job, without);
+        let told = told.await;
         Ok(told.map_err(|error| Failure::of(error.code(), &error, true))?)
+    }
+
+    /// The mail with the order as a file, or why it goes without. Its text has every line, also in letters that no font has.
+    #[cfg(feature = "pdf")]
+    fn with_order(
+        &self,
+        mut mail: Mail,
+        letter: &OrderLetter,
+        stamp: &Stamp,
+    ) -> (Mail, Option<String>) {
+        match self.stocktake.print_letter(letter, stamp) {
+            Ok(file) => {
+                mail.attachments.push(attachment(file));
+                (mail, None)
+            }
+            Err(error) => {
+                let without: String = Failure::from(Error::from(error)).told;
+                let kept = without.floor_char_boundary(MOST_TOLD);
+                (mail, without.get(..kept).map(str::to_owned))
+            }
+        }
     }
 
     /// Prints what was asked for and mails it. The file is kept before it is mailed: a mail that is sent again is the same.

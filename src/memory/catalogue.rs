@@ -1,11 +1,12 @@
 //! Sites, products and suppliers, with their unique names.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::table::{Row, Table};
 use crate::domain::{CategoryId, Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
-use crate::store::{RecordKey, UniqueName};
+use crate::store::{PageRequest, RecordKey, UniqueName};
 
 /// The catalogue of an organisation.
 #[derive(Clone, Debug, Default)]
@@ -13,8 +14,8 @@ pub(super) struct Catalogue {
     sites: Table<SiteId, Site>,
     external_ids: HashMap<Code, SiteId>,
     products: Table<ProductId, Product>,
-    /// The number of the commit that wrote a product last (R19).
-    products_changed: HashMap<ProductId, u64>,
+    /// The number of the commit that wrote a product last (R19), of all products in the order of their ids.
+    products_changed: BTreeMap<ProductId, u64>,
     articles: HashMap<Code, ProductId>,
     /// Article ids by their likeness.
     alike: HashMap<String, BTreeSet<Code>>,
@@ -58,6 +59,14 @@ impl Catalogue {
     ) -> impl Iterator<Item = &Row<Product>> {
         let ids = self.barcodes.get(barcode).into_iter().flatten();
         ids.filter_map(|id| self.product(*id))
+    }
+
+    /// The ids of all products after one, at most so many.
+    pub(super) fn product_ids_after(&self, after: Option<ProductId>, limit: u32) -> Vec<ProductId> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.products_changed.range((begin, Bound::Unbounded));
+        let limit = PageRequest::first(limit).bounded_limit();
+        ids.take(limit).map(|(id, _)| *id).collect()
     }
 
     /// How many products are of a category.

@@ -95,10 +95,13 @@ fn apply(state: &mut State, parts: &ChangeSetParts<'_>) {
     } = *parts;
     let organisation: &mut Organisation = state.organisations.entry(id).or_default();
     organisation.commits = organisation.commits.saturating_add(1);
+    for record in writes.values().filter_map(Write::record) {
+        organisation.put(record);
+    }
+    // Last: what is deleted by this commit says nothing to what it inserts (R3).
     for (key, write) in writes {
-        match write {
-            Write::Insert(record) | Write::Update { record, .. } => organisation.put(record),
-            Write::Delete { .. } => organisation.delete(key, command.at),
+        if let Write::Delete { .. } = write {
+            organisation.delete(key);
         }
     }
     for event in events {

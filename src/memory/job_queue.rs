@@ -86,6 +86,15 @@ impl JobQueue for MemoryStore {
     }
 
     #[inline(never)]
+    async fn over_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        self.read(|state| state.queue.over_page(organisation, page))
+    }
+
+    #[inline(never)]
     async fn requeue(
         &self,
         organisation: OrganisationId,

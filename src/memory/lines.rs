@@ -5,11 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::merged::{Course, Merged, Walk};
-use super::purging::Gone;
 use super::table::Row;
 use crate::domain::{
     BrandId, CategoryId, Code, CountEntry, Product, StockTakeItem, StockTakeItemId, SupplierId,
-    Timestamp,
 };
 use crate::store::{Mark, Position, StockTakeItemFilter, TakeSums, Tokens, Version, Versioned};
 
@@ -64,8 +62,8 @@ impl Position for Place {
 pub(super) struct Lines {
     rows: BTreeMap<Place, Line>,
     numbers: HashMap<StockTakeItemId, u64>,
-    /// The last versions of lines that were deleted (R3).
-    pub(super) gone: Gone<StockTakeItemId>,
+    /// The highest version that a line had when it was deleted: lines begin above it (R3).
+    retired: Option<Version>,
     /// Kept for good, also of lines that were deleted (R7).
     entries: HashMap<StockTakeItemId, Vec<Arc<CountEntry>>>,
     sums: TakeSums,
@@ -184,7 +182,7 @@ impl Lines {
         }
         let before = self.take_out(item.id).map(|row| row.version);
         let version = before
-            .or(self.gone.remove(&item.id))
+            .or(self.retired)
             .map_or(Version::FIRST, Version::next);
         self.numbers.insert(item.id, item.line);
         let line = Versioned {
@@ -195,11 +193,11 @@ impl Lines {
         self.rows.insert(place, line);
     }
 
-    /// Deletes a line, and remembers its version.
-    pub(super) fn delete(&mut self, id: StockTakeItemId, at: Timestamp) {
+    /// Deletes a line.
+    pub(super) fn delete(&mut self, id: StockTakeItemId) {
         self.forget_change(id);
         if let Some(row) = self.take_out(id) {
-            self.gone.insert(id, row.version, at);
+            self.retired = self.retired.max(Some(row.version));
         }
     }
 

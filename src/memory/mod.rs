@@ -48,7 +48,7 @@ use crate::domain::OrganisationId;
 /// use stocktake::domain::{Code, Label, OrganisationId, Site, SiteId, SitePolicy, Timestamp};
 /// use stocktake::memory::MemoryStore;
 /// use stocktake::store::{
-///     ChangeSet, Command, CommandId, CommitOutcome, Digest, Outcome, Repository,
+///     ChangeSet, Command, CommandId, CommitOutcome, Digest, Outcome, Repository, RepositoryExt,
 /// };
 /// use uuid::Uuid;
 ///

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::documents::{Document, Documents, Wanted, states_asked_for};
 use super::merged::{Course, Walk};
-use super::purging::Gone;
 use super::stock::count;
 use super::table::{Row, Table};
 use crate::domain::{
@@ -100,22 +99,12 @@ impl Orders {
     }
 
     /// Deletes a line.
-    pub(super) fn delete_line(
-        &mut self,
-        order: InventoryOrderId,
-        id: InventoryOrderItemId,
-        at: Timestamp,
-    ) {
+    pub(super) fn delete_line(&mut self, order: InventoryOrderId, id: InventoryOrderItemId) {
         if let Some(lines) = self.lines.get_mut(&order)
-            && let Some(before) = lines.rows.delete(id, at)
+            && let Some(before) = lines.rows.delete(id)
         {
             lines.places.remove(&place(&before));
         }
-    }
-
-    /// The last versions of lines that were deleted.
-    pub(super) fn each_gone(&mut self) -> impl Iterator<Item = &mut Gone<InventoryOrderItemId>> {
-        self.lines.values_mut().map(|lines| &mut lines.rows.gone)
     }
 
     /// A page of an order's lines; none of an order that is not there. An order has a few thousand lines at

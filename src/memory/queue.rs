@@ -22,6 +22,8 @@ pub(super) struct Queue {
     due: BTreeSet<(Timestamp, JobKey)>,
     /// Dead jobs, the oldest first.
     dead: BTreeMap<OrganisationId, BTreeSet<(Timestamp, JobId)>>,
+    /// Jobs that succeeded or were refused, by when they ended.
+    over: BTreeMap<OrganisationId, BTreeSet<(Timestamp, JobId)>>,
 }
 
 /// Job ids are unique within an organisation only.
@@ -55,7 +57,7 @@ impl Kept {
 enum Listing {
     Due(Timestamp),
     Dead(Timestamp),
-    Nowhere,
+    Over(Timestamp),
 }
 
 impl Listing {
@@ -64,7 +66,9 @@ impl Listing {
             JobState::Queued => Self::Due(job.run_at),
             JobState::Running { until, .. } => Self::Due(*until),
             JobState::Dead => Self::Dead(job.created_at),
-            JobState::Succeeded | JobState::Refused => Self::Nowhere,
+            JobState::Succeeded | JobState::Refused => {
+                Self::Over(job.finished_at.unwrap_or(job.created_at))
+            }
         }
     }
 }
@@ -127,32 +131,36 @@ impl Queue {
         change(kept);
         let after = Listing::of(&kept.job);
         if before != after {
-            match before {
-                Listing::Due(at) => {
-                    self.due.remove(&(at, key));
-                }
-                Listing::Dead(at) => {
-                    if let Some(dead) = self.dead.get_mut(&key.organisation) {
-                        dead.remove(&(at, key.job));
-                    }
-                }
-                Listing::Nowhere => {}
-            }
+            self.unlist(key, before);
             self.list(key, after);
         }
         true
     }
 
     fn list(&mut self, key: JobKey, listing: Listing) {
-        match listing {
+        let (ended, at) = match listing {
             Listing::Due(at) => {
                 self.due.insert((at, key));
+                return;
             }
-            Listing::Dead(at) => {
-                let dead = self.dead.entry(key.organisation).or_default();
-                dead.insert((at, key.job));
+            Listing::Dead(at) => (&mut self.dead, at),
+            Listing::Over(at) => (&mut self.over, at),
+        };
+        let ended = ended.entry(key.organisation).or_default();
+        ended.insert((at, key.job));
+    }
+
+    fn unlist(&mut self, key: JobKey, listing: Listing) {
+        let (ended, at) = match listing {
+            Listing::Due(at) => {
+                self.due.remove(&(at, key));
+                return;
             }
-            Listing::Nowhere => {}
+            Listing::Dead(at) => (&mut self.dead, at),
+            Listing::Over(at) => (&mut self.over, at),
+        };
+        if let Some(ended) = ended.get_mut(&key.organisation) {
+            ended.remove(&(at, key.job));
         }
     }
 
@@ -279,10 +287,8 @@ impl Queue {
         let old = self.jobs.iter().filter(is_old).take(limit);
         let old: Vec<JobKey> = old.map(|(key, _)| *key).collect();
         for key in &old {
-            if let Some(kept) = self.jobs.remove(key)
-                && let Some(dead) = self.dead.get_mut(&organisation)
-            {
-                dead.remove(&(kept.job.created_at, key.job));
+            if let Some(kept) = self.jobs.remove(key) {
+                self.unlist(*key, Listing::of(&kept.job));
             }
         }
         count(old.into_iter())
@@ -357,20 +363,34 @@ impl Queue {
         request: &PageRequest,
     ) -> Result<Page<Job>, StoreError> {
         let list = List::new("dead_jobs", organisation, &());
+        self.ended_page(list, organisation, &self.dead, request)
+    }
+
+    /// What succeeded or was refused, in the order in which it ended.
+    pub(super) fn over_page(
+        &self,
+        organisation: OrganisationId,
+        request: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let list = List::new("over_jobs", organisation, &());
+        self.ended_page(list, organisation, &self.over, request)
+    }
+
+    fn ended_page(
+        &self,
+        list: List,
+        organisation: OrganisationId,
+        ended: &BTreeMap<OrganisationId, BTreeSet<(Timestamp, JobId)>>,
+        request: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
         let after = list.after::<(Timestamp, JobId)>(request, |_| true)?;
-        let rows = |from: Course<(Timestamp, JobId)>| {
-            self.dead
-                .get(&organisation)
-                .into_iter()
-                .flat_map(move |dead| Walk::of(dead, &from))
-                .filter_map(|age| self.job(organisation, age.1).map(|job| (age, job)))
-        };
-        let total = request
-            .with_total
-            .then(|| count(rows(Course::after(None, false))));
+        let nothing = BTreeSet::new();
+        let ended = ended.get(&organisation).unwrap_or(&nothing);
+        let total = request.with_total.then(|| count(ended.iter()));
         let from = Course::after(after, request.reversed);
-        let page = list.page(request, rows(from), total);
-        Ok(page.map(Clone::clone))
+        let rows = Walk::of(ended, &from)
+            .filter_map(|age| self.job(organisation, age.1).map(|job| (age, job)));
+        Ok(list.page(request, rows, total).map(Clone::clone))
     }
 }
 

@@ -14,30 +14,31 @@ use super::purging::at_most;
 use crate::domain::{
     CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
     InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
-    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
-    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId,
-    Supplier, SupplierId, Timestamp,
+    InventoryOrderItem, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId,
+    StockTakeItemId, Timestamp,
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
-    CommitError, CommitOutcome, CountingView, Export, ExportChunk, ImportChunk,
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository, SerialMark,
-    StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StockTakeView, StoreError, Unlike, UnlikeEvent, Versioned,
+    CommitError, CommitOutcome, CountingView, InventoryCountFilter, InventoryCountItemFilter,
+    InventoryOrderFilter, InventoryOrderItemFilter, LevelFilter, Outcome, Page, PageRequest, Purge,
+    Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter, StockTakeFilter,
+    StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView, StoreError, Unlike,
+    UnlikeEvent, Versioned,
 };
 
 #[async_trait]
 impl Repository for MemoryStore {
     #[inline(never)]
-    async fn site(
+    async fn get(
         &self,
         organisation: OrganisationId,
-        id: SiteId,
-    ) -> Result<Option<Versioned<Site>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.catalogue.site(id).cloned());
-        Ok(row.map(copied))
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
+        let rows: Vec<_> = self.read_of(organisation, |it| {
+            keys.iter().map(|key| it.record(key)).collect()
+        });
+        Ok(rows.into_iter().map(|row| row.map(|row| row())).collect())
     }
 
     #[inline(never)]
@@ -50,18 +51,6 @@ impl Repository for MemoryStore {
             it.catalogue.site_by_external_id(external_id).cloned()
         });
         Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn products(
-        &self,
-        organisation: OrganisationId,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-        Ok(self.read_of(organisation, |it| {
-            let row = |id: &ProductId| it.catalogue.product(*id).cloned();
-            ids.iter().map(row).collect()
-        }))
     }
 
     #[inline(never)]
@@ -102,6 +91,18 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
+    async fn product_ids_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductId>, StoreError> {
+        Ok(self.read_of(organisation, |it| {
+            it.catalogue.product_ids_after(after, limit)
+        }))
+    }
+
+    #[inline(never)]
     async fn category_sizes(
         &self,
         organisation: OrganisationId,
@@ -111,30 +112,6 @@ impl Repository for MemoryStore {
             let size = |category: &CategoryId| it.catalogue.category_size(*category);
             categories.iter().map(size).collect()
         }))
-    }
-
-    #[inline(never)]
-    async fn supplier(
-        &self,
-        organisation: OrganisationId,
-        id: SupplierId,
-    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.catalogue.supplier(id).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn levels(
-        &self,
-        organisation: OrganisationId,
-        keys: &[StockKey],
-    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-        let rows: Vec<_> = self.read_of(organisation, |it| {
-            keys.iter()
-                .map(|key| it.stock.level(key).cloned())
-                .collect()
-        });
-        Ok(rows.into_iter().map(|row| row.map(copied)).collect())
     }
 
     #[inline(never)]
@@ -222,10 +199,18 @@ impl Repository for MemoryStore {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         let events = self.read_of(organisation, |it| it.stock.ledger(site, after, limit));
-        let entry = |(position, event)| LedgerEntry {
-            position,
-            event: Arc::unwrap_or_clone(event),
-        };
+        Ok(events.into_iter().map(entry).collect())
+    }
+
+    #[inline(never)]
+    async fn ledger_back(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let events = self.read_of(organisation, |it| it.stock.ledger_back(site, before, limit));
         Ok(events.into_iter().map(entry).collect())
     }
 
@@ -282,16 +267,6 @@ impl Repository for MemoryStore {
             }
             unlike
         }))
-    }
-
-    #[inline(never)]
-    async fn stock_take(
-        &self,
-        organisation: OrganisationId,
-        id: StockTakeId,
-    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-        let header = self.read_of(organisation, |it| it.takes.headers.get(id).cloned());
-        Ok(header.map(copied))
     }
 
     #[inline(never)]
@@ -399,26 +374,6 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
-    async fn inventory_count(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryCountId,
-    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.counts.headers.get(id).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn open_count(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.counts.open.get(site).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
     async fn inventory_counts(
         &self,
         organisation: OrganisationId,
@@ -430,17 +385,6 @@ impl Repository for MemoryStore {
             it.counts.of_site(organisation, site, filter, page)
         })
         .map(|page| page.map(copied))
-    }
-
-    #[inline(never)]
-    async fn inventory_count_item(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.counts.line(count, item).cloned());
-        Ok(row.map(copied))
     }
 
     #[inline(never)]
@@ -478,16 +422,6 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
-    async fn stock_adjustment(
-        &self,
-        organisation: OrganisationId,
-        id: StockAdjustmentId,
-    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.adjustments.get(id).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
     async fn stock_adjustments(
         &self,
         organisation: OrganisationId,
@@ -499,16 +433,6 @@ impl Repository for MemoryStore {
             it.adjustments.of_site(organisation, site, filter, page)
         })
         .map(|page| page.map(copied))
-    }
-
-    #[inline(never)]
-    async fn inventory_order(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.orders.headers.get(id).cloned());
-        Ok(row.map(copied))
     }
 
     #[inline(never)]
@@ -526,17 +450,6 @@ impl Repository for MemoryStore {
     }
 
     #[inline(never)]
-    async fn inventory_order_item(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        item: InventoryOrderItemId,
-    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.orders.line(order, item).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
     async fn inventory_order_items(
         &self,
         organisation: OrganisationId,
@@ -548,52 +461,6 @@ impl Repository for MemoryStore {
             it.orders.lines_page(organisation, order, filter, page)
         })
         .map(|page| page.map(copied))
-    }
-
-    #[inline(never)]
-    async fn stock_import(
-        &self,
-        organisation: OrganisationId,
-        id: StockImportId,
-    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.imports.get(id).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn import_chunk(
-        &self,
-        organisation: OrganisationId,
-        import: StockImportId,
-        number: u32,
-    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
-        let row = self.read_of(organisation, |it| {
-            it.import_chunks.get((import, number)).cloned()
-        });
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn export(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-    ) -> Result<Option<Versioned<Export>>, StoreError> {
-        let row = self.read_of(organisation, |it| it.exports.get(job).cloned());
-        Ok(row.map(copied))
-    }
-
-    #[inline(never)]
-    async fn export_chunk(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-        number: u32,
-    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
-        let row = self.read_of(organisation, |it| {
-            it.export_chunks.get((job, number)).cloned()
-        });
-        Ok(row.map(copied))
     }
 
     #[inline(never)]
@@ -652,6 +519,14 @@ impl Repository for MemoryStore {
             let found = found.filter(|(_, it)| it.catalogue.has_sites());
             found.map(|(id, _)| *id).take(at_most(limit)).collect()
         }))
+    }
+}
+
+/// An entry of the ledger, copied.
+fn entry((position, event): (u64, Arc<StockEvent>)) -> LedgerEntry {
+    LedgerEntry {
+        position,
+        event: Arc::unwrap_or_clone(event),
     }
 }
 

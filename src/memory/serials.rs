@@ -4,26 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::purging::Gone;
 use super::table::Row;
-use crate::domain::{Code, ProductId, Timestamp};
+use crate::domain::{Code, ProductId};
 use crate::store::{PageRequest, SerialMark, Version, Versioned};
 
 /// What a serial number is unique in: a product, or all of them.
 pub(super) type Name = (Code, Option<ProductId>);
 
-/// The marks of an organisation, with versions that never go back (R3).
+/// The marks of an organisation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Serials {
     marks: BTreeMap<Name, Row<SerialMark>>,
-    /// The last versions of marks that were deleted.
-    pub(super) gone: Gone<Name>,
 }
 
 impl Serials {
+    pub(super) fn get(
+        &self,
+        serial: &Code,
+        product: Option<ProductId>,
+    ) -> Option<&Row<SerialMark>> {
+        self.marks.get(&(serial.clone(), product))
+    }
+
     pub(super) fn version(&self, serial: &Code, product: Option<ProductId>) -> Option<Version> {
-        let mark = self.marks.get(&(serial.clone(), product));
-        mark.map(|mark| mark.version)
+        self.get(serial, product).map(|mark| mark.version)
     }
 
     /// The marks of some numbers: of some products (of any, if none is named), and of all products.
@@ -56,16 +60,12 @@ impl Serials {
     pub(super) fn put(&mut self, mark: &SerialMark) {
         let name: Name = (mark.serial.clone(), mark.product);
         let before = self.marks.get(&name).map(|mark| mark.version);
-        let before = before.or_else(|| self.gone.remove(&name));
         let version = before.map_or(Version::FIRST, Version::next);
         let value = Arc::new(mark.clone());
         self.marks.insert(name, Versioned { version, value });
     }
 
-    pub(super) fn delete(&mut self, serial: &Code, product: Option<ProductId>, at: Timestamp) {
-        let name: Name = (serial.clone(), product);
-        if let Some(mark) = self.marks.remove(&name) {
-            self.gone.insert(name, mark.version, at);
-        }
+    pub(super) fn delete(&mut self, serial: &Code, product: Option<ProductId>) {
+        self.marks.remove(&(serial.clone(), product));
     }
 }

@@ -11,16 +11,16 @@ use super::orders::Orders;
 use super::queue::Queue;
 use super::serials::Serials;
 use super::stock::{Level, Stock, count};
+use super::table::Row;
 use super::table::Table;
 use super::takes::Takes;
 use crate::domain::{
     JobId, OrganisationId, Product, ProductId, SiteId, StockImport, StockImportId, StockKey,
-    Timestamp,
 };
 use crate::store::{
     ArticleColumn, ArticleFilter, ArticleSort, ArticleView, ChangeToken, DeletableKey, Export,
     ExportChunk, ImportChunk, List, Page, PageRequest, Ranked, Record, RecordKey, StoreError,
-    Version,
+    Version, Versioned,
 };
 
 /// The state behind the lock.
@@ -81,6 +81,41 @@ impl Organisation {
         }
     }
 
+    /// A record, if it exists: it is shared out now, and copied by who asks for it.
+    pub(super) fn record(&self, key: &RecordKey) -> Option<Shared> {
+        match key {
+            RecordKey::Site(id) => self.catalogue.site(*id).map(record),
+            RecordKey::Product(id) => self.catalogue.product(*id).map(|row| {
+                let row = row.clone();
+                Box::new(move || Versioned {
+                    version: row.version,
+                    value: Record::Product(row.value),
+                }) as Shared
+            }),
+            RecordKey::Supplier(id) => self.catalogue.supplier(*id).map(record),
+            RecordKey::StockTake(id) => self.takes.headers.get(*id).map(record),
+            RecordKey::StockTakeItem(take, id) => self.takes.line(*take, *id).map(record),
+            RecordKey::InventoryCount(id) => self.counts.headers.get(*id).map(record),
+            RecordKey::OpenCount(site) => self.counts.open.get(*site).map(record),
+            RecordKey::InventoryCountItem(count, id) => self.counts.line(*count, *id).map(record),
+            RecordKey::StockAdjustment(id) => self.adjustments.get(*id).map(record),
+            RecordKey::InventoryOrder(id) => self.orders.headers.get(*id).map(record),
+            RecordKey::InventoryOrderItem(order, id) => self.orders.line(*order, *id).map(record),
+            RecordKey::StockImport(id) => self.imports.get(*id).map(record),
+            RecordKey::ImportChunk(import, number) => {
+                self.import_chunks.get((*import, *number)).map(record)
+            }
+            RecordKey::Export(job) => self.exports.get(*job).map(record),
+            RecordKey::ExportChunk(job, number) => {
+                self.export_chunks.get((*job, *number)).map(record)
+            }
+            RecordKey::StockLevel(key) => self.stock.level(key).map(record),
+            RecordKey::SerialMark(serial, product) => {
+                self.serials.get(serial, *product).map(record)
+            }
+        }
+    }
+
     /// What tells what changes after this (R19): the number of the next commit.
     pub(super) const fn next_change(&self) -> ChangeToken {
         ChangeToken::new(self.commits.saturating_add(1))
@@ -123,26 +158,26 @@ impl Organisation {
         }
     }
 
-    /// Deletes a record at a moment. A change set deletes none of a kind that is never deleted.
-    pub(super) fn delete(&mut self, key: &RecordKey, at: Timestamp) {
+    /// Deletes a record. A change set deletes none of a kind that is never deleted.
+    pub(super) fn delete(&mut self, key: &RecordKey) {
         match DeletableKey::of(key) {
             Some(DeletableKey::StockTakeItem(take, id)) => {
-                self.takes.lines_mut(take).delete(id, at);
+                self.takes.lines_mut(take).delete(id);
             }
             Some(DeletableKey::OpenCount(site)) => {
-                self.counts.open.delete(site, at);
+                self.counts.open.delete(site);
             }
             Some(DeletableKey::InventoryOrderItem(order, id)) => {
-                self.orders.delete_line(order, id, at);
+                self.orders.delete_line(order, id);
             }
             Some(DeletableKey::ImportChunk(import, number)) => {
-                self.import_chunks.delete((import, number), at);
+                self.import_chunks.delete((import, number));
             }
             Some(DeletableKey::ExportChunk(job, number)) => {
-                self.export_chunks.delete((job, number), at);
+                self.export_chunks.delete((job, number));
             }
             Some(DeletableKey::SerialMark(serial, product)) => {
-                self.serials.delete(&serial, product, at);
+                self.serials.delete(&serial, product);
             }
             None => {}
         }
@@ -157,9 +192,10 @@ impl Organisation {
         request: &PageRequest,
     ) -> Result<Page<ArticleView>, StoreError> {
         let scope = format_args!("{id}/{site}");
-        let page = if sort.column == ArticleColumn::Line {
-            let list = List::new("articles", scope, filter);
-            let after = list.after::<StockKey>(request, |key| key.site == site)?;
+        let (column, request) = sort.ascending(request);
+        let list = List::new("articles", scope, &(filter, column));
+        let page = if column == ArticleColumn::Line {
+            let after = list.after::<StockKey>(&request, |key| key.site == site)?;
             let total = request
                 .with_total
                 .then(|| count(self.stocked_articles(site, filter, None)));
@@ -169,21 +205,20 @@ impl Organisation {
                 let rows = self.stocked_articles(site, filter, None);
                 let mut found: Vec<_> = rows.take_while(|it| before(it.0)).map(row).collect();
                 found.reverse();
-                list.page(request, found.into_iter(), total)
+                list.page(&request, found.into_iter(), total)
             } else {
                 let rows = self.stocked_articles(site, filter, after);
-                list.page(request, rows.map(row), total)
+                list.page(&request, rows.map(row), total)
             }
         } else {
-            let list = List::new("articles", scope, &(filter, sort));
             let rows = self
                 .stocked_articles(site, filter, None)
                 .map(|(key, level, product)| Ranked {
-                    value: sort.column.value_of_article(&level.value, product),
+                    value: column.value_of_article(&level.value, product),
                     position: key,
                     row: (level, product),
                 });
-            let mut page = list.sorting::<StockKey, _, _>(request, sort.descending)?;
+            let mut page = list.sorting::<StockKey, _, _>(&request)?;
             rows.for_each(|row| page.push(row));
             page.page()
         };
@@ -217,4 +252,19 @@ impl Organisation {
                 filter.matches(&level.value, product) && is_changed(key)
             })
     }
+}
+
+/// Copies a row that was shared out.
+pub(super) type Shared = Box<dyn FnOnce() -> Versioned<Record> + Send>;
+
+/// A row, to be copied when the lock is not held any more.
+fn record<T: Clone + Send + Sync + 'static>(row: &Row<T>) -> Shared
+where
+    Record: From<T>,
+{
+    let row = row.clone();
+    Box::new(move || Versioned {
+        version: row.version,
+        value: Record::from(Arc::unwrap_or_clone(row.value)),
+    })
 }

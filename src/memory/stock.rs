@@ -160,6 +160,29 @@ impl Stock {
             .collect()
     }
 
+    /// A site's events before a position, with their positions, the last ones first.
+    pub(super) fn ledger_back(
+        &self,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Vec<(u64, Arc<StockEvent>)> {
+        let ledger = self.ledgers.get(&site).map_or(&[][..], Vec::as_slice);
+        let end = before.map_or(ledger.len(), |before| {
+            let end = usize::try_from(before.saturating_sub(1)).unwrap_or(usize::MAX);
+            end.min(ledger.len())
+        });
+        let begin = end.saturating_sub(PageRequest::first(limit).bounded_limit());
+        let entries = ledger.get(begin..end).unwrap_or_default().iter();
+        let first = u64::try_from(begin).unwrap_or(u64::MAX).saturating_add(1);
+        let mut entries: Vec<_> = entries
+            .zip(first..)
+            .map(|(event, position)| (position, Arc::clone(event)))
+            .collect();
+        entries.reverse();
+        entries
+    }
+
     /// A site's events in the order of their keys, after one of them.
     pub(super) fn ledger_by_key(
         &self,

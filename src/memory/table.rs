@@ -5,27 +5,21 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::purging::Gone;
-use crate::domain::Timestamp;
 use crate::store::{Version, Versioned};
 
 /// A record as it is read: shared, so that no copy is made under the lock.
 pub(super) type Row<T> = Versioned<Arc<T>>;
 
-/// Records of one kind, with versions that never go back: a record that is inserted after it was deleted goes
-/// on where it ended (R3).
+/// Records of one kind.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, T> {
     rows: HashMap<K, Row<T>>,
-    /// The last versions of records that were deleted.
-    pub(super) gone: Gone<K>,
 }
 
 impl<K, T> Default for Table<K, T> {
     fn default() -> Self {
         Self {
             rows: HashMap::new(),
-            gone: Gone::default(),
         }
     }
 }
@@ -48,23 +42,16 @@ impl<K: Copy + Eq + Hash, T> Table<K, T> {
                 Some(std::mem::replace(&mut row.value, value))
             }
             Entry::Vacant(vacant) => {
-                let version = self.gone.remove(&key).map_or(Version::FIRST, Version::next);
+                let version = Version::FIRST;
                 vacant.insert(Versioned { version, value });
                 None
             }
         }
     }
 
-    /// Deletes a record at a moment, remembers its version, and gives what it was.
-    pub(super) fn delete(&mut self, key: K, at: Timestamp) -> Option<Arc<T>> {
-        let row = self.rows.remove(&key)?;
-        self.gone.insert(key, row.version, at);
-        Some(row.value)
-    }
-
-    /// Forgets a record, its version as well. Tells whether it was there.
-    pub(super) fn forget(&mut self, key: K) -> bool {
-        self.rows.remove(&key).is_some()
+    /// Deletes a record, and gives what it was.
+    pub(super) fn delete(&mut self, key: K) -> Option<Arc<T>> {
+        self.rows.remove(&key).map(|row| row.value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &Row<T>)> {

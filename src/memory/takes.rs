@@ -47,11 +47,6 @@ impl Takes {
         self.lines.get(&id)
     }
 
-    /// The lines of every take.
-    pub(super) fn each_lines(&mut self) -> impl Iterator<Item = &mut Lines> {
-        self.lines.values_mut()
-    }
-
     /// A take's lines, to be written.
     pub(super) fn lines_mut(&mut self, id: StockTakeId) -> &mut Lines {
         self.lines.entry(id).or_default()
@@ -126,12 +121,13 @@ impl Takes {
             }
             Some(since) => {
                 let scope = format_args!("{organisation}/{id}/{since}");
-                let list = List::new("stock_take_view", scope, &(filter, sort));
-                let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+                let (column, request) = sort.ascending(request);
+                let list = List::new("stock_take_view", scope, &(filter, column));
+                let mut page = list.sorting::<Place, _, _>(&request)?;
                 let mut sums = TakeSums::default();
                 for (position, row) in lines.changed(filter, since.within(next).get()) {
                     sums.add(row.version, &row.value);
-                    page.push(ranked(sort.column, position, row, stock));
+                    page.push(ranked(column, position, row, stock));
                 }
                 let page = page.page().map(|line| view(line, stock));
                 (page, request.with_total.then_some(sums))
@@ -157,17 +153,17 @@ impl Takes {
         let scope = format_args!("{organisation}/{id}");
         let none = Lines::default();
         let lines = self.lines(id).unwrap_or(&none);
-        let page = if sort == ArticleSort::default() {
-            let list = List::new(operation, scope, filter);
-            let after = list.after::<Place>(request, |_| true)?;
+        let (column, request) = sort.ascending(request);
+        let list = List::new(operation, scope, &(filter, column));
+        let page = if column == ArticleColumn::Line {
+            let after = list.after::<Place>(&request, |_| true)?;
             let total = request.with_total.then(|| lines.sums(filter).lines());
             let from = Course::after(after, request.reversed);
-            list.page(request, lines.matching(filter, from), total)
+            list.page(&request, lines.matching(filter, from), total)
         } else {
-            let list = List::new(operation, scope, &(filter, sort));
             let rows = lines.matching(filter, Course::after(None, false));
-            let rows = rows.map(|(position, row)| ranked(sort.column, position, row, stock));
-            let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+            let rows = rows.map(|(position, row)| ranked(column, position, row, stock));
+            let mut page = list.sorting::<Place, _, _>(&request)?;
             rows.for_each(|row| page.push(row));
             page.page()
         };

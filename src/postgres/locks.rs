@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Locks;
 use super::error::{failed, not_connected};
-use super::session::Place;
+use super::place::Place;
 use crate::domain::OrganisationId;
 use crate::sql::{Cell, Dialect, Held, Kind, Lookup, Query};
 use crate::store::StoreError;

@@ -51,6 +51,7 @@ mod commit_in;
 mod error;
 mod locks;
 mod options;
+mod place;
 mod schema;
 mod session;
 mod store;

@@ -16,11 +16,14 @@ CREATE TABLE stk_site (
     PRIMARY KEY (organisation, id)
 );
 
+-- What articles are sorted by and looked for in is folded. A query that means one of the orders says that it is there.
 CREATE TABLE stk_product (
-    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
-    changed BIGINT NOT NULL,
+    organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, article_order TEXT COLLATE "C" NOT NULL,
+    name_order TEXT COLLATE "C" NOT NULL, search TEXT COLLATE "C" NOT NULL, body BYTEA NOT NULL, changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, id)
 );
+CREATE UNIQUE INDEX stk_product_article_order ON stk_product (organisation, article_order, id) WHERE article_order IS NOT NULL;
+CREATE UNIQUE INDEX stk_product_name_order ON stk_product (organisation, name_order, id) WHERE name_order IS NOT NULL;
 
 CREATE TABLE stk_supplier (
     organisation UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, body BYTEA NOT NULL,
@@ -86,15 +89,18 @@ CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at,
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
-    organisation UUID NOT NULL, product UUID NOT NULL, id UUID NOT NULL, body BYTEA NOT NULL,
+    organisation UUID NOT NULL, product UUID NOT NULL, id UUID NOT NULL, article_order TEXT COLLATE "C" NOT NULL,
+    search TEXT COLLATE "C" NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (organisation, product, id)
 );
 
 CREATE TABLE stk_stock_take_item (
     organisation UUID NOT NULL, take UUID NOT NULL, id UUID NOT NULL, version BIGINT NOT NULL, line BIGINT NOT NULL,
     site UUID NOT NULL, product UUID NOT NULL, variant TEXT COLLATE "C" NOT NULL, place TEXT COLLATE "C" NOT NULL,
-    batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL, snapshot UUID NOT NULL,
-    article TEXT COLLATE "C" NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
+    batch TEXT COLLATE "C" NOT NULL, serial TEXT COLLATE "C" NOT NULL,
+    article_order TEXT COLLATE "C" NOT NULL, name_order TEXT COLLATE "C" NOT NULL, place_order TEXT COLLATE "C" NOT NULL,
+    snapshot UUID NOT NULL, brand UUID, category UUID, counted BIGINT, adjustment_minor BIGINT NOT NULL,
     left_over BIGINT NOT NULL, updated_at BIGINT NOT NULL, body BYTEA NOT NULL, changed BIGINT NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) WITH (fillfactor = 50);
@@ -102,6 +108,16 @@ CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation,
 CREATE INDEX stk_stock_take_item_changed ON stk_stock_take_item (organisation, take, changed, line, id)
     WHERE changed IS NOT NULL;
 CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
+CREATE INDEX stk_stock_take_item_counted ON stk_stock_take_item (organisation, take, line, id) WHERE counted IS NOT NULL;
+CREATE INDEX stk_stock_take_item_uncounted ON stk_stock_take_item (organisation, take, line, id) WHERE counted IS NULL;
+CREATE INDEX stk_stock_take_item_article_order ON stk_stock_take_item (organisation, take, article_order, line, id)
+    WHERE article_order IS NOT NULL;
+CREATE INDEX stk_stock_take_item_name_order ON stk_stock_take_item (organisation, take, name_order, line, id)
+    WHERE name_order IS NOT NULL;
+CREATE INDEX stk_stock_take_item_place_order
+    ON stk_stock_take_item (organisation, take, place_order, article_order, line, id) WHERE place_order IS NOT NULL;
+CREATE INDEX stk_stock_take_item_batch ON stk_stock_take_item (organisation, take, batch, line, id) WHERE batch <> '';
+CREATE INDEX stk_stock_take_item_serial ON stk_stock_take_item (organisation, take, serial, line, id) WHERE serial <> '';
 
 CREATE TABLE stk_stock_take_total (
     organisation UUID NOT NULL, take UUID NOT NULL, counted BIGINT NOT NULL, part BIGINT NOT NULL,
@@ -193,13 +209,11 @@ CREATE TABLE stk_export_chunk (
     PRIMARY KEY (organisation, job, number)
 );
 
--- The last versions of records that were deleted: one that comes back goes on from there.
+-- The highest version that a line of a take had when it was deleted: those that come later begin above it.
 CREATE TABLE stk_retired (
-    organisation UUID NOT NULL, kind TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL, version BIGINT NOT NULL,
-    at BIGINT NOT NULL,
-    PRIMARY KEY (organisation, kind, key)
+    organisation UUID NOT NULL, take UUID NOT NULL, version BIGINT NOT NULL,
+    PRIMARY KEY (organisation, take)
 );
-CREATE INDEX stk_retired_at ON stk_retired (organisation, at);
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
@@ -221,7 +235,7 @@ CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation, kind) WHERE due_a
 CREATE INDEX stk_job_unfinished ON stk_job (organisation, kind) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_open ON stk_job (organisation, created_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
-CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at, id) WHERE finished_at IS NOT NULL;
 
 -- What commits hold where there are no advisory locks: to share a document is to hold one of its parts, to change it
 -- is to hold them all.

@@ -6,39 +6,10 @@ use tokio_postgres::GenericClient as _;
 
 use super::error::{Meaning, failed};
 use super::locks;
-use super::options::{Plans, PostgresOptions};
+use super::place::Place;
 use super::wire::{Answer, Asked, Wanted, Wire, ask, in_order, row, send};
 use crate::sql::{Dialect, Held, Query, Row, Snapshot, Transaction};
 use crate::store::{StoreError, StoreErrorKind};
-
-use super::Locks;
-
-/// What is known of a database, once it is open.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) options: PostgresOptions,
-    pub(super) locks: Locks,
-    begin_writing: String,
-    begin_reading: String,
-}
-
-impl Place {
-    pub(super) fn new(options: PostgresOptions, locks: Locks, plans: Plans) -> Self {
-        let begin_writing = options.begin_writing(plans);
-        let begin_reading = options.begin_reading(plans);
-        Self {
-            options,
-            locks,
-            begin_writing,
-            begin_reading,
-        }
-    }
-
-    /// A statement with the schema before each table: what a connection searches is the host's to say.
-    fn qualified(&self, text: &str) -> String {
-        text.replace("stk_", &format!("{}.stk_", self.options.schema))
-    }
-}
 
 /// Something to be sent with what comes next.
 enum Queued {
@@ -278,7 +249,7 @@ impl<W: Wire> Snapshot for Session<W> {
 }
 
 impl<W: Wire> Transaction for Session<W> {
-    const LOCK: &'static str = " FOR UPDATE OF t";
+    const LOCK: &'static str = " FOR UPDATE";
     const SKIP_LOCKED: &'static str = " FOR UPDATE OF t SKIP LOCKED";
     const REWRITES_INDEXES: bool = false;
     const PARTS: u8 = 16;

@@ -9,8 +9,9 @@ use tokio::runtime::Handle;
 
 use super::error::{Meaning, OpenError, not_connected};
 use super::options::PostgresOptions;
+use super::place::Place;
 use super::schema;
-use super::session::{Place, Session};
+use super::session::Session;
 use super::wire::{Pooled, Wire};
 use crate::sql::{Care, Engine, Refused, Work, commit};
 use crate::store::{ChangeSet, CommitError, CommitOutcome, StoreError, StoreErrorKind};

@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Code, OrganisationId, Product, StockTakeId};
+use crate::domain::{Code, NamePart, OrganisationId, Product, StockTakeId};
 use crate::store::{ArticleSort, MAX_PAGE, PageRequest, StockTakeItemFilter, StockTakeItemView};
 
 use super::{Error, Stocktake};
 
-/// An article of a take, and what tells its lines apart. What is not named may be anything.
+/// An article of a take, and what tells its lines apart. What is not named may be anything; that there is none can be said,
+/// too ([`NamePart::Without`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArticleName {
     /// The article id; where no article has it, a barcode.
     pub article: Code,
     /// The variant.
-    pub variant: Option<Code>,
+    pub variant: NamePart,
     /// The stock place.
-    pub place: Option<Code>,
+    pub place: NamePart,
     /// The batch.
-    pub batch: Option<Code>,
+    pub batch: NamePart,
     /// The serial number.
-    pub serial: Option<Code>,
+    pub serial: NamePart,
 }
 
 impl ArticleName {
@@ -27,10 +28,10 @@ impl ArticleName {
     pub const fn of(article: Code) -> Self {
         Self {
             article,
-            variant: None,
-            place: None,
-            batch: None,
-            serial: None,
+            variant: NamePart::Any,
+            place: NamePart::Any,
+            batch: NamePart::Any,
+            serial: NamePart::Any,
         }
     }
 }
@@ -145,14 +146,21 @@ impl Stocktake {
     ) -> Result<Vec<StockTakeItemView>, Error> {
         let filter = StockTakeItemFilter {
             article: Some(article.clone()),
-            place: name.place.clone(),
-            batch: name.batch.clone(),
-            serial: name.serial.clone(),
+            place: name.place.code().cloned(),
+            batch: name.batch.code().cloned(),
+            serial: name.serial.code().cloned(),
             ..StockTakeItemFilter::default()
         };
         let fits = |line: &StockTakeItemView| {
-            name.variant.is_none() || line.item.value.key.variant == name.variant
+            let key = &line.item.value.key;
+            name.variant.fits(key.variant.as_ref())
+                && name.place.fits(key.place.as_ref())
+                && name.batch.fits(key.batch.as_ref())
+                && name.serial.fits(key.serial.as_ref())
         };
+        // A variant, and that there is none of something, is not what the store looks by.
+        let parts = [&name.place, &name.batch, &name.serial];
+        let looks_on = !name.variant.is_any() || parts.contains(&&NamePart::Without);
         let sort = ArticleSort::default();
         let mut page = PageRequest::first(MAX_PAGE);
         let mut found = Vec::new();
@@ -163,8 +171,8 @@ impl Stocktake {
                 .await?;
             found.extend(lines.items.into_iter().filter(fits));
             match lines.next {
-                // A variant is not what the store looks by: it may stand on a later page.
-                Some(next) if name.variant.is_some() => page = PageRequest::after(next, MAX_PAGE),
+                // What fits may stand on a later page.
+                Some(next) if looks_on => page = PageRequest::after(next, MAX_PAGE),
                 Some(_) | None => return Ok(found),
             }
         }

@@ -15,7 +15,7 @@ use super::{Caller, Error, Stocktake};
 /// How often a command decides anew after somebody else was faster. Counters on different lines never
 /// conflict; this is for hot keys, where one of the writers always wins.
 const MAX_CONFLICTS: u32 = 200;
-/// How often a command may meet the very same conflict in a row. What it read anew each time is not what its commits find
+/// How often a command or a job may meet the very same conflict in a row. What it read anew each time is not what its commits find
 /// then, and never will be: something is damaged.
 const SAME_CONFLICTS: u32 = 5;
 /// How often a change set is sent again when its outcome is unknown.
@@ -29,8 +29,14 @@ pub(crate) struct Call {
     digest: Digest,
     keyed: bool,
     conflicts: u32,
-    /// What it met last, and how often in a row.
-    met: (Vec<Conflict>, u32),
+    met: Met,
+}
+
+/// What some work met last, and how often in a row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Met {
+    last: Option<Conflict>,
+    times: u32,
 }
 
 /// What came of a commit.
@@ -71,7 +77,7 @@ impl Stocktake {
             digest,
             keyed: caller.key().is_some(),
             conflicts: 0,
-            met: (Vec::new(), 0),
+            met: Met::default(),
         })
     }
 
@@ -84,7 +90,7 @@ impl Stocktake {
             digest,
             keyed: false,
             conflicts: 0,
-            met: (Vec::new(), 0),
+            met: Met::default(),
         }
     }
 
@@ -176,6 +182,20 @@ impl Stocktake {
         outcome: Outcome,
         fill: impl FnOnce(&mut ChangeSet),
     ) -> Result<Step, Error> {
+        let step = self.attempt(call, outcome, fill).await?;
+        if let Step::Again(conflicts) = &step {
+            taken(conflicts)?;
+        }
+        Ok(step)
+    }
+
+    /// The same, for who chooses another name when one is taken.
+    pub(super) async fn attempt(
+        &self,
+        call: &mut Call,
+        outcome: Outcome,
+        fill: impl FnOnce(&mut ChangeSet),
+    ) -> Result<Step, Error> {
         let command = Command {
             id: call.id.clone(),
             digest: call.digest,
@@ -195,12 +215,11 @@ impl Stocktake {
                 Ok(Step::Done(if call.keyed { first } else { outcome }))
             }
             Err(CommitError::Conflict(conflicts)) => {
-                taken(&conflicts)?;
                 call.conflicts = call.conflicts.saturating_add(1);
                 if call.conflicts > MAX_CONFLICTS {
                     return Err(Error::Conflict);
                 }
-                call.meet(&conflicts)?;
+                call.met.note(&conflicts)?;
                 yield_once().await;
                 Ok(Step::Again(conflicts))
             }
@@ -219,28 +238,6 @@ impl Call {
         self.stamp.actor.organisation
     }
 
-    /// Takes note of a conflict. Who was faster has changed what the command reads next, so the same one again and again is
-    /// none: what is kept does not agree with itself.
-    fn meet(&mut self, conflicts: &[Conflict]) -> Result<(), Error> {
-        let (last, times) = &mut self.met;
-        let is_same = last.len() == conflicts.len()
-            && last.iter().zip(conflicts).all(|pair| match pair {
-                // Events get a new id each time.
-                (Conflict::EventExists(_), Conflict::EventExists(_)) => true,
-                (last, now) => last == now,
-            });
-        *times = if is_same { times.saturating_add(1) } else { 1 };
-        if !is_same {
-            *last = conflicts.to_vec();
-        }
-        if *times < SAME_CONFLICTS {
-            return Ok(());
-        }
-        let damaged = Damaged(conflicts.first().cloned());
-        let error = StoreError::new(StoreErrorKind::Corrupt, "commit").because(damaged);
-        Err(Error::Store(error))
-    }
-
     /// Refuses what the actor's role may not do. To be asked when it is clear that the actor can see the
     /// object.
     pub(crate) fn require(&self, operation: Operation) -> Result<(), Error> {
@@ -248,10 +245,45 @@ impl Call {
     }
 }
 
+impl Met {
+    /// Takes note of a conflict. Who was faster has changed what is read next, so the same one again and again is none: what
+    /// is kept does not agree with itself. The first of several is enough to tell: it comes again with what it is about,
+    /// however much else is tried with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] of what is corrupt, which names it.
+    pub(super) fn note(&mut self, conflicts: &[Conflict]) -> Result<(), Error> {
+        let now = conflicts.first();
+        let is_same = match (&self.last, now) {
+            // Events get a new id each time.
+            (Some(Conflict::EventExists(_)), Some(Conflict::EventExists(_))) => true,
+            (Some(last), Some(now)) => last == now,
+            (_, _) => false,
+        };
+        self.times = if is_same {
+            self.times.saturating_add(1)
+        } else {
+            1
+        };
+        if !is_same {
+            self.last = now.cloned();
+        }
+        match &self.last {
+            Some(last) if self.times >= SAME_CONFLICTS => {
+                let damaged = Damaged(last.clone());
+                let error = StoreError::new(StoreErrorKind::Corrupt, "commit").because(damaged);
+                Err(Error::Store(error))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// What is read of a record is not what a commit finds.
 #[derive(Debug, thiserror::Error)]
 #[error("what is kept beside a record does not follow from it: {0:?}")]
-struct Damaged(Option<Conflict>);
+struct Damaged(Conflict);
 
 /// Refuses what the role may not do.
 pub(crate) fn require(stamp: &Stamp, operation: Operation) -> Result<(), Error> {

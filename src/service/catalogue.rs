@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{CategoryId, Code, Product, ProductId, Site, SiteId, Supplier, SupplierId};
-use crate::store::{Digest, Outcome};
+use crate::store::{Digest, DigestBuilder, Outcome, RepositoryExt};
 
 use super::access::{Operation, sees_supplier_email};
 use super::call::Step;
@@ -32,7 +32,7 @@ impl<'a> Catalogue<'a> {
     pub fn put_site<'c>(&'c self, caller: &'c Caller, site: Site) -> Pending<'c, ()> {
         Box::pin(async move {
             let library = self.stocktake;
-            let digest = Digest::of("put_site").field(format_args!("{site:?}"));
+            let digest = Digest::of("put_site").request(&site);
             let mut call = library.begin(caller, "put_site", digest)?;
             if site.organisation != call.organisation() || !call.stamp.actor.sees(site.id) {
                 return Err(Error::not_found("site"));
@@ -134,7 +134,7 @@ impl<'a> Catalogue<'a> {
             for (number, chunk) in products.chunks(chunk_size).enumerate() {
                 let digest = chunk.iter().fold(
                     Digest::of("put_products").field(number),
-                    |digest, product| digest.field(format_args!("{product:?}")),
+                    DigestBuilder::request,
                 );
                 let operation = format!("put_products/{number}");
                 let mut call = library.begin(caller, &operation, digest)?;
@@ -238,7 +238,7 @@ impl<'a> Catalogue<'a> {
     pub fn put_supplier<'c>(&'c self, caller: &'c Caller, supplier: Supplier) -> Pending<'c, ()> {
         Box::pin(async move {
             let library = self.stocktake;
-            let digest = Digest::of("put_supplier").field(format_args!("{supplier:?}"));
+            let digest = Digest::of("put_supplier").request(&supplier);
             let mut call = library.begin(caller, "put_supplier", digest)?;
             if supplier.organisation != call.organisation() {
                 return Err(Error::not_found("supplier"));

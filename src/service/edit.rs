@@ -1,5 +1,7 @@
 //! What becomes of something that may be missing.
 
+use serde::Serialize;
+
 /// What becomes of something that may be missing, when only some of an object's words are changed.
 ///
 /// # Example
@@ -11,7 +13,8 @@
 /// assert_eq!(Edit::Set("PO-2").applied_to(Some("PO-1")), Some("PO-2"));
 /// assert_eq!(Edit::Clear.applied_to(Some("PO-1")), None);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Edit<T> {
     /// It stays as it is.
     #[default]

@@ -59,27 +59,35 @@ pub enum Error {
     Count(#[from] CountError),
     /// One of several lines was refused, and with it the whole call: nothing of it was applied. Mend or leave out that
     /// one, and ask again.
-    #[error("line {item}, at index {index}: {problem}")]
+    #[error("count {} of the call{}: {problem}", index.saturating_add(1), told_name(name))]
     Line {
         /// Its place in the call, from 0.
         index: usize,
         /// Which line.
         item: StockTakeItemId,
+        /// The same for people: article id, stock place, batch and serial number. Empty for a line that is not there.
+        name: Box<str>,
         /// Why, as the call for this line alone would have answered. Kind, code and whether it is retryable are those of
         /// this.
         problem: Box<Error>,
     },
     /// The key can't hold stock of its product. Name what it is tracked by.
-    #[error("{}: {problem}", named(key, None))]
+    #[error("{name}: {problem}")]
     Key {
         /// Which key.
         key: Box<StockKey>,
+        /// The same for people: article id, stock place, batch and serial number.
+        name: Box<str>,
         /// Why.
         problem: KeyError,
     },
     /// An absolute value was to replace another one than is there (S6.3). Read again.
-    #[error("{expected} was expected, {actual} is there")]
+    #[error("{name}: {expected} was expected, {actual} is there")]
     Expectation {
+        /// Which key.
+        key: Box<StockKey>,
+        /// The same for people: article id, stock place, batch, serial number and site's name.
+        name: Box<str>,
         /// What the request said.
         expected: Quantity,
         /// What is there.
@@ -148,12 +156,12 @@ pub struct NamedKey {
 impl NamedKey {
     /// A key whose product and site are not known: its codes are its name.
     pub(super) fn of_codes(key: StockKey) -> Self {
-        let name = named(&key, None).into();
+        let name = named(&key, None, None).into();
         Self { key, name }
     }
 
     pub(super) fn of(key: StockKey, product: &Product, site: &Site) -> Self {
-        let name = named(&key, Some((product, site))).into();
+        let name = named(&key, Some(product), Some(site)).into();
         Self { key, name }
     }
 }
@@ -250,7 +258,7 @@ impl Error {
     ) -> Self {
         Self::Stock {
             key: Box::new(key.clone()),
-            name: named(key, product.map(|product| (product, site))).into(),
+            name: named(key, product, product.map(|_| site)).into(),
             problem,
         }
     }
@@ -416,24 +424,25 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What a line is called, behind what it is a part of.
+fn told_name(name: &str) -> String {
+    if name.is_empty() {
+        String::new()
+    } else {
+        format!(", {name}")
+    }
+}
+
 /// Stock, for people: what they read on shelves and labels, and no ids.
-fn named(key: &StockKey, of: Option<(&Product, &Site)>) -> String {
-    let parts = [
-        ("variant", &key.variant),
-        ("stock place", &key.place),
-        ("batch", &key.batch),
-        ("serial number", &key.serial),
-    ];
-    let mut words: Vec<String> = parts
-        .into_iter()
-        .filter_map(|(what, code)| Some(format!("{what} {}", code.as_ref()?)))
-        .collect();
-    let Some((product, site)) = of else {
-        words.insert(0, "stock".to_owned());
-        return words.join(", ");
-    };
-    words.insert(0, product.article_id.to_string());
-    format!("{} at {}", words.join(", "), site.name)
+pub(super) fn named(key: &StockKey, product: Option<&Product>, site: Option<&Site>) -> String {
+    let mut name = product.map_or_else(|| "stock".to_owned(), |it| it.article_id.to_string());
+    for (what, code) in key.codes() {
+        name.extend([", ", what, " ", code.as_str()]);
+    }
+    if let Some(site) = site {
+        name.extend([" at ", site.name.as_str()]);
+    }
+    name
 }
 
 impl From<TooManyIds> for Error {

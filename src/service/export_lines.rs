@@ -1,20 +1,20 @@
 //! The lines of an export: read page by page from the store, and put into a table.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::documents::{
-    Facts, InventoryCountLine, InventoryOrderLine, Line, StockAdjustmentLine, StockEventLine,
+    Cell, Facts, InventoryCountLine, InventoryOrderLine, Line, StockAdjustmentLine, StockEventLine,
     StockLevelLine, StockTakeLine, Table, TableError, TableWriter,
 };
 use crate::domain::{
     InventoryCountId, InventoryOrderId, InventoryOrderState, LedgerEntry, OrganisationId, Product,
-    ProductId, Site, StockTakeId, StockTakeState, Timestamp,
+    ProductId, Site, StockTakeId, StockTakeState, UserId, UserSummary,
 };
 use crate::store::{
     ArticleSort, ColumnSum, Cursor, Export, ExportStyle, ExportSubject, InventoryCountItemFilter,
-    InventoryOrderItemFilter, LevelFilter, Page, PageRequest, PageStart, StockAdjustmentFilter,
-    StockEventFilter, StockTakeItemFilter, StoreError, StoreErrorKind,
+    InventoryOrderItemFilter, LevelFilter, Page, PageRequest, PageStart, RepositoryExt,
+    StockAdjustmentFilter, StockEventFilter, StockTakeItemFilter, StoreError, StoreErrorKind,
 };
 
 use super::{CHUNK, Error, Stocktake};
@@ -129,14 +129,27 @@ impl Stocktake {
             )
             .await?;
         let facts = target.facts(
-            ("Stock take", take.details().title().to_owned()),
+            ("Stock take", &take.details().title()),
             &[
-                ("Status", Some(take.state().as_str().to_owned())),
-                ("Created (UTC)", Some(day(take.created_at()))),
-                ("Posted (UTC)", take.posted_at().map(day)),
+                ("Status", state(&take.state())),
+                ("Created (UTC)", Cell::Moment(take.created_at())),
+                ("Posted (UTC)", Cell::moment(take.posted_at())),
             ],
         );
-        target.put(&facts, &page, |view| StockTakeLine { take: &take, view })?;
+        let counted = page
+            .items
+            .iter()
+            .filter_map(|view| view.item.value.count.as_ref());
+        let known = [Some(take.created_by()), take.posted_by()];
+        let whose = (target.organisation, target.style);
+        let people = self
+            .people_shown(whose, known, counted.map(|count| count.by))
+            .await?;
+        target.put(&facts, &page, |view| StockTakeLine {
+            take: &take,
+            view,
+            people: &people,
+        })?;
         Ok(true)
     }
 
@@ -162,12 +175,12 @@ impl Stocktake {
             .await?;
         let number = order.purchase_order_number().map(ToString::to_string);
         let facts = target.facts(
-            ("Order", number.unwrap_or_default()),
+            ("Order", &number.unwrap_or_default()),
             &[
-                ("Supplier", Some(order.supplier().name.to_string())),
-                ("Status", Some(order.state().as_str().to_owned())),
-                ("Created (UTC)", Some(day(order.created_at()))),
-                ("Submitted (UTC)", order.submitted_at().map(day)),
+                ("Supplier", words(&order.supplier().name)),
+                ("Status", state(&order.state())),
+                ("Created (UTC)", Cell::Moment(order.created_at())),
+                ("Submitted (UTC)", Cell::moment(order.submitted_at())),
             ],
         );
         target.put(&facts, &page, |item| InventoryOrderLine {
@@ -195,17 +208,22 @@ impl Stocktake {
             .inventory_count_items(target.organisation, count.id(), filter, &target.page())
             .await?;
         let facts = target.facts(
-            ("Inventory count", count.details().name.to_string()),
+            ("Inventory count", &count.details().name),
             &[
-                ("Status", Some(count.state().as_str().to_owned())),
-                ("Started (UTC)", Some(day(count.started_at()))),
-                ("Started by", Some(count.started_by().full_name())),
-                ("Completed (UTC)", count.completed_at().map(day)),
+                ("Status", state(&count.state())),
+                ("Started (UTC)", Cell::Moment(count.started_at())),
+                ("Started by", words(&count.started_by().shown_name())),
+                ("Completed (UTC)", Cell::moment(count.completed_at())),
             ],
         );
+        let known = [Some(count.started_by()), count.completed_by()];
+        let whose = (target.organisation, target.style);
+        let counted = page.items.iter().map(|item| item.value.counted.by);
+        let people = self.people_shown(whose, known, counted).await?;
         target.put(&facts, &page, |item| InventoryCountLine {
             count: &count,
             item: &item.value,
+            people: &people,
         })?;
         Ok(true)
     }
@@ -222,10 +240,10 @@ impl Stocktake {
         let ids = page.items.iter().map(|read| read.value.key().product);
         let products = self.products_shown(target.organisation, ids).await?;
         let facts = target.facts(
-            ("Stock adjustments", target.site.name.to_string()),
+            ("Stock adjustments", &target.site.name),
             &[
-                ("From (UTC)", filter.from.map(day)),
-                ("To (UTC)", filter.to.map(day)),
+                ("From (UTC)", Cell::moment(filter.from)),
+                ("To (UTC)", Cell::moment(filter.to)),
             ],
         );
         target.put(&facts, &page, |read| StockAdjustmentLine {
@@ -246,7 +264,7 @@ impl Stocktake {
             .await?;
         let ids = page.items.iter().map(|read| read.value.key().product);
         let products = self.products_shown(target.organisation, ids).await?;
-        let facts = target.facts(("Stock levels", target.site.name.to_string()), &[]);
+        let facts = target.facts(("Stock levels", &target.site.name), &[]);
         let currency = target.site.currency;
         target.put(&facts, &page, |read| StockLevelLine {
             level: &read.value,
@@ -282,21 +300,43 @@ impl Stocktake {
         let ids = found.iter().map(|entry| entry.event.key.product);
         let products = self.products_shown(target.organisation, ids).await?;
         let facts = target.facts(
-            ("Stock movements", target.site.name.to_string()),
+            ("Stock movements", &target.site.name),
             &[
-                ("From (UTC)", filter.from.map(day)),
-                ("To (UTC)", filter.to.map(day)),
+                ("From (UTC)", Cell::moment(filter.from)),
+                ("To (UTC)", Cell::moment(filter.to)),
             ],
         );
+        let whose = (target.organisation, target.style);
+        let recorded = found.iter().map(|entry| entry.event.recorded_by);
+        let people = self.people_shown(whose, [], recorded).await?;
         let currency = target.site.currency;
         let line = |entry| StockEventLine {
             entry,
             product: products.get(&entry.event.key.product).map(AsRef::as_ref),
             currency,
+            people: &people,
         };
         let after = (!is_over).then(|| position.to_string());
         target.put_all(begins, &facts, &found, line, after)?;
         Ok(true)
+    }
+
+    /// What people are called, for lines that name them: those that the document names, then those whom the host names.
+    async fn people_shown<'u>(
+        &self,
+        (organisation, style): (OrganisationId, ExportStyle),
+        known: impl IntoIterator<Item = Option<&'u UserSummary>>,
+        users: impl Iterator<Item = UserId>,
+    ) -> Result<BTreeMap<UserId, String>, Error> {
+        if style == ExportStyle::Machines {
+            return Ok(BTreeMap::new());
+        }
+        let known = known.into_iter().flatten();
+        let mut people: BTreeMap<UserId, String> =
+            known.map(|user| (user.id, user.shown_name())).collect();
+        let unknown = users.filter(|user| !people.contains_key(user)).collect();
+        people.extend(self.names_of(organisation, &unknown).await?);
+        Ok(people)
     }
 
     /// The products of some lines.
@@ -330,16 +370,17 @@ impl Target<'_> {
     /// What stands above a table for people.
     fn facts(
         &self,
-        title: (&'static str, String),
-        more: &[(&'static str, Option<String>)],
+        (title, name): (&'static str, &impl ToString),
+        more: &[(&'static str, Cell<'static>)],
     ) -> Facts {
+        let currency = self.site.currency.to_string().to_uppercase();
         let mut facts = vec![
-            title,
-            ("Site", self.site.name.to_string()),
-            ("Currency", self.site.currency.to_string().to_uppercase()),
+            (title, words(name)),
+            ("Site", words(&self.site.name)),
+            ("Currency", words(&currency)),
         ];
-        let known = more.iter().cloned();
-        facts.extend(known.filter_map(|(word, fact)| fact.map(|fact| (word, fact))));
+        let known = more.iter().filter(|(_, fact)| *fact != Cell::Empty);
+        facts.extend(known.cloned());
         facts
     }
 
@@ -386,9 +427,14 @@ impl Target<'_> {
     }
 }
 
-/// A moment as people read it, to the second.
-fn day(at: Timestamp) -> String {
-    at.to_datetime().format("%Y-%m-%d %H:%M:%S").to_string()
+/// Where a document stands, in the words of people instead of those of the wire.
+fn state(state: &impl ToString) -> Cell<'static> {
+    words(&state.to_string().to_lowercase().replace('_', " "))
+}
+
+/// A fact in words.
+fn words(fact: &impl ToString) -> Cell<'static> {
+    Cell::Text(fact.to_string().into())
 }
 
 impl From<TableError> for Error {

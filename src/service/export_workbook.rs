@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use crate::documents::XlsxTable;
 use crate::domain::{Site, Stamp};
-use crate::store::{CommandId, DeletableKey, Export, ExportSubject, JobAck, Outcome, Versioned};
+use crate::store::{
+    CommandId, DeletableKey, Export, ExportSubject, JobAck, Outcome, RepositoryExt, Versioned,
+};
 
 use super::call::{Call, Step};
 use super::export_lines::Reading;
-use super::export_writing::ExportWork;
+use super::pace::Pace;
 use super::packing::{Pieces, packed};
 use super::{Error, Stocktake};
 
@@ -43,17 +45,18 @@ impl Stocktake {
         stamp: &Stamp,
         read: &Versioned<Export>,
         site: &Site,
-        work: &mut ExportWork,
+        (pace, kept): (&mut Pace, &mut Option<Workbook>),
     ) -> Result<(), Error> {
-        let Some(mut workbook) = work.workbook.take() else {
-            work.pace.begin(read.version)?;
+        let Some(mut workbook) = kept.take() else {
+            pace.begin(read.version)?;
             if read.value.chunks > 0 {
-                return self.remove_last_chunk(stamp, read).await;
+                let step = self.remove_last_chunk(stamp, read).await?;
+                return pace.note(&step);
             }
             let export = &read.value;
             let name = sheet_name(&export.subject);
             let table = XlsxTable::new(export.form.style, site.currency, name, stamp.at)?;
-            work.workbook = Some(Workbook {
+            *kept = Some(Workbook {
                 attempt: self.ids.next(),
                 steps: 0,
                 reading: Reading::default(),
@@ -69,7 +72,7 @@ impl Stocktake {
         workbook.steps = workbook.steps.saturating_add(1);
         let id = format!("{}/{}/{}", read.value.job, workbook.attempt, workbook.steps);
         let mut call = Self::begin_derived(stamp.clone(), CommandId::new("export", &id));
-        work.workbook = match workbook.stage {
+        *kept = match workbook.stage {
             Stage::Filling(table) => {
                 let reading = &mut workbook.reading;
                 let stage = self
@@ -95,7 +98,7 @@ impl Stocktake {
         &self,
         stamp: &Stamp,
         read: &Versioned<Export>,
-    ) -> Result<(), Error> {
+    ) -> Result<Step, Error> {
         let export = &read.value;
         let number = export.chunks.saturating_sub(1);
         let id = format!("{}/{}", export.job, read.version.get());
@@ -109,14 +112,14 @@ impl Stocktake {
             lines: 0,
             ..export.clone()
         };
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
+        self.commit(&mut call, Outcome::Done, |changes| {
             if let Some(chunk) = chunk {
                 let key = DeletableKey::ExportChunk(export.job, number);
                 changes.delete(chunk.version, key);
             }
             changes.update(read.version, next);
-        });
-        step.await.map(drop)
+        })
+        .await
     }
 
     /// Puts the next page of lines into the workbook; nothing is left of it when there is nothing to export.

@@ -3,10 +3,11 @@
 use crate::documents::CsvTable;
 use crate::domain::{JobId, Site, Stamp};
 use crate::store::{
-    CommandId, Export, ExportFormat, JobAck, JobProgress, Outcome, Progress, Versioned,
+    CommandId, Export, ExportFormat, JobAck, JobProgress, Outcome, Progress, RepositoryExt,
+    Versioned,
 };
 
-use super::call::Call;
+use super::call::{Call, Step};
 use super::export_lines::Reading;
 #[cfg(feature = "xlsx")]
 use super::export_workbook::Workbook;
@@ -40,10 +41,14 @@ impl Stocktake {
         match read.value.form.format {
             ExportFormat::Csv => {
                 work.pace.begin(read.version)?;
-                self.write_csv(stamp, &read, &site).await?;
+                let step = self.write_csv(stamp, &read, &site).await?;
+                work.pace.note(&step)?;
             }
             #[cfg(feature = "xlsx")]
-            ExportFormat::Xlsx => self.step_workbook(stamp, &read, &site, work).await?,
+            ExportFormat::Xlsx => {
+                let kept = (&mut work.pace, &mut work.workbook);
+                self.step_workbook(stamp, &read, &site, kept).await?;
+            }
             #[cfg(not(feature = "xlsx"))]
             ExportFormat::Xlsx => return Err(super::exports::not_available(ExportFormat::Xlsx)),
             ExportFormat::Pdf => return Err(super::exports::not_available(ExportFormat::Pdf)),
@@ -57,7 +62,7 @@ impl Stocktake {
         stamp: &Stamp,
         read: &Versioned<Export>,
         site: &Site,
-    ) -> Result<(), Error> {
+    ) -> Result<Step, Error> {
         let export = &read.value;
         let mut reading = Reading::of(export);
         let mut table = CsvTable::new(export.form.style, site.currency);
@@ -94,7 +99,7 @@ impl Stocktake {
         };
         let progress = self.export_progress(&call, export.job, &reading).await?;
         // Whoever else works on it: one of the two writes the chunk.
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
+        self.commit(&mut call, Outcome::Done, |changes| {
             if let Some(chunk) = chunk {
                 changes.insert(chunk);
             }
@@ -103,8 +108,8 @@ impl Stocktake {
             if reading.is_over {
                 changes.ack(JobAck::Settled(export.job));
             }
-        });
-        step.await.map(drop)
+        })
+        .await
     }
 
     /// Ends an export of which there is nothing, or too much: what has grown beyond the limit since it was asked for, and
@@ -113,11 +118,11 @@ impl Stocktake {
         &self,
         call: &mut Call,
         export: &Export,
-    ) -> Result<(), Error> {
-        let step = self.commit(call, Outcome::Done, |changes| {
+    ) -> Result<Step, Error> {
+        self.commit(call, Outcome::Done, |changes| {
             changes.ack(JobAck::Refused(export.job));
-        });
-        step.await.map(drop)
+        })
+        .await
     }
 
     /// How far an export is, of how much.

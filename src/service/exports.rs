@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use crate::domain::{
     InventoryCountId, InventoryCountState, InventoryOrderId, JobId, OrganisationId, SiteId, Stamp,
-    StockTakeId, Timestamp,
+    StockTake, StockTakeId, Timestamp,
 };
 use crate::store::{
     Digest, DigestBuilder, Export, ExportForm, ExportFormat, ExportSubject,
-    InventoryCountItemFilter, InventoryOrderItemFilter, Job, JobKind, JobTask, LevelFilter, NewJob,
-    Outcome, PageRequest, PageStart, StockAdjustmentFilter, StockEventFilter, StockTakeItemFilter,
-    list_digest,
+    InventoryCountItemFilter, InventoryOrderItemFilter, Job, JobKind, JobState, JobTask,
+    LevelFilter, NewJob, Outcome, PageRequest, PageStart, RepositoryExt, StockAdjustmentFilter,
+    StockEventFilter, StockTakeItemFilter, StockTakeTotals, list_digest,
 };
 
 use super::access::{Operation, allows, sees_supplier_email};
@@ -23,6 +23,8 @@ use super::{Caller, Error, Pending, Stocktake};
 
 /// How often an export is tried before its job ends dead.
 const EXPORT_ATTEMPTS: u32 = 10;
+/// How often somebody has the same document mailed before each further request is a job of its own at once.
+const MOST_MAILED_AGAIN: u32 = 100;
 
 /// What exports may take of an organisation's room ([`Stocktake::with_export_limits`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +123,56 @@ pub struct ExportFile {
     pub bytes: Option<Vec<u8>>,
 }
 
+/// What is to be made by a job.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) site: SiteId,
+    pub(super) subject: ExportSubject,
+    pub(super) form: ExportForm,
+    pub(super) task: JobTask,
+    pub(super) mail_to: Option<String>,
+}
+
+impl Asked {
+    /// Lines as a file.
+    const fn lines(site: SiteId, subject: ExportSubject, form: ExportForm) -> Self {
+        Self {
+            site,
+            subject,
+            form,
+            task: JobTask::Export,
+            mail_to: None,
+        }
+    }
+
+    /// How many of one version there are in the time that a file can be fetched: what was mailed is made and mailed again
+    /// for who asks again.
+    const fn most_of_one_period(&self) -> u32 {
+        if matches!(self.task, JobTask::Print) {
+            MOST_MAILED_AGAIN
+        } else {
+            1
+        }
+    }
+
+    /// An export of which nothing is there yet.
+    pub(super) fn export(&self, job: JobId, expires_at: Timestamp) -> Export {
+        Export {
+            job,
+            site: self.site,
+            subject: self.subject.clone(),
+            chunks: 0,
+            after: None,
+            lines: 0,
+            complete: false,
+            expires_at,
+            form: self.form,
+            mail_to: self.mail_to.clone(),
+            sums: Vec::new(),
+        }
+    }
+}
+
 impl<'a> Exports<'a> {
     pub(super) const fn of(library: &'a Stocktake) -> Self {
         Self { library }
@@ -156,11 +208,8 @@ impl<'a> Exports<'a> {
                 .repository
                 .stock_take_totals(call.organisation(), take, &all)
                 .await?;
-            let version = asked("stock take", list_digest(take, &filter), form)
-                .field(header.state())
-                .field(header.last_line())
-                .field(totals.items)
-                .field(totals.versions);
+            let version = asked("stock take", list_digest(take, &filter), form);
+            let version = versioned(version, header, &totals);
             let most = library.export_limits.lines;
             if totals.items > most {
                 // A filter may leave few enough.
@@ -171,8 +220,8 @@ impl<'a> Exports<'a> {
                 self.few(totals.items)?;
             }
             let subject = ExportSubject::StockTake { take, filter };
-            self.queue(caller, call, (header.site(), subject, form), Some(version))
-                .await
+            let asked = Asked::lines(header.site(), subject, form);
+            self.queue(caller, call, asked, Some(version)).await
         })
     }
 
@@ -205,13 +254,8 @@ impl<'a> Exports<'a> {
             let version =
                 asked("inventory order", list_digest(order, &filter), form).field(read.version);
             let subject = ExportSubject::InventoryOrder { order, filter };
-            self.queue(
-                caller,
-                call,
-                (read.value.site(), subject, form),
-                Some(version),
-            )
-            .await
+            let asked = Asked::lines(read.value.site(), subject, form);
+            self.queue(caller, call, asked, Some(version)).await
         })
     }
 
@@ -250,9 +294,9 @@ impl<'a> Exports<'a> {
             );
             let version = asked("inventory count", list, form).field(read.version);
             let subject = ExportSubject::InventoryCount { count, filter };
-            let of = (read.value.site(), subject, form);
-            self.queue(caller, call, of, is_over.then_some(version))
-                .await
+            let asked = Asked::lines(read.value.site(), subject, form);
+            let version = is_over.then_some(version);
+            self.queue(caller, call, asked, version).await
         })
     }
 
@@ -283,7 +327,8 @@ impl<'a> Exports<'a> {
                 .await?;
             self.few(counted.total.unwrap_or(0))?;
             let subject = ExportSubject::StockAdjustments { filter };
-            self.queue(caller, call, (site, subject, form), None).await
+            let asked = Asked::lines(site, subject, form);
+            self.queue(caller, call, asked, None).await
         })
     }
 
@@ -313,7 +358,8 @@ impl<'a> Exports<'a> {
                 .await?;
             self.few(counted.total.unwrap_or(0))?;
             let subject = ExportSubject::StockLevels { filter };
-            self.queue(caller, call, (site, subject, form), None).await
+            let asked = Asked::lines(site, subject, form);
+            self.queue(caller, call, asked, None).await
         })
     }
 
@@ -339,7 +385,8 @@ impl<'a> Exports<'a> {
             dated("from", filter.from)?;
             dated("to", filter.to)?;
             let subject = ExportSubject::StockEvents { filter };
-            self.queue(caller, call, (site, subject, form), None).await
+            let asked = Asked::lines(site, subject, form);
+            self.queue(caller, call, asked, None).await
         })
     }
 
@@ -361,7 +408,7 @@ impl<'a> Exports<'a> {
     }
 
     /// Refuses more lines than an export may have.
-    fn few(self, lines: u64) -> Result<(), Error> {
+    pub(super) fn few(self, lines: u64) -> Result<(), Error> {
         let most = self.library.export_limits.lines;
         if lines > most {
             let limit = usize::try_from(most).unwrap_or(usize::MAX);
@@ -370,35 +417,46 @@ impl<'a> Exports<'a> {
         Ok(())
     }
 
-    /// The export that is there already and can still be fetched, and the id of the one that is made otherwise. The ids
-    /// follow from what it is of and from the time, counted in lifetimes: of the last two, one is enough.
+    /// The export that is there already, can still be fetched and is good for who asks now, and the id of the one that is made
+    /// otherwise. The ids follow from what it is of and from the time, counted in lifetimes: of the last two, one is enough.
     async fn current(
         &self,
         organisation: OrganisationId,
-        version: &DigestBuilder,
+        (asked, version): (&Asked, &DigestBuilder),
         now: Timestamp,
     ) -> Result<(JobId, bool), Error> {
         let lifetime = self.library.export_limits.lifetime_micros();
         let period = now.micros().checked_div_euclid(lifetime).unwrap_or(0);
-        let id = |period: i64| job_id(organisation, version.clone().field(period));
-        let mut last = id(period);
-        for period in [period, period.saturating_sub(1)] {
-            let job = id(period);
-            let found = self.library.repository.export(organisation, job).await?;
-            if found.is_some_and(|export| export.value.expires_at > now) {
-                last = job;
-                return Ok((last, true));
+        let mut free = JobId::new(self.library.ids.next());
+        for period in [period.saturating_sub(1), period] {
+            let version = version.clone().field(period);
+            for nth in 0..asked.most_of_one_period() {
+                let job = job_id(organisation, version.clone().field(nth));
+                let found = self.library.repository.export(organisation, job).await?;
+                if found.is_none_or(|export| export.value.expires_at <= now) {
+                    free = job;
+                    break;
+                }
+                if asked.task == JobTask::Export || self.is_to_be_mailed(organisation, job).await? {
+                    return Ok((job, true));
+                }
             }
         }
-        Ok((last, false))
+        Ok((free, false))
+    }
+
+    /// Whether a job that mails has not done so yet.
+    async fn is_to_be_mailed(
+        &self,
+        organisation: OrganisationId,
+        job: JobId,
+    ) -> Result<bool, Error> {
+        let job = self.library.queue.job(organisation, job).await?;
+        Ok(job.is_some_and(|job| !matches!(job.state, JobState::Succeeded | JobState::Refused)))
     }
 
     /// Refuses one export more than may be under way.
-    pub(super) async fn make_room(
-        &self,
-        organisation: OrganisationId,
-        kind: JobKind,
-    ) -> Result<(), Error> {
+    async fn make_room(&self, organisation: OrganisationId, kind: JobKind) -> Result<(), Error> {
         let limit = self.library.export_limits.active;
         let queue = &self.library.queue;
         if queue.unfinished(organisation, kind).await? < limit {
@@ -409,11 +467,11 @@ impl<'a> Exports<'a> {
     }
 
     /// Queues an export, unless it is there: what has no version that tells whether it has changed is always made anew.
-    async fn queue(
+    pub(super) async fn queue(
         &self,
         caller: &Caller,
         mut call: Call,
-        (site, subject, form): (SiteId, ExportSubject, ExportForm),
+        asked: Asked,
         version: Option<DigestBuilder>,
     ) -> Result<JobId, Error> {
         let library = self.library;
@@ -423,7 +481,7 @@ impl<'a> Exports<'a> {
         let organisation = call.organisation();
         let now = call.stamp.at;
         let (id, mut there) = match version {
-            Some(version) => self.current(organisation, &version, now).await?,
+            Some(version) => self.current(organisation, (&asked, &version), now).await?,
             None => (JobId::new(library.ids.next()), false),
         };
         loop {
@@ -434,32 +492,20 @@ impl<'a> Exports<'a> {
                 }
             }
             if !there {
-                self.make_room(organisation, JobKind::Export).await?;
+                self.make_room(organisation, asked.task.kind()).await?;
             }
-            let (stamp, subject) = (call.stamp.clone(), subject.clone());
+            let stamp = call.stamp.clone();
             let lifetime = library.export_limits.lifetime_micros();
             let step = library.commit(&mut call, Outcome::Job(id), |changes| {
                 // With a key that is to be remembered, also when the job is there.
                 if there {
                     return;
                 }
-                changes.insert(Export {
-                    job: id,
-                    site,
-                    subject,
-                    chunks: 0,
-                    after: None,
-                    lines: 0,
-                    complete: false,
-                    expires_at: stamp.at.later_by(lifetime),
-                    form,
-                    mail_to: None,
-                    sums: Vec::new(),
-                });
+                changes.insert(asked.export(id, stamp.at.later_by(lifetime)));
                 changes.job(NewJob {
                     id,
-                    site,
-                    task: JobTask::Export,
+                    site: asked.site,
+                    task: asked.task,
                     requested_by: stamp.actor,
                     run_at: stamp.at,
                     max_attempts: EXPORT_ATTEMPTS,
@@ -634,6 +680,19 @@ fn asked(operation: &str, list: Digest, form: ExportForm) -> DigestBuilder {
         .field(list.as_uuid())
         .field(form.format.as_str())
         .field(form.style.as_str())
+}
+
+/// What changes with any line of a take.
+pub(super) fn versioned(
+    digest: DigestBuilder,
+    take: &StockTake,
+    totals: &StockTakeTotals,
+) -> DigestBuilder {
+    digest
+        .field(take.state())
+        .field(take.last_line())
+        .field(totals.items)
+        .field(totals.versions)
 }
 
 /// Refuses a form that this build has no writer for.

@@ -1,17 +1,21 @@
 //! What was found while counting and is not on the take, by what can be read off it.
 
+use serde::Serialize;
+
 use crate::domain::{
-    Code, OrganisationId, ProductId, SiteId, Stamp, StockKey, StockTakeId, StockTakeItemId,
+    Code, NamePart, OrganisationId, ProductId, SiteId, Stamp, StockKey, StockTakeId,
+    StockTakeItemId,
 };
 
 use super::access::Operation;
 use super::article_name::shared_barcode;
 use super::call::require;
 use super::stock_takes::StockTakes;
-use super::{Caller, Error, Pending, StockChoice, StockName};
+use super::{Caller, Error, Pending, StockChoice, StockName, Stocktake};
 
 /// Which product was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FoundProduct {
     /// The one with this id.
     Id(ProductId),
@@ -22,18 +26,18 @@ pub enum FoundProduct {
 }
 
 /// Stock that was found: what is not named may be anything, as in a [`StockName`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FoundStock {
     /// The product.
     pub product: FoundProduct,
     /// The variant.
-    pub variant: Option<Code>,
+    pub variant: NamePart,
     /// The stock place.
-    pub place: Option<Code>,
+    pub place: NamePart,
     /// The batch.
-    pub batch: Option<Code>,
+    pub batch: NamePart,
     /// The serial number.
-    pub serial: Option<Code>,
+    pub serial: NamePart,
 }
 
 impl StockTakes<'_> {
@@ -57,25 +61,28 @@ impl StockTakes<'_> {
             let stamp = self.library.stamp(caller)?;
             let take = self.visible(&stamp, id).await?;
             require(&stamp, Operation::EditStockTakeItems)?;
-            let key = self.key_of(&stamp, take.value.site(), found).await?;
+            let site = take.value.site();
+            let key = self.library.key_found(&stamp, site, found).await?;
             self.add_found(caller, id, &key).await
         })
     }
+}
 
-    async fn key_of(
+impl Stocktake {
+    /// The key of what was found.
+    pub(super) async fn key_found(
         &self,
         stamp: &Stamp,
         site: SiteId,
         found: &FoundStock,
     ) -> Result<StockKey, Error> {
         let organisation = stamp.actor.organisation;
-        let library = self.library;
         let (field, text, products) = match &found.product {
             FoundProduct::Id(id) => {
-                return self.key_of_product(organisation, site, *id, found).await;
+                return self.key_of_found(organisation, site, *id, found).await;
             }
             FoundProduct::Article(text) => {
-                let meant = library.products_meant(organisation, std::slice::from_ref(text));
+                let meant = self.products_meant(organisation, std::slice::from_ref(text));
                 (
                     "article",
                     text,
@@ -85,7 +92,7 @@ impl StockTakes<'_> {
             FoundProduct::Barcode(text) => (
                 "barcode",
                 text,
-                library.products_with(organisation, text).await?,
+                self.products_with(organisation, text).await?,
             ),
         };
         match products.as_slice() {
@@ -94,7 +101,7 @@ impl StockTakes<'_> {
                 Err(Error::invalid(field, "unknown_article", message))
             }
             [product] => {
-                self.key_of_product(organisation, site, product.id, found)
+                self.key_of_found(organisation, site, product.id, found)
                     .await
             }
             several => Err(shared_barcode(
@@ -104,7 +111,7 @@ impl StockTakes<'_> {
         }
     }
 
-    async fn key_of_product(
+    async fn key_of_found(
         &self,
         organisation: OrganisationId,
         site: SiteId,
@@ -119,7 +126,7 @@ impl StockTakes<'_> {
             ..StockName::of(product)
         };
         let choice = StockChoice::Named(name);
-        let chosen = self.library.chosen_stock(organisation, site, &choice);
+        let chosen = self.chosen_stock(organisation, site, &choice);
         chosen.await.map(|(key, _)| key)
     }
 }

@@ -29,8 +29,8 @@ const LEAST: Duration = Duration::from_hours(24);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How long an idempotency key is remembered, and the last version of a record that was deleted: a week, unless told; at
-    /// least a day. No device may send a command again after that.
+    /// How long an idempotency key is remembered: a week, unless told; at least a day. No device may send a command again
+    /// after that.
     pub commands: Duration,
     /// How long a job is kept that succeeded or was refused: thirty days, unless told; at least a day.
     pub finished_jobs: Duration,
@@ -58,8 +58,6 @@ impl Default for Retention {
 pub struct ThrownAway {
     /// Commands that were remembered.
     pub commands: u64,
-    /// Last versions of records that were deleted.
-    pub deleted_versions: u64,
     /// Jobs that succeeded or were refused.
     pub finished_jobs: u64,
     /// Jobs that were dead.
@@ -72,8 +70,7 @@ pub struct ThrownAway {
 
 impl Stocktake {
     /// Throws away what has been kept long enough, of the caller's organisation: remembered commands, jobs that have
-    /// ended, files of exports, and the last versions of records that were deleted. It works in small steps, so that
-    /// nobody waits for it; one that was interrupted is continued by the next. A worker does it by itself
+    /// ended, and files of exports. It works in small steps, so that nobody waits for it; one that was interrupted is continued by the next. A worker does it by itself
     /// ([`Worker::with_housekeeping`](crate::jobs::Worker::with_housekeeping)).
     ///
     /// # Errors
@@ -151,7 +148,6 @@ impl Stocktake {
         };
         Ok(ThrownAway {
             commands: purge(Purge::Commands, old(retention.commands)).await?,
-            deleted_versions: purge(Purge::DeletedVersions, old(retention.commands)).await?,
             finished_jobs: purge_jobs(EndedJobs::Over, old(retention.finished_jobs)).await?,
             dead_jobs: purge_jobs(EndedJobs::Dead, old(retention.dead_jobs)).await?,
             exports: purge(Purge::Exports, of(retention.expired_exports)).await?,

@@ -15,7 +15,8 @@ use crate::domain::{
 };
 use crate::store::{
     CommandId, Cursor, DeletableKey, Digest, Guard, InventoryCountItemFilter, JobAck, JobProgress,
-    JobTask, NewJob, Outcome, Page, PageRequest, PageStart, Progress, Version, Versioned,
+    JobTask, NewJob, Outcome, Page, PageRequest, PageStart, Progress, RepositoryExt, Version,
+    Versioned,
 };
 
 use super::access::Operation;
@@ -158,7 +159,7 @@ impl InventoryCounts<'_> {
         let library = self.library;
         let digest = Digest::of(operation)
             .field(id)
-            .field(format_args!("{options:?}"))
+            .request(&options)
             .optional(notes.as_ref());
         let mut call = library.begin(caller, operation, digest)?;
         let job = JobId::new(library.ids.next());
@@ -249,13 +250,13 @@ impl Stocktake {
             return Ok(false);
         };
         pace.begin(read.version)?;
-        let applied = if completion.options.apply_adjustments {
+        let step = if completion.options.apply_adjustments {
             self.post_count_chunk(&stamp, &read, completion, pace.limit())
                 .await?
         } else {
             self.keep_count(&stamp, &read, completion).await?
         };
-        pace.note(applied);
+        pace.note(&step)?;
         Ok(true)
     }
 
@@ -265,7 +266,7 @@ impl Stocktake {
         stamp: &Stamp,
         read: &Versioned<InventoryCount>,
         completion: Completion,
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let totals = self.totals_of(&read.value).await?;
         let next = Completion {
             done: totals.items(),
@@ -288,14 +289,14 @@ impl Stocktake {
         .await
     }
 
-    /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
+    /// Checks or posts a chunk. If something moved, begin again.
     async fn post_count_chunk(
         &self,
         stamp: &Stamp,
         read: &Versioned<InventoryCount>,
         completion: Completion,
         limit: u32,
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let count = &read.value;
         let site = self.site(count.organisation(), count.site()).await?;
         let chunk = self
@@ -471,7 +472,7 @@ impl Stocktake {
         (completion, after): (Completion, Option<&Cursor>),
         posted: Posted,
         levels: &BTreeMap<StockKey, Versioned<StockLevel>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let (job, stage) = (completion.job, completion.stage);
         let progress = Progress {
             done: completion.done,
@@ -523,7 +524,7 @@ impl Stocktake {
                 serials.write(changes);
             }
         });
-        Ok(matches!(step.await?, Step::Done(_)))
+        step.await
     }
 }
 

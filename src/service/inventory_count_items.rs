@@ -7,7 +7,7 @@ use crate::domain::{
     InventoryCountId, InventoryCountItem, InventoryCountItemId, Note, Quantity, Stamp, Timestamp,
 };
 use crate::store::{
-    Digest, Guard, InventoryCountItemFilter, Outcome, Page, PageRequest, Versioned,
+    Digest, Guard, InventoryCountItemFilter, Outcome, Page, PageRequest, RepositoryExt, Versioned,
 };
 
 use super::access::Operation;
@@ -83,7 +83,7 @@ impl InventoryCounts<'_> {
             let library = self.library;
             let digest = Digest::of("count_inventory")
                 .field(id)
-                .field(format_args!("{:?}", new.stock))
+                .request(&new.stock)
                 .field(new.quantity)
                 .optional(new.reason.as_ref())
                 .optional(new.notes.as_ref())

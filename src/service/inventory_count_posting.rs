@@ -13,6 +13,7 @@ use crate::domain::{
 use crate::store::Versioned;
 
 use super::Error;
+use super::error::named;
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 
@@ -243,6 +244,7 @@ impl Decided {
                 item: self.item.id,
                 key: self.item.key.clone(),
                 problem: problem.clone(),
+                name: named(&self.item.key, Some(&self.item.product), None).into(),
             });
         }
     }

@@ -7,12 +7,13 @@ use crate::domain::{
     SiteId, Stamp, Timestamp, TransitionError,
 };
 use crate::store::{
-    Conflict, DeletableKey, Digest, InventoryCountFilter, MAX_PAGE, OpenCount, Outcome, Page,
-    PageRequest, RecordKey, Versioned,
+    Conflict, DeletableKey, Digest, InventoryCountFilter, OpenCount, Outcome, Page, PageRequest,
+    RecordKey, RepositoryExt, Versioned,
 };
 
 use super::access::Operation;
 use super::call::Step;
+use super::each_row::each_row;
 use super::error::dated;
 use super::{Caller, Error, Pending, Stocktake};
 
@@ -96,7 +97,7 @@ impl<'a> InventoryCounts<'a> {
             let library = self.library;
             let digest = Digest::of("start_inventory_count")
                 .field(site)
-                .field(format_args!("{details:?}"));
+                .request(&details);
             let mut call = library.begin(caller, "start_inventory_count", digest)?;
             let site = library.visible_site(&call.stamp, site).await?;
             call.require(Operation::RunCount)?;
@@ -245,22 +246,22 @@ impl<'a> InventoryCounts<'a> {
                 to,
             };
             let mut summary = CountingSummary::default();
-            let mut page = PageRequest::first(MAX_PAGE);
-            loop {
-                let counts = self
-                    .library
-                    .repository
-                    .inventory_counts(stamp.actor.organisation, site, &filter, &page)
-                    .await?;
-                for result in counts.items.iter().filter_map(|read| read.value.result()) {
+            let (repository, filter) = (&self.library.repository, &filter);
+            let organisation = stamp.actor.organisation;
+            let read = |page| async move {
+                repository
+                    .inventory_counts(organisation, site, filter, &page)
+                    .await
+            };
+            each_row(read, |count| {
+                if let Some(result) = count.value.result() {
                     summary.counts = summary.counts.saturating_add(1);
                     summary.totals = summary.totals.and(result.totals);
                 }
-                match counts.next {
-                    Some(next) => page = PageRequest::after(next, MAX_PAGE),
-                    None => return Ok(summary),
-                }
-            }
+                Ok(())
+            })
+            .await?;
+            Ok(summary)
         })
     }
 

@@ -8,13 +8,15 @@ use crate::domain::{
     OrderItemError, Ordered, Product, ProductId, Quantity, Stamp, TransitionError,
 };
 use crate::store::{
-    DeletableKey, Digest, InventoryOrderItemFilter, Outcome, Page, PageRequest, Versioned,
+    DeletableKey, Digest, InventoryOrderItemFilter, Outcome, Page, PageRequest, RepositoryExt,
+    Versioned,
 };
 
 use super::access::Operation;
 use super::call::{Call, Once, Step};
+use super::each_row::each_row;
 use super::inventory_orders::InventoryOrders;
-use super::{CHUNK, Caller, Error, Pending};
+use super::{Caller, Error, Pending};
 
 /// A line to be added (S3.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,21 +288,23 @@ impl InventoryOrders<'_> {
         &self,
         order: &InventoryOrder,
     ) -> Result<Vec<Versioned<InventoryOrderItem>>, Error> {
-        let all = InventoryOrderItemFilter::default();
-        let mut page = PageRequest::first(CHUNK);
+        let (repository, all) = (
+            &self.library.repository,
+            &InventoryOrderItemFilter::default(),
+        );
+        let (organisation, id) = (order.organisation(), order.id());
+        let read = |page| async move {
+            repository
+                .inventory_order_items(organisation, id, all, &page)
+                .await
+        };
         let mut items = Vec::new();
-        loop {
-            let found = self
-                .library
-                .repository
-                .inventory_order_items(order.organisation(), order.id(), &all, &page)
-                .await?;
-            items.extend(found.items);
-            match found.next {
-                Some(next) => page = PageRequest::after(next, CHUNK),
-                None => return Ok(items),
-            }
-        }
+        let keep = |item| {
+            items.push(item);
+            Ok(())
+        };
+        each_row(read, keep).await?;
+        Ok(items)
     }
 
     /// Whether an order is still as it was read. Whatever changes a line changes its order too: what was read

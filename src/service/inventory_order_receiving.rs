@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::{
     Cause, Change, Code, IncomingCost, InventoryOrder, InventoryOrderCommand, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, OrderItemError, Pick, Product, ProductId, Quantity,
-    Receipt, Site, SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp, Value,
+    InventoryOrderItem, InventoryOrderItemId, NamePart, OrderItemError, Pick, Product, ProductId,
+    Quantity, Receipt, Site, SiteId, Stamp, StockEventId, StockEventKind, StockKey, Timestamp,
+    Value,
 };
-use crate::store::{Digest, Guard, Outcome, Version, Versioned};
+use crate::store::{Digest, Guard, Outcome, RepositoryExt, Version, Versioned};
 
 use super::access::Operation;
 use super::call::{Once, Step};
@@ -27,7 +29,7 @@ use super::{Caller, Error, FieldError, Pending, StockName};
 const MAX_RECEIPT_LINES: usize = 10_000;
 
 /// What has come of an order (S3.6).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReceiveRequest {
     /// Of which lines how many; without it, all that is outstanding.
     pub lines: Option<Vec<ReceiptLine>>,
@@ -36,7 +38,7 @@ pub struct ReceiveRequest {
 }
 
 /// What has come of one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceiptLine {
     /// The line. It may be named several times with different keys, each time with its quantity.
     pub item: InventoryOrderItemId,
@@ -44,18 +46,19 @@ pub struct ReceiptLine {
     pub quantity: Option<Quantity>,
     /// Where they went. Without it, what is named beside it tells, and where no stock place is named, the site's place for
     /// what arrives ([`SitePolicy::receiving_place`](crate::domain::SitePolicy)): the only key at the site that fits all
-    /// of that, or the one of just what is named ([`StockChoice::Named`](super::StockChoice)). What is tracked by batch or
+    /// of that, or the one of just what is named ([`StockChoice`](super::StockChoice)). Goods that stay at no stock place
+    /// although the site has one for what arrives are named so ([`NamePart::Without`]). What is tracked by batch or
     /// serial number needs [`batch`](Self::batch) or [`serial`](Self::serial): new goods are of a batch, or have numbers,
     /// of their own.
     pub key: Option<StockKey>,
     /// Their variant, where no key is named; without it, that of the line, if it has one.
-    pub variant: Option<Code>,
+    pub variant: NamePart,
     /// Their stock place, where no key is named.
-    pub place: Option<Code>,
+    pub place: NamePart,
     /// Their batch, where no key is named.
-    pub batch: Option<Code>,
+    pub batch: NamePart,
     /// Their serial number, where no key is named.
-    pub serial: Option<Code>,
+    pub serial: NamePart,
 }
 
 impl ReceiveRequest {
@@ -80,10 +83,10 @@ impl ReceiptLine {
             item,
             quantity: Some(quantity),
             key: None,
-            variant: None,
-            place: None,
-            batch: None,
-            serial: None,
+            variant: NamePart::Any,
+            place: NamePart::Any,
+            batch: NamePart::Any,
+            serial: NamePart::Any,
         }
     }
 
@@ -108,10 +111,10 @@ struct Coming {
 struct Part {
     quantity: Quantity,
     key: Option<StockKey>,
-    variant: Option<Code>,
-    place: Option<Code>,
-    batch: Option<Code>,
-    serial: Option<Code>,
+    variant: NamePart,
+    place: NamePart,
+    batch: NamePart,
+    serial: NamePart,
 }
 
 /// What a receipt writes, beside levels and events.
@@ -143,7 +146,7 @@ impl InventoryOrders<'_> {
             let library = self.library;
             let digest = Digest::of("receive_inventory_order")
                 .field(id)
-                .field(format_args!("{request:?}"));
+                .request(&request);
             let mut call = library.begin(caller, "receive_inventory_order", digest)?;
             loop {
                 let seen = self.visible(&call.stamp, id).await;
@@ -257,14 +260,12 @@ impl InventoryOrders<'_> {
                     checked(name.plain(site.id), product)?;
                     match meant.of(product) {
                         Ok(key) => key,
-                        Err(Unclear::Key { key, problem }) => {
-                            return Err(Error::Key { key, problem });
-                        }
+                        Err(unfit @ Unclear::Key { .. }) => return Err(unfit.into()),
                         Err(several @ Unclear::Several(_)) => {
                             ambiguous.push(FieldError {
                                 field: "product".into(),
                                 code: several.code(),
-                                message: format!("line {}: {several}", item.id()),
+                                message: format!("{}: {several}", told_line(item)),
                             });
                             continue;
                         }
@@ -346,7 +347,7 @@ fn coming(
             }),
             Err(Error::Invalid(fields)) => {
                 problems.extend(fields.into_iter().map(|field| FieldError {
-                    message: format!("line {}: {}", item.id(), field.message),
+                    message: format!("{}: {}", told_line(item), field.message),
                     ..field
                 }));
             }
@@ -365,11 +366,9 @@ fn coming(
 
 /// What has come of a line in all; nothing stands for what is outstanding.
 fn total(item: &InventoryOrderItem, parts: &[&ReceiptLine]) -> Result<Option<Quantity>, Error> {
-    let is_other = |named: &Code| item.variant().is_some_and(|variant| variant != named);
-    if parts
-        .iter()
-        .any(|part| part.variant.as_ref().is_some_and(is_other))
-    {
+    let ordered = item.variant();
+    let fits = |part: &&ReceiptLine| ordered.is_none() || part.variant.fits(ordered);
+    if !parts.iter().all(fits) {
         let message = "the line is of another variant";
         return Err(Error::invalid("variant", "another_variant", message));
     }
@@ -417,8 +416,8 @@ fn parts_of(parts: &[&ReceiptLine], all: Quantity) -> Vec<Part> {
 fn name_of(item: &InventoryOrderItem, part: &Part, site: &Site) -> StockName {
     let arrivals = site.policy.receiving_place.as_ref();
     StockName {
-        variant: part.variant.as_ref().or(item.variant()).cloned(),
-        place: part.place.as_ref().or(arrivals).cloned(),
+        variant: part.variant.or(item.variant()),
+        place: part.place.or(arrivals),
         batch: part.batch.clone(),
         serial: part.serial.clone(),
         ..StockName::of(item.product().id)
@@ -460,4 +459,9 @@ fn as_movement(key: &StockKey, change: &Change) -> NewMovement {
         total: Value::ZERO,
     }
     .into()
+}
+
+/// A line of an order, for people: its number there, and what it is of.
+fn told_line(item: &InventoryOrderItem) -> String {
+    format!("line {}, {}", item.line(), item.product().article_id)
 }

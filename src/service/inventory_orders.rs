@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::domain::{
     InventoryOrder, InventoryOrderDetails, InventoryOrderId, InventoryOrderState, JobId, Label,
     Note, OrganisationId, PurchaseOrderNumber, Site, SiteId, Stamp, Supplier, SupplierId,
     is_email_address,
 };
 use crate::store::{
-    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, Versioned,
+    Digest, InventoryOrderFilter, JobTask, NewJob, Outcome, Page, PageRequest, RepositoryExt,
+    Versioned,
 };
 
 use super::access::{Operation, sees_supplier_email};
 use super::call::{Call, Once, Step};
-use super::order_letter::{NO_ADDRESS, OrderSending, letter_job};
+use super::order_sending::{NO_ADDRESS, OrderSending, letter_job};
 use super::queued_jobs::told;
 use super::{Caller, Edit, Error, Pending, Stocktake};
 
@@ -68,7 +71,7 @@ pub struct NewInventoryOrder {
 }
 
 /// What is changed on an order (S3.3).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InventoryOrderUpdate {
     /// Another supplier of the site, as long as no line is there; without it, it stays.
     pub supplier: Option<SupplierId>,
@@ -77,7 +80,7 @@ pub struct InventoryOrderUpdate {
 }
 
 /// What is changed on an order (S3.3); what is missing stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InventoryOrderAmendment {
     /// Another supplier of the site, as long as no line is there. Without a new address, the order is then sent to
     /// the supplier's own.
@@ -111,7 +114,7 @@ impl<'a> InventoryOrders<'a> {
             let digest = Digest::of("create_inventory_order")
                 .field(new.site)
                 .field(new.supplier)
-                .field(format_args!("{:?}", new.details));
+                .request(&new.details);
             let mut call = library.begin(caller, "create_inventory_order", digest)?;
             let site = library.visible_site(&call.stamp, new.site).await?;
             call.require(Operation::EditOrder)?;
@@ -211,7 +214,7 @@ impl<'a> InventoryOrders<'a> {
         Box::pin(async move {
             let digest = Digest::of("update_inventory_order")
                 .field(id)
-                .field(format_args!("{update:?}"));
+                .request(&update);
             let call = self
                 .library
                 .begin(caller, "update_inventory_order", digest)?;
@@ -234,7 +237,7 @@ impl<'a> InventoryOrders<'a> {
         Box::pin(async move {
             let digest = Digest::of("amend_inventory_order")
                 .field(id)
-                .field(format_args!("{amendment:?}"));
+                .request(&amendment);
             let call = self
                 .library
                 .begin(caller, "amend_inventory_order", digest)?;
@@ -378,7 +381,7 @@ impl<'a> InventoryOrders<'a> {
             let failure = queued.and_then(|queued| told(queued, &stamp).last_error);
             let without_address = order.supplier().email.is_none();
             let problem = match order.sent_at() {
-                Some(_) => None,
+                Some(_) => order.sent_without().map(str::to_owned),
                 None => failure.or_else(|| without_address.then(|| NO_ADDRESS.to_owned())),
             };
             Ok(Some(OrderSending {

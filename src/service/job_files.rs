@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{JobId, OrganisationId};
-use crate::store::{ExportChunk, FilePart, FileStore, StoreError, StoreErrorKind};
+use crate::store::{ExportChunk, FilePart, FileStore, RepositoryExt, StoreError, StoreErrorKind};
 
 use super::{Error, Stocktake};
 

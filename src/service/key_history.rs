@@ -83,9 +83,11 @@ impl Stocktake {
         &self,
         take: &StockTake,
         levels: &[StockLevel],
+        stamp: &Stamp,
     ) -> Result<BTreeMap<StockKey, Beginning>, Error> {
         let Some(began_at) = take.began_at() else {
-            let began = |level: &StockLevel| (level.key().clone(), Beginning::now(Some(level)));
+            let began =
+                |level: &StockLevel| (level.key().clone(), Beginning::now(Some(level), stamp.at));
             return Ok(levels.iter().map(began).collect());
         };
         let moved = levels.iter().filter(|level| level.updated_at() > began_at);
@@ -93,7 +95,7 @@ impl Stocktake {
         let recent = self.events_since(take.organisation(), moved).await?;
         let began = |level: &StockLevel| {
             let recent = recent.get(level.key()).map_or(&[][..], Vec::as_slice);
-            let began = Beginning::at(Some(level), recent, began_at);
+            let began = Beginning::at(Some(level), recent, began_at, stamp.at);
             (level.key().clone(), began)
         };
         Ok(levels.iter().map(began).collect())

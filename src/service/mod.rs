@@ -14,6 +14,7 @@ mod call;
 mod caller;
 mod catalogue;
 mod clock;
+mod each_row;
 mod edit;
 mod error;
 mod export_lines;
@@ -21,6 +22,7 @@ mod export_lines;
 mod export_workbook;
 mod export_writing;
 mod exports;
+mod findings;
 mod found_stock;
 mod housekeeping;
 mod inventory_count_completing;
@@ -36,9 +38,13 @@ mod look_ahead;
 mod movement;
 mod movement_batch;
 mod order_letter;
+mod order_sending;
 mod pace;
 #[cfg(feature = "xlsx")]
 mod packing;
+mod people;
+#[cfg(feature = "pdf")]
+mod print_writing;
 #[cfg(feature = "pdf")]
 mod printing;
 mod queued_jobs;
@@ -69,7 +75,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::domain::{OrganisationId, Site, SiteId, Stamp};
-use crate::store::{FileStore, JobQueue, Repository, Versioned};
+use crate::store::{FileStore, JobQueue, Repository, RepositoryExt, Versioned};
 
 pub use article_name::ArticleName;
 pub use caller::Caller;
@@ -79,6 +85,7 @@ pub use edit::Edit;
 pub use error::{Error, ErrorKind, FieldError, NamedKey};
 pub(crate) use export_writing::ExportWork;
 pub use exports::{ExportFile, ExportLimits, ExportStatus, Exports};
+pub use findings::{DIFFERENCES_TOLD, Difference, Mended, Rebuild, Verification};
 pub use found_stock::{FoundProduct, FoundStock};
 pub use housekeeping::{Retention, ThrownAway};
 pub use inventory_count_items::NewCountItem;
@@ -89,12 +96,14 @@ pub use inventory_orders::{
     InventoryOrderAmendment, InventoryOrderUpdate, InventoryOrders, NewInventoryOrder,
 };
 pub use movement::{Movement, NewMovement};
-pub(crate) use order_letter::NO_ADDRESS;
-pub use order_letter::{OrderLetter, OrderSending};
+pub use order_letter::OrderLetter;
+pub(crate) use order_sending::NO_ADDRESS;
+pub use order_sending::OrderSending;
 pub(crate) use pace::Pace;
+pub use people::People;
 #[cfg(feature = "pdf")]
 pub use printing::{PrintPolicy, Printed, PrintedFile, Printing};
-pub use rebuilding::{Mended, Rebuild};
+
 pub use stock::Stock;
 pub use stock_adjustments::{NewStockAdjustment, StockAdjustments};
 pub use stock_imports::{ImportStarted, StockImports};
@@ -104,7 +113,6 @@ pub use stock_take_counting::{CountRequest, InventoryRequest};
 pub use stock_takes::{
     NewStockTake, NewStockTakeList, StockTakeAmendment, StockTakeSummary, StockTakes,
 };
-pub use verification::{DIFFERENCES_TOLD, Difference, Verification};
 
 /// How many lines one commit of a long operation works on.
 pub(crate) const CHUNK: u32 = 1_000;
@@ -129,6 +137,7 @@ pub struct Stocktake {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) export_limits: ExportLimits,
     pub(crate) files: Option<Arc<dyn FileStore>>,
+    people: Option<Arc<dyn People>>,
     #[cfg(feature = "pdf")]
     pub(crate) print_policy: PrintPolicy,
 }
@@ -158,6 +167,7 @@ impl Stocktake {
             ids,
             export_limits: ExportLimits::default(),
             files: None,
+            people: None,
             #[cfg(feature = "pdf")]
             print_policy: PrintPolicy::default(),
         }

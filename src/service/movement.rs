@@ -1,12 +1,15 @@
 //! What else moves stock (S6.1).
 
+use serde::Serialize;
+
 use crate::domain::{
     Code, Note, Quantity, SiteId, SitePolicy, StockEventId, StockKey, Timestamp, UnitCost, Value,
 };
 use crate::store::{Digest, DigestBuilder};
 
 /// What moves. Quantities are above zero unless it says otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Movement {
     /// Goods come in.
     Receipt {
@@ -108,7 +111,7 @@ pub enum Movement {
 }
 
 /// A movement with what is said about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewMovement {
     /// What moves.
     pub movement: Movement,
@@ -155,7 +158,7 @@ impl NewMovement {
     }
 
     pub(super) fn digest(&self, digest: DigestBuilder) -> DigestBuilder {
-        digest.field(format_args!("{self:?}"))
+        digest.request(self)
     }
 
     /// The keys that it names itself; of a return or a reversal the event tells the rest.
@@ -192,10 +195,10 @@ impl NewMovement {
             {
                 Some(key)
             }
-            // Also what is removed while it is below zero.
+            // What is removed may be below zero, also where nothing may fall there any more.
+            Movement::Remove { key } => Some(key),
             Movement::Issue { key, .. }
             | Movement::SupplierReturn { key, .. }
-            | Movement::Remove { key }
             | Movement::Transfer { from: key, .. }
                 if policy.allow_negative =>
             {
@@ -210,8 +213,7 @@ impl NewMovement {
             | Movement::SupplierReturn { .. }
             | Movement::Reversal { .. }
             | Movement::Reset { .. }
-            | Movement::Adjust { .. }
-            | Movement::Remove { .. } => None,
+            | Movement::Adjust { .. } => None,
         }
     }
 

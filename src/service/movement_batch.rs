@@ -7,13 +7,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::{
-    Cause, Change, Code, DecimalError, IncomingCost, Note, OrganisationId, Pick, Posting, Product,
-    ProductId, Quantity, Site, Stamp, StockError, StockEvent, StockEventId, StockEventKind,
-    StockKey, StockLevel, Terms, TransitionError, UnitCost, Value, reversal_id,
+    Cause, Change, Code, DecimalError, IncomingCost, KeyError, Note, OrganisationId, Pick, Posting,
+    Product, ProductId, Quantity, Site, Stamp, StockError, StockEvent, StockEventId,
+    StockEventKind, StockKey, StockLevel, Terms, TransitionError, UnitCost, Value, reversal_id,
 };
-use crate::store::{ChangeSet, Versioned};
+use crate::store::{ChangeSet, RepositoryExt, Versioned};
 
-use super::error::dated;
+use super::error::{dated, named};
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 use super::{Error, Movement, NewMovement, Stocktake};
@@ -363,7 +363,12 @@ impl Batch<'_> {
         if let Some(expected) = expected
             && expected != actual
         {
-            return Err(Error::Expectation { expected, actual });
+            return Err(Error::Expectation {
+                key: Box::new(key.clone()),
+                name: self.name_of(key),
+                expected,
+                actual,
+            });
         }
         self.with_level(key, |level, terms| level.reset(change, quantity, terms))
     }
@@ -608,6 +613,17 @@ impl Batch<'_> {
         Error::stock(key, product, self.site, problem)
     }
 
+    fn name_of(&self, key: &StockKey) -> Box<str> {
+        let product = self.products.get(&key.product).map(AsRef::as_ref);
+        named(key, product, Some(self.site)).into()
+    }
+
+    fn misnamed(&self, key: &StockKey, problem: KeyError) -> Error {
+        let name = self.name_of(key);
+        let key = Box::new(key.clone());
+        Error::Key { key, name, problem }
+    }
+
     fn product(&self, key: &StockKey) -> Result<&Product, Error> {
         let product = self.products.get(&key.product);
         product
@@ -643,17 +659,14 @@ impl Batch<'_> {
     ) -> Result<(), Error> {
         let before = self.level(key)?;
         let before = (before.is_stocked(), before.quantity());
-        let refused = |problem| Error::Key {
-            key: Box::new(key.clone()),
-            problem,
-        };
         if !before.0 {
-            self.product(key)
-                .and_then(|product| key.check(product).map_err(refused))?;
+            key.check(self.product(key)?)
+                .map_err(|problem| self.misnamed(key, problem))?;
         }
         self.with_any_level(key, f)?;
         let (product, after) = (self.product(key)?, self.level(key)?.quantity());
-        key.check_change(product, before, after).map_err(refused)
+        key.check_change(product, before, after)
+            .map_err(|problem| self.misnamed(key, problem))
     }
 
     /// Changes a level: what is taken back goes where it was, whatever became of the product.

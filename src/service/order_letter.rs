@@ -2,23 +2,18 @@
 
 use std::fmt::Write as _;
 
-use uuid::Uuid;
-
 use crate::domain::{
     InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderState, JobId, Money,
-    OrganisationId, Site, Stamp, Timestamp,
+    OrganisationId, Site, Stamp,
 };
-use crate::store::{CommandId, JobAck, Outcome, StoreError, StoreErrorKind};
+use crate::store::{CommandId, JobAck, Outcome, RepositoryExt, StoreError, StoreErrorKind};
 
 use super::call::Step;
+use super::order_sending::letter_job;
 use super::{Error, InventoryOrders, Stocktake};
 
 /// How often an order is read for a letter, each time because it changed meanwhile, before the job is tried again later.
 const MOST_READINGS: u32 = 20;
-/// Why a letter can't be mailed.
-pub(crate) const NO_ADDRESS: &str =
-    "no_address: neither the order nor its supplier has an e-mail address";
-
 /// What a supplier is sent: the order and all of its lines, as they are when it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,19 +24,6 @@ pub struct OrderLetter {
     pub items: Vec<InventoryOrderItem>,
     /// The site that orders.
     pub site: Site,
-}
-
-/// Whether an order went out to its supplier as it was last submitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderSending {
-    /// The job that sends it.
-    pub job: JobId,
-    /// When it went out.
-    pub sent_at: Option<Timestamp>,
-    /// Why it has not gone out yet: a code, and for who looks after jobs, what the mail server or whoever brings it said.
-    /// Nothing as long as it merely waits. An order without any address has the code `no_address`; where orders are not
-    /// mailed, it may go out all the same.
-    pub problem: Option<String>,
 }
 
 impl OrderLetter {
@@ -128,12 +110,13 @@ impl Stocktake {
         Err(Error::Conflict)
     }
 
-    /// Keeps that the letter of a job went out, and ends the job.
+    /// Keeps that the letter of a job went out, and why the order as a file did not go with it, and ends the job.
     pub(crate) async fn order_sent(
         &self,
         stamp: &Stamp,
         id: InventoryOrderId,
         job: JobId,
+        without: Option<String>,
     ) -> Result<(), Error> {
         let mut call = Self::begin_derived(stamp.clone(), CommandId::new("order_sent", job));
         loop {
@@ -145,7 +128,7 @@ impl Stocktake {
                 return Ok(());
             };
             let submission = submission_of(&read.value, job).unwrap_or_default();
-            let next = read.value.sent(submission, stamp.at);
+            let next = read.value.sent(submission, stamp.at, without.clone());
             let step = self.commit(&mut call, Outcome::Done, |changes| {
                 if let Some(next) = next {
                     changes.update(read.version, next);
@@ -162,10 +145,4 @@ impl Stocktake {
 /// Which submission of an order a job sends.
 fn submission_of(order: &InventoryOrder, job: JobId) -> Option<u32> {
     (1..=order.submissions()).find(|submission| letter_job(order.id(), *submission) == job)
-}
-
-/// The job that sends an order as it was submitted the first time, the second time and so on.
-pub(super) fn letter_job(order: InventoryOrderId, submission: u32) -> JobId {
-    let name = format!("send/{submission}");
-    JobId::new(Uuid::new_v5(&order.as_uuid(), name.as_bytes()))
 }

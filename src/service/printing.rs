@@ -1,28 +1,18 @@
 //! Printing (S4.12): a PDF at once, or a job that mails it.
 
-use crate::documents::pdf::{
-    CountSheet, CountSheetOptions, OrderSheet, PrintError, PrintOptions, TakeReceipt,
-    TakeReceiptOptions,
-};
+use crate::documents::pdf::PrintOptions;
 use crate::domain::{
-    InventoryOrderId, JobId, SiteId, Stamp, StockTake, StockTakeId, TransitionError,
-    is_email_address,
+    InventoryOrderId, JobId, SiteId, StockTake, StockTakeId, TransitionError, is_email_address,
 };
 use crate::store::{
-    ArticleColumn, ArticleSort, CommandId, CountSheetForm, Digest, DigestBuilder, Export,
-    ExportForm, ExportFormat, ExportStyle, ExportSubject, JobAck, JobKind, JobProgress, JobTask,
-    NewJob, Outcome, PageRequest, PageStart, Progress, StockTakeItemFilter, StockTakeItemView,
+    CountSheetForm, Digest, DigestBuilder, ExportForm, ExportFormat, ExportStyle, ExportSubject,
+    JobTask, StockTakeItemFilter, StockTakeTotals,
 };
 
 use super::access::Operation;
-use super::call::{Call, Step};
-use super::order_letter::OrderLetter;
-use super::{CHUNK, Caller, Error, Pending, Stocktake};
-
-/// How often printing is tried before its job ends dead.
-const PRINT_ATTEMPTS: u32 = 10;
-/// How many bytes of a file are kept in one part.
-const PART: usize = 1 << 20;
+use super::call::Call;
+use super::exports::{Asked, versioned};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// How the library prints ([`Stocktake::with_print_policy`]).
 #[derive(Clone, Debug)]
@@ -49,7 +39,9 @@ pub enum Printed {
     /// The document itself.
     File(PrintedFile),
     /// It has more lines than are printed [at once](PrintPolicy::at_once): this job prints it and mails it. The file can be
-    /// fetched by its id as that of an [export](super::Exports::file), also when it could not be mailed.
+    /// fetched by its id as that of an [export](super::Exports::file), also when it could not be mailed. Whoever asks again for
+    /// the same to the same address, while no line has changed, gets the same job until it has mailed; one that ended dead
+    /// is queued again. Who asks after that has it mailed again.
     Job(JobId),
 }
 
@@ -130,25 +122,20 @@ impl<'a> Printing<'a> {
         mail_to: Option<&'c str>,
     ) -> Pending<'c, Printed> {
         Box::pin(async move {
-            let digest = Digest::of("print_count_sheet")
+            let what = Digest::of("print_count_sheet")
                 .field(take)
                 .field(sheet.expected)
                 .field(sheet.sort.column.name())
                 .field(sheet.sort.descending);
-            let call = self.begin(caller, "print_count_sheet", digest, mail_to)?;
-            let read = self
-                .library
-                .stock_takes()
-                .visible(&call.stamp, take)
-                .await?;
-            call.require(Operation::Print)?;
+            let call = self.begin(caller, "print_count_sheet", &what, mail_to)?;
+            let (found, totals) = self.take(&call, take).await?;
             if sheet.expected {
                 call.require(Operation::PrintExpected)?;
             }
-            let lines = self.lines_of(&call, take).await?;
             let subject = ExportSubject::CountSheet { take, sheet };
-            self.print(call, (read.value.site(), subject), lines, mail_to)
-                .await
+            let document = (found.site(), subject, totals.items);
+            let version = versioned(what, &found, &totals);
+            self.print(caller, call, document, version, mail_to).await
         })
     }
 
@@ -167,21 +154,16 @@ impl<'a> Printing<'a> {
         mail_to: Option<&'c str>,
     ) -> Pending<'c, Printed> {
         Box::pin(async move {
-            let digest = Digest::of("print_take_receipt").field(take);
-            let call = self.begin(caller, "print_take_receipt", digest, mail_to)?;
-            let read = self
-                .library
-                .stock_takes()
-                .visible(&call.stamp, take)
-                .await?;
-            call.require(Operation::Print)?;
-            if read.value.result().is_none() {
+            let what = Digest::of("print_take_receipt").field(take);
+            let call = self.begin(caller, "print_take_receipt", &what, mail_to)?;
+            let (found, totals) = self.take(&call, take).await?;
+            if found.result().is_none() {
                 return Err(not_finished());
             }
-            let lines = self.lines_of(&call, take).await?;
             let subject = ExportSubject::TakeReceipt { take };
-            self.print(call, (read.value.site(), subject), lines, mail_to)
-                .await
+            let document = (found.site(), subject, totals.items);
+            let version = versioned(what, &found, &totals);
+            self.print(caller, call, document, version, mail_to).await
         })
     }
 
@@ -200,14 +182,15 @@ impl<'a> Printing<'a> {
         mail_to: Option<&'c str>,
     ) -> Pending<'c, Printed> {
         Box::pin(async move {
-            let digest = Digest::of("print_inventory_order").field(order);
-            let call = self.begin(caller, "print_inventory_order", digest, mail_to)?;
+            let what = Digest::of("print_inventory_order").field(order);
+            let call = self.begin(caller, "print_inventory_order", &what, mail_to)?;
             let orders = self.library.inventory_orders();
-            let read = orders.visible(&call.stamp, order).await?.value;
+            let read = orders.visible(&call.stamp, order).await?;
             call.require(Operation::Print)?;
             let subject = ExportSubject::OrderSheet { order };
-            self.print(call, (read.site(), subject), read.item_count(), mail_to)
-                .await
+            let document = (read.value.site(), subject, read.value.item_count());
+            let version = what.field(read.version);
+            self.print(caller, call, document, version, mail_to).await
         })
     }
 
@@ -215,26 +198,34 @@ impl<'a> Printing<'a> {
         self,
         caller: &Caller,
         operation: &str,
-        digest: DigestBuilder,
+        what: &DigestBuilder,
         mail_to: Option<&str>,
     ) -> Result<Call, Error> {
-        let digest = digest.optional(mail_to);
+        let digest = what.clone().optional(mail_to);
         self.library.begin(caller, operation, digest)
     }
 
-    async fn lines_of(&self, call: &Call, take: StockTakeId) -> Result<u64, Error> {
+    /// A take to be printed, and how much there is of it.
+    async fn take(
+        &self,
+        call: &Call,
+        id: StockTakeId,
+    ) -> Result<(StockTake, StockTakeTotals), Error> {
+        let read = self.library.stock_takes().visible(&call.stamp, id).await?;
+        call.require(Operation::Print)?;
         let all = StockTakeItemFilter::default();
         let repository = &self.library.repository;
-        let totals = repository.stock_take_totals(call.organisation(), take, &all);
-        Ok(totals.await?.items)
+        let totals = repository.stock_take_totals(call.organisation(), id, &all);
+        Ok((read.value, totals.await?))
     }
 
-    /// Prints at once, or queues a job that does.
+    /// Prints a document of so many lines at once, or queues a job that does.
     async fn print(
         &self,
-        mut call: Call,
-        (site, subject): (SiteId, ExportSubject),
-        lines: u64,
+        caller: &Caller,
+        call: Call,
+        (site, subject, lines): (SiteId, ExportSubject, u64),
+        version: DigestBuilder,
         mail_to: Option<&str>,
     ) -> Result<Printed, Error> {
         let library = self.library;
@@ -245,8 +236,18 @@ impl<'a> Printing<'a> {
                 "not an e-mail address",
             ));
         }
+        let mut asked = Asked {
+            site,
+            subject,
+            form: ExportForm {
+                format: ExportFormat::Pdf,
+                style: ExportStyle::People,
+            },
+            task: JobTask::Print,
+            mail_to: None,
+        };
         if lines <= library.print_policy.at_once {
-            let export = printed_export(&call, JobId::new(library.ids.next()), site, subject);
+            let export = asked.export(JobId::new(library.ids.next()), call.stamp.at);
             let printed = library.print(&call.stamp, &export).await?;
             let (bytes, _) = printed.ok_or(Error::not_found("document"))?;
             let name = export.file_name();
@@ -255,68 +256,22 @@ impl<'a> Printing<'a> {
         if let Some(outcome) = library.replay(&call).await? {
             return outcome.job().map(Printed::Job).ok_or(Error::KeyReused);
         }
-        if lines > library.export_limits.lines {
-            let limit = usize::try_from(library.export_limits.lines).unwrap_or(usize::MAX);
-            return Err(Error::TooLarge { limit });
-        }
-        let own = call.stamp.actor.user.email.as_deref();
-        let Some(to) = mail_to.or(own.filter(|own| is_email_address(own))) else {
-            return Err(Error::invalid(
+        let exports = library.exports();
+        exports.few(lines)?;
+        let user = &call.stamp.actor.user;
+        let own = user.email.as_deref().filter(|own| is_email_address(own));
+        let to = mail_to.or(own).ok_or_else(|| {
+            Error::invalid(
                 "email",
                 "no_address",
                 "it has so many lines that it is mailed: say to which address",
-            ));
-        };
-        library
-            .exports()
-            .make_room(call.organisation(), JobKind::Print)
-            .await?;
-        let id = JobId::new(library.ids.next());
-        let export = Export {
-            mail_to: Some(to.to_owned()),
-            expires_at: call
-                .stamp
-                .at
-                .later_by(library.export_limits.lifetime_micros()),
-            ..printed_export(&call, id, site, subject)
-        };
-        loop {
-            let (stamp, export) = (call.stamp.clone(), export.clone());
-            let step = library.commit(&mut call, Outcome::Job(id), |changes| {
-                changes.insert(export);
-                changes.job(NewJob {
-                    id,
-                    site,
-                    task: JobTask::Print,
-                    requested_by: stamp.actor,
-                    run_at: stamp.at,
-                    max_attempts: PRINT_ATTEMPTS,
-                });
-            });
-            if let Step::Done(outcome) = step.await? {
-                return outcome.job().map(Printed::Job).ok_or(Error::KeyReused);
-            }
-        }
-    }
-}
-
-/// A document to be printed, of which nothing is there yet.
-fn printed_export(call: &Call, job: JobId, site: SiteId, subject: ExportSubject) -> Export {
-    Export {
-        job,
-        site,
-        subject,
-        chunks: 0,
-        after: None,
-        lines: 0,
-        complete: false,
-        expires_at: call.stamp.at,
-        form: ExportForm {
-            format: ExportFormat::Pdf,
-            style: ExportStyle::People,
-        },
-        mail_to: None,
-        sums: Vec::new(),
+            )
+        })?;
+        asked.mail_to = Some(to.to_owned());
+        // It says who has printed it.
+        let version = version.field(to).field(user.id);
+        let job = exports.queue(caller, call, asked, Some(version)).await?;
+        Ok(Printed::Job(job))
     }
 }
 
@@ -332,260 +287,12 @@ impl Stocktake {
     pub const fn printing(&self) -> Printing<'_> {
         Printing::of(self)
     }
-
-    /// The document that an export prints and how many lines it has: nothing when it is gone since.
-    pub(super) async fn print(
-        &self,
-        stamp: &Stamp,
-        export: &Export,
-    ) -> Result<Option<(Vec<u8>, u64)>, Error> {
-        let printed = match &export.subject {
-            ExportSubject::CountSheet { take, sheet } => {
-                self.print_sheet(stamp, *take, *sheet).await
-            }
-            ExportSubject::TakeReceipt { take } => self.print_receipt(stamp, *take).await,
-            ExportSubject::OrderSheet { order } => self.print_order(stamp, *order).await,
-            ExportSubject::StockTake { .. }
-            | ExportSubject::InventoryOrder { .. }
-            | ExportSubject::InventoryCount { .. }
-            | ExportSubject::StockAdjustments { .. }
-            | ExportSubject::StockLevels { .. }
-            | ExportSubject::StockEvents { .. } => return Ok(None),
-        };
-        match printed {
-            Ok(printed) => Ok(Some(printed)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn print_sheet(
-        &self,
-        stamp: &Stamp,
-        id: StockTakeId,
-        sheet: CountSheetForm,
-    ) -> Result<(Vec<u8>, u64), Error> {
-        let take = self.stock_takes().visible(stamp, id).await?.value;
-        let site = self.site(stamp.actor.organisation, take.site()).await?;
-        let by_place = matches!(
-            sheet.sort.column,
-            ArticleColumn::StockPlace | ArticleColumn::StockPlaceArticle
-        );
-        let options = CountSheetOptions {
-            print: self.print_policy.print.clone(),
-            expected: sheet.expected,
-            by_place,
-        };
-        let mut printed = CountSheet::new(&take, &site.value, stamp, &options)?;
-        let lines = self
-            .each_line(&take, sheet.sort, |line| printed.add(line))
-            .await?;
-        Ok((printed.finish()?, lines))
-    }
-
-    async fn print_receipt(&self, stamp: &Stamp, id: StockTakeId) -> Result<(Vec<u8>, u64), Error> {
-        let take = self.stock_takes().visible(stamp, id).await?.value;
-        let site = self.site(stamp.actor.organisation, take.site()).await?;
-        let options = TakeReceiptOptions {
-            print: self.print_policy.print.clone(),
-            ..TakeReceiptOptions::default()
-        };
-        let mut printed = TakeReceipt::new(&take, &site.value, stamp, &options)?;
-        let lines = self
-            .each_line(&take, ArticleSort::default(), |line| printed.add(line))
-            .await?;
-        Ok((printed.finish()?, lines))
-    }
-
-    /// An order as the actor may see it.
-    async fn print_order(
-        &self,
-        stamp: &Stamp,
-        id: InventoryOrderId,
-    ) -> Result<(Vec<u8>, u64), Error> {
-        let orders = self.inventory_orders();
-        let order = orders.visible(stamp, id).await?.value;
-        let site = self.site(order.organisation(), order.site()).await?.value;
-        let items = orders.all_items(&order).await?;
-        let order = super::inventory_orders::shown(order, stamp, &site);
-        let mut printed = OrderSheet::new(&order, &site, stamp, &self.print_policy.print)?;
-        let lines = u64::try_from(items.len()).unwrap_or(u64::MAX);
-        for item in items {
-            printed.add(&item.value)?;
-        }
-        Ok((printed.finish()?, lines))
-    }
-
-    /// The order of a letter as a file to go with it.
-    pub(crate) fn print_letter(
-        &self,
-        letter: &OrderLetter,
-        stamp: &Stamp,
-    ) -> Result<PrintedFile, PrintError> {
-        let print = &self.print_policy.print;
-        // The same file whenever it is sent.
-        let at = letter.order.last_submitted_at().unwrap_or(stamp.at);
-        let printed = Stamp {
-            at,
-            actor: stamp.actor.clone(),
-        };
-        let mut printed = OrderSheet::new(&letter.order, &letter.site, &printed, print)?;
-        for item in &letter.items {
-            printed.add(item)?;
-        }
-        Ok(PrintedFile {
-            name: format!("inventory-order-{}.pdf", letter.order.id()),
-            bytes: printed.finish()?,
-        })
-    }
-
-    /// Does something with each line of a take, in an order, and tells how many there are.
-    async fn each_line(
-        &self,
-        take: &StockTake,
-        sort: ArticleSort,
-        mut add: impl FnMut(&StockTakeItemView) -> Result<(), PrintError>,
-    ) -> Result<u64, Error> {
-        let all = StockTakeItemFilter::default();
-        let (mut page, mut lines) = (PageRequest::first(CHUNK), 0_u64);
-        page.with_total = false;
-        loop {
-            let read = self
-                .repository
-                .stock_take_items(take.organisation(), take.id(), &all, sort, &page)
-                .await?;
-            for line in &read.items {
-                add(line)?;
-                lines = lines.saturating_add(1);
-            }
-            match read.next {
-                Some(next) => page.start = PageStart::After(next),
-                None => return Ok(lines),
-            }
-        }
-    }
-
-    /// Makes the file of a job that prints, all of it in one commit; without its document there is nothing to print.
-    pub(crate) async fn make_print(&self, stamp: &Stamp, job: JobId) -> Result<(), Error> {
-        let organisation = stamp.actor.organisation;
-        let read = self.repository.export(organisation, job).await?;
-        let read = read.ok_or(Error::not_found("export"))?;
-        if read.value.complete {
-            return Ok(());
-        }
-        let id = CommandId::new("print", format_args!("{job}/{}", read.version.get()));
-        let mut call = Self::begin_derived(stamp.clone(), id);
-        let Some((bytes, lines)) = self.print(stamp, &read.value).await? else {
-            let step = self.commit(&mut call, Outcome::Done, |changes| {
-                changes.ack(JobAck::Refused(job));
-            });
-            return step.await.map(drop);
-        };
-        let mut chunks = Vec::new();
-        for (number, part) in (0_u32..).zip(bytes.chunks(PART)) {
-            chunks.push(
-                self.keep_part(organisation, job, number, part.into())
-                    .await?,
-            );
-        }
-        let next = Export {
-            chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
-            lines,
-            complete: true,
-            ..read.value.clone()
-        };
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
-            for chunk in chunks {
-                changes.insert(chunk);
-            }
-            changes.update(read.version, next);
-            let (done, total) = (lines, lines);
-            let progress = Progress { done, total };
-            changes.progress(JobProgress { job, progress });
-        });
-        match step.await? {
-            Step::Done(_) => Ok(()),
-            // Somebody else made it, or it is thrown away by now: the next attempt tells.
-            Step::Again(_) => Err(Error::Conflict),
-        }
-    }
-
-    /// What a job that prints mails: nothing when its document is gone since, or the actor may not see it any more.
-    pub(crate) async fn printed_mail(
-        &self,
-        stamp: &Stamp,
-        job: JobId,
-    ) -> Result<Option<PrintedMail>, Error> {
-        let caller = Caller::of(&stamp.actor);
-        let file = match self.exports().file(&caller, job).await {
-            Ok(file) => file,
-            Err(Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let (Some(to), Some(bytes)) = (file.export.mail_to.clone(), file.bytes) else {
-            return Ok(None);
-        };
-        let site = self
-            .site(stamp.actor.organisation, file.export.site)
-            .await?;
-        let (what, of) = match &file.export.subject {
-            ExportSubject::TakeReceipt { take } => ("Stock take receipt", Some(*take)),
-            ExportSubject::CountSheet { take, .. } => ("Count sheet", Some(*take)),
-            ExportSubject::OrderSheet { .. } | ExportSubject::InventoryOrder { .. } => {
-                ("Purchase order", None)
-            }
-            ExportSubject::StockTake { take, .. } => ("Stock take", Some(*take)),
-            ExportSubject::InventoryCount { .. } => ("Inventory count", None),
-            ExportSubject::StockAdjustments { .. } => ("Stock adjustments", None),
-            ExportSubject::StockLevels { .. } => ("Stock levels", None),
-            ExportSubject::StockEvents { .. } => ("Stock events", None),
-        };
-        let subject = match of {
-            Some(take) => {
-                let take = self.stock_takes().visible(stamp, take).await?.value;
-                format!("{what}: {}", take.details().title())
-            }
-            None => what.to_owned(),
-        };
-        Ok(Some(PrintedMail {
-            to,
-            text: format!("{subject}\n{}\n\nIt is attached.\n", site.value.name),
-            subject,
-            file: PrintedFile {
-                name: file.export.file_name(),
-                bytes,
-            },
-        }))
-    }
 }
 
-/// A printed document on its way to somebody.
-#[derive(Debug)]
-pub(crate) struct PrintedMail {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
-    pub(crate) file: PrintedFile,
-}
-
-fn not_finished() -> Error {
+/// The answer to who asks for the receipt of a take that has none.
+pub(super) fn not_finished() -> Error {
     Error::Transition(TransitionError::Rule {
         code: "not_finished",
         message: "the stock take is not finished",
     })
-}
-
-impl From<PrintError> for Error {
-    fn from(error: PrintError) -> Self {
-        let code = match &error {
-            PrintError::Letters { .. } => "letters_missing",
-            PrintError::Room { .. } => "no_room",
-            PrintError::Font { .. } => "font",
-            PrintError::NotPosted => return not_finished(),
-            PrintError::OtherDocument { .. } | PrintError::OutOfRange | PrintError::Pdf { .. } => {
-                "not_printable"
-            }
-        };
-        Self::invalid("print", code, error)
-    }
 }

@@ -1,7 +1,7 @@
 //! Reading queued jobs, and giving dead ones another chance.
 
 use crate::domain::{JobId, Stamp};
-use crate::store::{Job, JobTask, Page, PageRequest};
+use crate::store::{Job, JobTask, Page, PageRequest, RepositoryExt};
 
 use super::access::{Operation, allows};
 use super::call::require;
@@ -77,6 +77,27 @@ impl Stocktake {
             let stamp = self.stamp(caller)?;
             require(&stamp, Operation::ManageJobs)?;
             let jobs = self.queue.open_jobs(stamp.actor.organisation, page).await?;
+            self.shown(&stamp, jobs).await
+        })
+    }
+
+    /// The jobs of the organisation that are over, those that ended first coming first: they succeeded, or were refused. They
+    /// are listed until [housekeeping](Self::housekeeping) throws them away. A page may hold fewer than it could, as with
+    /// [`dead_jobs`](Self::dead_jobs).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`]; failures of the store.
+    #[inline(never)]
+    pub fn over_jobs<'c>(
+        &'c self,
+        caller: &'c Caller,
+        page: &'c PageRequest,
+    ) -> Pending<'c, Page<Job>> {
+        Box::pin(async move {
+            let stamp = self.stamp(caller)?;
+            require(&stamp, Operation::ManageJobs)?;
+            let jobs = self.queue.over_jobs(stamp.actor.organisation, page).await?;
             self.shown(&stamp, jobs).await
         })
     }

@@ -2,106 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{
-    Costing, InventoryOrder, InventoryOrderId, SerialScope, Site, Stamp, StockKey, StockLevel,
-};
-use crate::store::{CommandId, DeletableKey, Outcome, RecordKey, SerialMark, Versioned};
+use crate::domain::{Costing, InventoryOrder, SerialScope, Site, Stamp, StockKey, StockLevel};
+use crate::store::{CommandId, DeletableKey, Outcome, RepositoryExt, SerialMark, Versioned};
 
 use super::call::{Call, Step};
+use super::findings::{DIFFERENCES_TOLD, Difference, Findings, Mended, Rebuild, Rebuilding};
 use super::replay::Replay;
-use super::verification::{
-    Ahead, DIFFERENCES_TOLD, Difference, Findings, LevelPages, LevelsToVerify, Walk, unlike_mark,
-};
+use super::verification::{Ahead, LevelPages, LevelsToVerify, Walk, unlike_mark};
 use super::{CHUNK, Error, Stocktake};
-
-/// What [`Stock::rebuild`](super::Stock::rebuild) did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rebuild {
-    /// How much was mended.
-    pub mended: u64,
-    /// What was mended, the first [`DIFFERENCES_TOLD`]: what was there, and what is there now.
-    pub changes: Vec<Mended>,
-    /// How many differences are left, because they don't follow from the ledger.
-    pub left: u64,
-    /// What is left, the first [`DIFFERENCES_TOLD`]: events that contradict each other, and what is kept beside events,
-    /// which are never changed.
-    pub differences: Vec<Difference>,
-}
-
-/// Something that was mended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mended {
-    /// The level of a key.
-    Level {
-        /// What of it did not follow from the ledger.
-        differences: Vec<Difference>,
-        /// What was there.
-        before: Option<Box<StockLevel>>,
-        /// What is there now.
-        after: Box<StockLevel>,
-    },
-    /// Where a serial number is said to be on hand.
-    Serial {
-        /// The key that was said to hold it, and does not, or that holds it, and was not said to.
-        key: StockKey,
-        /// The key that was marked under its product.
-        before: Option<StockKey>,
-        /// The key that is now.
-        after: Option<StockKey>,
-    },
-    /// The sums of an order's lines.
-    Order {
-        /// The order.
-        order: InventoryOrderId,
-        /// The number of lines and the subtotal in minor units that it had.
-        before: (u64, i128),
-        /// The number of lines and the subtotal in minor units that it has now.
-        after: (u64, i128),
-    },
-    /// What the store keeps beside a record, for lists, totals and positions.
-    Beside {
-        /// The record. A site stands also for the end of its ledger.
-        record: RecordKey,
-        /// What, as the store calls it: a column, `totals`, `ledger`, `name`.
-        what: &'static str,
-        /// What was there, for people to read.
-        before: String,
-        /// What is there now, for people to read.
-        after: String,
-    },
-}
-
-/// A rebuilding under way.
-pub(super) struct Rebuilding {
-    stamp: Stamp,
-    result: Rebuild,
-}
-
-impl Rebuilding {
-    /// Takes note of what was mended; only the first are told one by one.
-    pub(super) fn mended(&mut self, mended: Mended) {
-        self.result.mended = self.result.mended.saturating_add(1);
-        if self.result.changes.len() < DIFFERENCES_TOLD {
-            self.result.changes.push(mended);
-        }
-    }
-}
-
-impl Findings for Rebuilding {
-    /// What is told to a rebuilding is what it leaves.
-    fn tell(&mut self, difference: Difference) {
-        self.result.left = self.result.left.saturating_add(1);
-        if self.result.differences.len() < DIFFERENCES_TOLD {
-            self.result.differences.push(difference);
-        }
-    }
-
-    fn looked_at(&mut self, _: u64) {}
-
-    fn rebuilding(&mut self) -> Option<&mut Rebuilding> {
-        Some(self)
-    }
-}
 
 /// The keys that something is wrong with: the first of them, as many as are mended at a time.
 #[derive(Default)]
@@ -124,29 +32,6 @@ impl Findings for KeysOff {
     }
 
     fn looked_at(&mut self, _: u64) {}
-}
-
-impl Difference {
-    /// The stock key that it is about.
-    const fn key(&self) -> Option<&StockKey> {
-        match self {
-            Self::Sequence { key, .. }
-            | Self::Chain { key, .. }
-            | Self::Quantity { key, .. }
-            | Self::Stocked { key, .. }
-            | Self::Knowledge { key }
-            | Self::Value { key, .. }
-            | Self::Layers { key }
-            | Self::Order { key, .. }
-            | Self::Reversal { key, .. }
-            | Self::Serial { key, .. }
-            | Self::NoLevel { key } => Some(key),
-            Self::Subtotal { .. }
-            | Self::Beside { .. }
-            | Self::BesideEvent { .. }
-            | Self::Positions { .. } => None,
-        }
-    }
 }
 
 /// The differences of one key.
@@ -179,6 +64,7 @@ impl Stocktake {
                 .await?;
         }
         self.verify_marks(site, &mut rebuilding).await?;
+        self.verify_products(site, &mut rebuilding).await?;
         self.verify_documents(site, &mut rebuilding).await?;
         self.verify_positions(site, &mut rebuilding).await?;
         Ok(rebuilding.result)
@@ -332,6 +218,7 @@ impl Stocktake {
         rebuilding: &mut Rebuilding,
     ) -> Result<(), Error> {
         let mut call = self.call_to_mend(rebuilding);
+        let at = call.stamp.at;
         loop {
             let Some(level) = self.level_of(site, key).await? else {
                 return Ok(());
@@ -347,13 +234,25 @@ impl Stocktake {
                 .and_then(|serial| marks.holder(serial, key.product))
                 .cloned();
             let is_held = level.value.quantity().is_positive();
+            let mut theirs = None;
             if is_held && let Some(other) = holder.as_ref().filter(|holder| *holder != key) {
-                let theirs = self.level_of(site, other).await?;
-                if theirs.is_some_and(|theirs| theirs.value.quantity().is_positive()) {
+                let level = self.level_of(site, other).await?;
+                if let Some(level) = &level
+                    && level.value.quantity().is_positive()
+                {
                     rebuilding.tell(difference);
                     return Ok(());
                 }
+                // Read once more, after the level: who deletes this mark from now on changes the level, and is found out.
+                marks = self
+                    .serial_marks(site.organisation, [key], SerialScope::Product)
+                    .await?;
+                let again = serial.and_then(|serial| marks.holder(serial, key.product));
+                if again != Some(other) {
+                    continue;
+                }
                 marks.unmark(other);
+                theirs = Some((other.clone(), level));
             }
             if is_held {
                 marks.mark(key, site.policy.serials);
@@ -365,6 +264,12 @@ impl Stocktake {
                 .cloned();
             let step = self.commit(&mut call, Outcome::Done, |changes| {
                 changes.update(level.version, level.value.clone());
+                // The unit may be on its way to the key that the mark is taken from: then this conflicts.
+                match theirs {
+                    Some((_, Some(level))) => changes.update(level.version, level.value),
+                    Some((other, None)) => changes.insert(StockLevel::new(other, at)),
+                    None => {}
+                }
                 marks.write(changes);
             });
             if let Step::Done(_) = step.await? {

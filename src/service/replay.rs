@@ -6,7 +6,7 @@ use crate::domain::{
     LevelReplay, Quantity, Site, StockEvent, StockEventId, StockKey, StockLevel, Valuation,
 };
 
-use super::verification::{Difference, Findings};
+use super::findings::{Difference, Findings};
 
 /// A key as its events leave it, given a part of them after another.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Replay {
             if let Some((held, taken_back)) = self.held.take_if(|held| !is_late(held)) {
                 self.move_goods(&held, taken_back.as_ref(), site, result);
             }
-            self.level.note(&event);
+            self.level.note(&event, site);
             // A late movement and its counter-event cancel out, and leave the layers as they were.
             self.held = late.is_none().then(|| {
                 let taken_back = event.reverses.and_then(|link| reversed.get(&link.event));

@@ -6,7 +6,7 @@ use crate::domain::{
     Actor, Code, LineProblem, OrganisationId, ProductId, Quantity, SerialScope, StockKey,
     StockLevel,
 };
-use crate::store::{ChangeSet, DeletableKey, SerialMark, Versioned};
+use crate::store::{ChangeSet, DeletableKey, RepositoryExt, SerialMark, Versioned};
 
 use super::{Error, NamedKey, Stocktake};
 

@@ -2,13 +2,16 @@
 
 use crate::domain::{
     Code, LedgerEntry, ProductId, Quantity, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
+    UnitCost,
 };
-use crate::store::{Digest, Guard, LevelFilter, Outcome, Page, PageRequest, Versioned};
+use crate::store::{
+    Digest, Guard, LevelFilter, Outcome, Page, PageRequest, RepositoryExt, Versioned,
+};
 
 use super::access::Operation;
-use super::call::{Step, require};
-use super::movement::{NewMovement, batch_digest};
-use super::{Caller, Error, Pending, Rebuild, Stocktake, Verification};
+use super::call::{Call, Step, require};
+use super::movement::{Movement, NewMovement, batch_digest};
+use super::{Caller, Error, FoundStock, Pending, Rebuild, Stocktake, Verification};
 
 /// Levels, movements and the ledger of sites.
 #[derive(Clone, Copy, Debug)]
@@ -58,29 +61,96 @@ impl<'a> Stock<'a> {
             if movements.is_empty() {
                 return Err(Error::nothing_asked("movements"));
             }
-            let id = site.value.id;
-            loop {
-                // Closing a period holds for what is recorded after it.
-                let site = library.visible_site(&call.stamp, id).await?;
-                let stamp = call.stamp.clone();
-                let mut batch = library.read_batch(&site, &stamp, movements).await?;
-                for movement in movements {
-                    let id = StockEventId::new(library.ids.next());
-                    if let Err(error) = batch.apply(movement, id) {
-                        return Err(library.with_names(call.organisation(), error).await);
-                    }
-                }
-                let outcome = Outcome::Events(batch.events().into());
-                if let Step::Done(outcome) = library
-                    .commit(&mut call, outcome, |changes| {
-                        changes.guard(Guard::site(&site));
-                        batch.write(changes);
-                    })
-                    .await?
-                {
-                    return Ok(events_of(outcome));
+            self.land(&mut call, site.value.id, movements).await
+        })
+    }
+
+    /// Records movements at a site that the actor has been found to see.
+    async fn land(
+        &self,
+        call: &mut Call,
+        id: SiteId,
+        movements: &[NewMovement],
+    ) -> Result<Vec<StockEvent>, Error> {
+        let library = self.stocktake;
+        loop {
+            // Closing a period holds for what is recorded after it.
+            let site = library.visible_site(&call.stamp, id).await?;
+            let stamp = call.stamp.clone();
+            let mut batch = library.read_batch(&site, &stamp, movements).await?;
+            for movement in movements {
+                let id = StockEventId::new(library.ids.next());
+                if let Err(error) = batch.apply(movement, id) {
+                    return Err(library.with_names(call.organisation(), error).await);
                 }
             }
+            let outcome = Outcome::Events(batch.events().into());
+            let step = library.commit(call, outcome, |changes| {
+                changes.guard(Guard::site(&site));
+                batch.write(changes);
+            });
+            if let Step::Done(outcome) = step.await? {
+                return Ok(events_of(outcome));
+            }
+        }
+    }
+
+    /// States what one of some stock costs ([`Movement::Revalue`]), of which nobody knows more than can be read off it: so what
+    /// an import has brought in at an unknown cost comes to its cost, and what is found of it later can be posted. Returns the
+    /// event.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record); [`Error::Invalid`] for an article that nobody has (`unknown_article`), a barcode that
+    /// several have (`ambiguous_article`), and a name that several keys have (`ambiguous_stock`).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::domain::{ImportMode, NamePart};
+    /// use stocktake::service::{Caller, FoundProduct, FoundStock};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let shop = stocktake::testing::shop();
+    /// shop.open().await?;
+    /// let caller = Caller::of(&shop.manager);
+    /// let body = br#"{"store-1": {"NEW-1": 7}}"#;
+    /// shop.stocktake.stock_imports().begin(&caller, ImportMode::Absolute, body, false).await?;
+    /// shop.run_jobs().await?;
+    ///
+    /// let new = FoundStock {
+    ///     product: FoundProduct::Article("NEW-1".parse()?),
+    ///     variant: NamePart::Any,
+    ///     place: NamePart::Any,
+    ///     batch: NamePart::Any,
+    ///     serial: NamePart::Any,
+    /// };
+    /// let events = shop.stocktake.stock().state_cost(&caller, shop.site.id, &new, "2.5".parse()?).await?;
+    /// assert_eq!(events[0].value_change, "17.5".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(never)]
+    pub fn state_cost<'c>(
+        &'c self,
+        caller: &'c Caller,
+        site: SiteId,
+        stock: &'c FoundStock,
+        unit_cost: UnitCost,
+    ) -> Pending<'c, Vec<StockEvent>> {
+        Box::pin(async move {
+            let library = self.stocktake;
+            let digest = Digest::of("state_cost").field(site).request(stock);
+            let mut call = library.begin(caller, "state_cost", digest.field(unit_cost))?;
+            let site = library.visible_site(&call.stamp, site).await?.value.id;
+            call.require(Operation::MoveStock)?;
+            if let Some(outcome) = library.replay(&call).await? {
+                return Ok(events_of(outcome));
+            }
+            let key = library.key_found(&call.stamp, site, stock).await?;
+            let stated = Movement::Revalue { key, unit_cost };
+            self.land(&mut call, site, &[stated.into()]).await
         })
     }
 
@@ -263,8 +333,33 @@ impl<'a> Stock<'a> {
         })
     }
 
+    /// The ledger of a site from its end back: the entries before a position, or the last ones, the newest first. The limit is
+    /// cut to 1 and [`MAX_PAGE`](crate::store::MAX_PAGE).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; failures of the store.
+    #[inline(never)]
+    pub fn ledger_back<'c>(
+        &'c self,
+        caller: &'c Caller,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Pending<'c, Vec<LedgerEntry>> {
+        Box::pin(async move {
+            let stamp = self.stocktake.stamp(caller)?;
+            self.stocktake.visible_site(&stamp, site).await?;
+            Ok(self
+                .stocktake
+                .repository
+                .ledger_back(stamp.actor.organisation, site, before, limit)
+                .await?)
+        })
+    }
+
     /// Recomputes every level of a site, its value and its cost layers, from the ledger, looks at what the store keeps
-    /// beside its records and events (columns, totals of documents, names of products that have a level here, the end of the
+    /// beside its records and events (columns, totals of documents, what all products of the organisation are found by, the end of the
     /// ledger), and names every difference (S6.10). It can be asked while stock moves:
     /// what is recorded meanwhile is told from what is wrong. In memory it holds one page of levels and one of events, whatever
     /// the size of the ledger, and the first [`DIFFERENCES_TOLD`](super::DIFFERENCES_TOLD) differences.
@@ -288,8 +383,10 @@ impl<'a> Stock<'a> {
     /// told and left.
     ///
     /// What the ledger does not tell stays as it is: what is reserved, and what a level knows of counts. A level that is gone
-    /// comes back with nothing reserved; of what was known it knows each absolute value, and of the counts after the last one
-    /// those that found a variance.
+    /// comes back with nothing reserved, because nothing else says what was: a host that reserves stock states it again
+    /// ([`set_reserved`](Self::set_reserved)). Of what was known it knows each absolute value, and of the counts after the last
+    /// one those that found a variance; which of these a clock knew that was ahead, it knows from the events that were recorded
+    /// after them.
     ///
     /// It can be asked while stock moves, and again after it was interrupted: each key is mended by a commit of its own, which
     /// is decided anew when somebody else was faster, and what is right already is left alone. In memory it holds one page of

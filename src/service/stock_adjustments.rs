@@ -10,13 +10,14 @@ use crate::domain::{
     StockEvent, StockEventId, StockKey, StockLevel, Terms, TransitionError, Unapproved, UnitCost,
 };
 use crate::store::{
-    ChangeSet, Digest, Guard, MAX_PAGE, Outcome, Page, PageRequest, StockAdjustmentFilter,
+    ChangeSet, Digest, Guard, Outcome, Page, PageRequest, RepositoryExt, StockAdjustmentFilter,
     Versioned,
 };
 
 use super::access::Operation;
 use super::call::{Once, Step};
-use super::error::dated;
+use super::each_row::each_row;
+use super::error::{dated, named};
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 use super::{Caller, Error, Pending, StockChoice, Stocktake};
@@ -120,7 +121,7 @@ impl<'a> StockAdjustments<'a> {
             let operation = "create_stock_adjustment";
             let digest = Digest::of(operation)
                 .field(at)
-                .field(format_args!("{:?}", new.stock))
+                .request(&new.stock)
                 .field(new.kind)
                 .field(new.change)
                 .field(&new.reason)
@@ -423,25 +424,24 @@ impl Stocktake {
             ..StockAdjustmentFilter::default()
         };
         let (mut number, mut sum) = (0_u64, Unapproved::default());
-        let mut page = PageRequest::first(MAX_PAGE);
-        loop {
-            let found = self
-                .repository
-                .stock_adjustments(stamp.actor.organisation, site, &filter, &page)
-                .await?;
-            let by = stamp.actor.user.id;
-            let own = found.items.into_iter().map(|read| read.value);
-            for one in own.filter(|one| one.created_by().id == by && one.count().is_none()) {
+        let (repository, filter) = (&self.repository, &filter);
+        let (organisation, by) = (stamp.actor.organisation, stamp.actor.user.id);
+        let read = |page| async move {
+            repository
+                .stock_adjustments(organisation, site, filter, &page)
+                .await
+        };
+        each_row(read, |found| {
+            let one = found.value;
+            if one.created_by().id == by && one.count().is_none() {
                 number = number.saturating_add(1);
                 if one.applied().is_some() && !one.requires_approval() {
                     sum = sum.and(one.change(), one.cost_impact())?;
                 }
             }
-            match found.next {
-                Some(next) => page = PageRequest::after(next, MAX_PAGE),
-                None => break,
-            }
-        }
+            Ok(())
+        })
+        .await?;
         let name = format!("{site}/{product}/{from}/{number}");
         let id = Uuid::new_v5(&stamp.actor.user.id.as_uuid(), name.as_bytes());
         Ok((StockAdjustmentId::new(id), sum))
@@ -553,6 +553,7 @@ impl AdjustedStock<'_> {
             .map_err(|problem| self.refused(problem))?;
         let refused = |problem| Error::Key {
             key: Box::new(self.key.clone()),
+            name: named(&self.key, Some(&self.product), Some(self.site)).into(),
             problem,
         };
         let before = (level.is_stocked(), level.quantity());

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::store::{
     CommandId, DeletableKey, Guard, ImportChunk, ImportRow, JobAck, JobProgress, Outcome, Progress,
-    StoreError, StoreErrorKind, Version, Versioned,
+    RepositoryExt, StoreError, StoreErrorKind, Version, Versioned,
 };
 
 use super::call::Step;
@@ -24,6 +24,7 @@ use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
 use super::stock_imports::job_id;
+use super::stock_key_lookup::Empty;
 use super::{CHUNK, Error, FieldError, StockName, Stocktake};
 
 /// Rows that are taken in together, and what they need to know.
@@ -125,24 +126,24 @@ impl Stocktake {
         };
         let written = self.write_rows(&read, first, rows, stamp);
         let (next_rows, written) = both(next_rows, written).await;
-        let written = written?;
-        pace.note(written.is_some());
-        let Some(is_over) = written else {
+        let (step, is_over) = written?;
+        pace.note(&step)?;
+        if let Step::Again(_) = step {
             return Ok(true);
-        };
+        }
         pace.keep_ahead(read.version, next_rows);
         Ok(!is_over)
     }
 
-    /// Checks rows, or takes them in. Returns whether that was all of the import, and nothing if something moved: begin
-    /// again.
+    /// Checks rows, or takes them in. Tells also whether that is all of the import, once it is done; if something moved, or
+    /// an article that was to be created has been created meanwhile, begin again.
     async fn write_rows(
         &self,
         read: &Versioned<StockImport>,
         first: u64,
         mut rows: Rows,
         stamp: &Stamp,
-    ) -> Result<Option<bool>, Error> {
+    ) -> Result<(Step, bool), Error> {
         let (import, id) = (&read.value, read.value.id());
         let looked_at = count(rows.rows().len());
         let mut around = std::mem::take(&mut rows.around);
@@ -163,7 +164,7 @@ impl Stocktake {
         };
         let command = CommandId::new("import", format_args!("{id}/{}", read.version));
         let mut call = Self::begin_derived(stamp.clone(), command);
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
+        let step = self.attempt(&mut call, Outcome::Done, |changes| {
             changes.update(read.version, next);
             changes.progress(JobProgress {
                 job: job_id(id),
@@ -188,12 +189,7 @@ impl Stocktake {
             }
             around.write(taken.events, changes);
         });
-        match step.await {
-            Ok(Step::Done(_)) => Ok(Some(ack.is_some())),
-            // An article that was to be created has been created meanwhile.
-            Ok(Step::Again(_)) | Err(Error::Taken { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok((step.await?, ack.is_some()))
     }
 
     /// Looks at the rows of a small import before it is begun, by the rule that applies them.
@@ -442,12 +438,18 @@ impl Stocktake {
             let product = product.ok_or(Error::not_found("product"))?;
             let name = StockName {
                 variant: row.variant.clone(),
+                place: row.place.clone(),
                 ..StockName::of(product.id)
             };
             names.push((row.site, name));
             whose.push(product);
         }
-        let meant = self.resolve_levels(import.organisation(), &names).await?;
+        let empty = match import.mode() {
+            ImportMode::Absolute | ImportMode::Adjustment => Empty::GiveWay,
+            ImportMode::Remove => Empty::Compete,
+        };
+        let meant = self.resolve_levels(import.organisation(), &names, empty);
+        let meant = meant.await?;
         let mut levels = Levels::new();
         let keys = whose
             .into_iter()
@@ -542,9 +544,9 @@ impl Surroundings {
     /// Where a row stands in the body: a JSON pointer.
     fn path_of(&self, row: &ImportRow) -> String {
         let location = self.sites.get(&row.site).map(|site| &site.external_id);
-        let names = [location, Some(&row.article), row.variant.as_ref()];
-        let names = names.into_iter().flatten();
-        names.map(|name| pointer_to(name.as_str())).collect()
+        let (location, article) = (location.map(Code::as_str), row.article.as_str());
+        let names = [location, Some(article), row.variant.as_text()];
+        names.into_iter().flatten().map(pointer_to).collect()
     }
 
     fn told(&self, row: &ImportRow, number: u64, problem: Problem) -> ImportProblem {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::documents::{ImportBody, ImportLimits, ImportNumbers, read_import};
-use crate::domain::{Code, ImportMode, JobId, Note, SiteId, Stamp, StockImport, StockImportId};
+use crate::domain::{
+    Code, ImportMode, JobId, NamePart, Note, SiteId, Stamp, StockImport, StockImportId,
+};
 use crate::store::{
-    DeletableKey, Digest, ImportChunk, ImportRow, JobAck, JobTask, NewJob, Outcome, Versioned,
+    DeletableKey, Digest, ImportChunk, ImportRow, JobAck, JobTask, NewJob, Outcome, RepositoryExt,
+    Versioned,
 };
 
 use super::access::Operation;
@@ -52,8 +55,8 @@ impl<'a> StockImports<'a> {
     /// Begins an import of a JSON body: absolute values, changes, or keys to remove. A job takes it in: it
     /// first looks at every value, and applies none if one can't be applied; with `skip_bad` those are left
     /// out instead. Up to 1,000 values are looked at before this returns, too, so that what can't be applied as stock
-    /// stands now is told at once. A value means the only stocked key at its location of the product (of the variant, where one is
-    /// named), or the plain one ([`StockChoice::Named`](super::StockChoice)). A product that does not exist is
+    /// stands now is told at once. A value means the stock that the product (and the variant, where one is named)
+    /// means at its location ([`StockChoice`](super::StockChoice)). A product that does not exist is
     /// created; [`ImportReport`](crate::domain::ImportReport) names it, and the known one whose article id it resembles. The body has no costs: what comes in costs
     /// what is known; where nothing is, it is of unknown cost, worth nothing until a cost is stated
     /// ([`Movement::Revalue`](super::Movement::Revalue)), unless the site allows zero cost: then that is its cost.
@@ -91,6 +94,45 @@ impl<'a> StockImports<'a> {
         body: &'c [u8],
         skip_bad: bool,
     ) -> Pending<'c, ImportStarted> {
+        self.begin_at(caller, mode, body, skip_bad, NamePart::Any)
+    }
+
+    /// Begins an import of what is at one stock place, as [`begin`](Self::begin): its body has no word for one, so that
+    /// articles that are at several can't be told apart there. [`NamePart::Without`] is stock at no stock place.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use stocktake::domain::{ImportMode, NamePart};
+    /// use stocktake::service::Caller;
+    /// use stocktake::testing::shop;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let shop = shop();
+    /// shop.open().await?;
+    /// let (imports, caller) = (shop.stocktake.stock_imports(), Caller::of(&shop.service));
+    /// let window = NamePart::Is("WINDOW".parse()?);
+    /// let body = br#"{"store-1": {"SKU-0": 7}}"#;
+    /// imports.begin_at(&caller, ImportMode::Absolute, body, false, window).await?;
+    /// shop.run_jobs().await?;
+    /// assert_eq!(shop.on_hand(&shop.key(0).at("WINDOW".parse()?)).await?, 7.into());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(never)]
+    pub fn begin_at<'c>(
+        &'c self,
+        caller: &'c Caller,
+        mode: ImportMode,
+        body: &'c [u8],
+        skip_bad: bool,
+        place: NamePart,
+    ) -> Pending<'c, ImportStarted> {
         Box::pin(async move {
             let stamp = self.library.stamp(caller)?;
             super::call::require(&stamp, Operation::ImportStock)?;
@@ -107,9 +149,8 @@ impl<'a> StockImports<'a> {
                 };
                 Error::Invalid(mistakes.into_iter().map(told).collect())
             })?;
-            let mut call =
-                self.library
-                    .begin(caller, "import_stock", digest(mode, skip_bad, &body))?;
+            let request = digest(mode, skip_bad, &body, &place);
+            let mut call = self.library.begin(caller, "import_stock", request)?;
             if let Some(outcome) = self.library.replay(&call).await? {
                 return started(outcome);
             }
@@ -136,6 +177,7 @@ impl<'a> StockImports<'a> {
                         article: value.product,
                         variant: value.variant,
                         value: value.value,
+                        place: place.clone(),
                     })
                 })
                 .collect();
@@ -300,15 +342,24 @@ fn job_of(import: &StockImport, site: SiteId, stamp: &Stamp) -> NewJob {
 }
 
 /// The parsed body, whatever its white space and the order of its keys: it is the same request.
-fn digest(mode: ImportMode, skip_bad: bool, body: &ImportBody) -> crate::store::DigestBuilder {
+fn digest(
+    mode: ImportMode,
+    skip_bad: bool,
+    body: &ImportBody,
+    place: &NamePart,
+) -> crate::store::DigestBuilder {
     let request = Digest::of("import_stock").field(mode).field(skip_bad);
     let mut values: Vec<_> = body.values.iter().collect();
     values.sort_unstable_by_key(|value| (&value.location, &value.product, &value.variant));
-    values.into_iter().fold(request, |digest, value| {
+    let request = values.into_iter().fold(request, |digest, value| {
         digest
             .field(&value.location)
             .field(&value.product)
-            .optional(value.variant.as_ref())
+            .optional(value.variant.as_text())
             .field(value.value)
-    })
+    });
+    match place.as_text() {
+        None => request,
+        Some(place) => request.field("at").field(place),
+    }
 }

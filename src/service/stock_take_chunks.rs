@@ -8,13 +8,12 @@ use crate::domain::{
     StockTakeItemId,
 };
 use crate::store::{
-    ArticleSort, Cursor, Page, PageRequest, PageStart, StockTakeItemFilter, StockTakeItemView,
-    Versioned,
+    ArticleSort, Cursor, Page, PageRequest, PageStart, RepositoryExt, StockTakeItemFilter,
+    StockTakeItemView, Versioned,
 };
 
 use super::serial_marks::SerialMarks;
 use super::site_costs::SiteCosts;
-use super::stock_take_lines::has_posted;
 use super::{Error, Stocktake};
 
 /// A line as it was read.
@@ -175,7 +174,7 @@ impl Stocktake {
         let lines = view.into_iter().flat_map(|view| view.lines).flatten();
         let ahead = lines.map(|line| line.item).filter(|line| match run.stage {
             RunStage::Check | RunStage::ReverseCheck | RunStage::Reverse => true,
-            RunStage::Apply => !has_posted(&line.value, take.round()),
+            RunStage::Apply => !line.value.has_posted(take.round()),
             RunStage::LeftOver => line.value.is_left_over(),
         });
         Ok(ahead.collect())

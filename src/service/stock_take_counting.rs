@@ -10,9 +10,9 @@ use crate::store::{CountingView, Digest, DigestBuilder, Guard, Outcome, Version}
 
 use super::access::Operation;
 use super::call::{Once, Step, require};
+use super::error::named;
 use super::key_history::ToldLate;
 use super::site_costs::SiteCosts;
-use super::stock_key_lookup::described;
 use super::stock_takes::{StockTakes, is_visible};
 use super::{ArticleName, Caller, Error, Pending, Stocktake};
 
@@ -140,7 +140,11 @@ impl StockTakes<'_> {
             let library = self.library;
             let mut call = library.begin(caller, "count", digest_of(id, counts))?;
             if counts.len() > MAX_COUNTS {
-                return Err(Error::TooLarge { limit: MAX_COUNTS });
+                let seen = self.visible(&call.stamp, id).await;
+                return match library.once(&call, Operation::CountItem, seen).await? {
+                    Once::First(_) => Err(Error::TooLarge { limit: MAX_COUNTS }),
+                    Once::Again(outcome) => items_of(outcome),
+                };
             }
             let items: Vec<StockTakeItemId> = counts.iter().map(|(item, _)| *item).collect();
             let entries: Vec<CountEntryId> = counts
@@ -220,7 +224,7 @@ impl StockTakes<'_> {
                     let keys: Vec<String> = several
                         .iter()
                         .take(LINES_TOLD)
-                        .map(|line| described(&line.item.value.key))
+                        .map(|line| line.item.value.key.whereabouts())
                         .collect();
                     return Err(Error::invalid(
                         "article",
@@ -295,7 +299,7 @@ fn digest_of(take: StockTakeId, counts: &[(StockTakeItemId, CountRequest)]) -> D
         } = request;
         digest
             .field(item)
-            .field(format_args!("{entered:?}"))
+            .request(entered)
             .optional(*if_version)
             .optional(device.as_ref())
             .optional(*counted_at)
@@ -316,12 +320,16 @@ fn counted(
     let mut now: BTreeMap<StockTakeItemId, StockTakeItem> = BTreeMap::new();
     let counts = counts.iter().zip(&view.lines).zip(entries).enumerate();
     let counted = counts.map(|(index, (((id, request), line), entry))| {
+        let line = line.as_ref();
         let refused = |problem| Error::Line {
             index,
             item: *id,
+            name: line.map_or_else(Box::default, |line| {
+                let item = &line.item.value;
+                named(&item.key, Some(&item.product), None).into()
+            }),
             problem: Box::new(problem),
         };
-        let line = line.as_ref();
         let line = line.ok_or_else(|| refused(Error::not_found("stock take item")))?;
         view.take.allows(StockTakeCommand::Count)?;
         let version = line.item.version;

@@ -10,12 +10,13 @@ use crate::domain::{
 };
 use crate::store::{
     ArticleSort, CountingView, DeletableKey, Digest, Guard, JobTask, LevelFilter, MAX_PAGE,
-    Outcome, PageRequest, StockTakeItemFilter,
+    Outcome, PageRequest, RepositoryExt, StockTakeItemFilter,
 };
 
 use super::access::Operation;
 use super::article_name::shared_barcode;
 use super::call::{Call, Once, Step};
+use super::stock_key_lookup::checked;
 use super::stock_take_populating::existing_line;
 use super::stock_takes::{StockTakes, job_of, step_in_delay, take_of};
 use super::{CHUNK, Caller, Error, Pending};
@@ -164,9 +165,12 @@ impl StockTakes<'_> {
                 .flatten()
                 .map(|level| level.value)
                 .collect();
-            let began = library.beginnings(&take.value, &levels).await?;
+            let began = library
+                .beginnings(&take.value, &levels, &call.stamp)
+                .await?;
             let nothing = Beginning {
                 begun: take.value.began_at().is_some(),
+                clock: Some(call.stamp.at),
                 ..Beginning::default()
             };
             let mut line = take.value.last_line();
@@ -179,10 +183,7 @@ impl StockTakes<'_> {
                     .get(&key.product)
                     .ok_or(Error::not_found("product"))?;
                 if checks {
-                    key.check(product).map_err(|problem| Error::Key {
-                        key: Box::new(key.clone()),
-                        problem,
-                    })?;
+                    checked(key.clone(), product)?;
                 }
                 line = line.saturating_add(1);
                 items.push(StockTakeItem::new(

@@ -1,12 +1,10 @@
 //! What posting makes of a line of a take.
 
-use uuid::Uuid;
-
 use crate::domain::{
     Cause, Change, CostLayer, CountMoment, IncomingCost, KeyHistory, LineOutcome, LinePosting,
     LineProblem, Move, Now, Pick, PostingResult, Product, Quantity, Run, Settlement, Site, Stamp,
-    StockEvent, StockEventId, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms,
-    UnitCost, Value, ValueSum, settle, settle_uncounted, variance_minor,
+    StockEvent, StockEventKind, StockLevel, StockTake, StockTakeItem, Terms, UnitCost, Value,
+    ValueSum, settle, settle_uncounted, variance_minor,
 };
 
 use super::serial_marks::SerialMarks;
@@ -105,17 +103,6 @@ struct Line<'a> {
     serials: &'a mut SerialMarks,
 }
 
-/// The id of the event that a line posts follows from the line and the round, so that nothing is posted twice.
-fn variance_id(item: &StockTakeItem, round: u32) -> StockEventId {
-    StockEventId::new(Uuid::new_v5(&item.id.as_uuid(), &round.to_be_bytes()))
-}
-
-/// Whether a line posted a variance in a round.
-pub(super) fn has_posted(item: &StockTakeItem, round: u32) -> bool {
-    let posted = item.posting.as_ref().and_then(|posting| posting.event);
-    posted == Some(variance_id(item, round))
-}
-
 impl Decided {
     /// Whether it brings the unit of a serial number to its key.
     pub(super) fn brings_unit(&self) -> bool {
@@ -143,7 +130,7 @@ impl Line<'_> {
             return self.unposted(LineProblem::OutOfRange, expected);
         };
         let change = Change {
-            id: variance_id(self.item, round),
+            id: self.item.variance_id(round),
             kind: StockEventKind::CountVariance,
             quantity,
             cost: IncomingCost::Current,

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::store::{
     ArticleSort, CommandId, Conflict, Cursor, JobAck, JobProgress, LevelFilter, Outcome,
-    PageRequest, PageStart, Progress, RecordKey, StockTakeItemFilter, Versioned,
+    PageRequest, PageStart, Progress, RecordKey, RepositoryExt, StockTakeItemFilter, Versioned,
 };
 
 use super::call::Step;
@@ -68,7 +68,8 @@ impl Stocktake {
         if let Some(population) = read.value.population()
             && is_populating(&read.value)
         {
-            self.populate_chunk(stamp, &read, population).await?;
+            let step = self.populate_chunk(stamp, &read, population).await?;
+            pace.note(&step)?;
         }
         Ok(read)
     }
@@ -90,12 +91,12 @@ impl Stocktake {
         stamp: &Stamp,
         read: &Versioned<StockTake>,
         population: &Population,
-    ) -> Result<(), Error> {
+    ) -> Result<Step, Error> {
         let take = &read.value;
         let found = self.candidates(take, population).await?;
         let keys = found.levels.iter().map(StockLevel::key);
         let products = self.products_of(take.organisation(), keys).await?;
-        let began = self.beginnings(take, &found.levels).await?;
+        let began = self.beginnings(take, &found.levels, stamp).await?;
         let done = population.done.saturating_add(found.looked_at);
         // Keys come and go while they are looked at: at the end there were as many as were.
         let total = match found.next {
@@ -154,16 +155,15 @@ impl Stocktake {
                     changes.ack(JobAck::Settled(population.job));
                 }
             });
-            match step.await? {
-                Step::Done(_) => return Ok(()),
-                Step::Again(conflicts) => {
-                    let before = there.len();
-                    there.extend(conflicts.iter().filter_map(existing_line));
-                    if there.len() == before || there.len() < conflicts.len() {
-                        // The header has moved on: begin from it.
-                        return Ok(());
-                    }
-                }
+            let step = step.await?;
+            let Step::Again(conflicts) = &step else {
+                return Ok(step);
+            };
+            let before = there.len();
+            there.extend(conflicts.iter().filter_map(existing_line));
+            if there.len() == before || there.len() < conflicts.len() {
+                // The header has moved on: begin from it.
+                return Ok(step);
             }
         }
     }

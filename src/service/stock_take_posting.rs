@@ -18,11 +18,12 @@ use crate::store::{
 
 use super::access::Operation;
 use super::call::Step;
+use super::error::named;
 use super::look_ahead::both;
 use super::pace::Pace;
 use super::serial_marks::SerialMarks;
 use super::stock_take_chunks::{Chunk, Line};
-use super::stock_take_lines::{decide, has_posted, tally};
+use super::stock_take_lines::{decide, tally};
 use super::stock_take_populating::is_populating;
 use super::stock_takes::{StockTakes, job_of, step_in_delay};
 use super::{CHUNK, Caller, Error, Pending, Stocktake};
@@ -86,9 +87,7 @@ impl StockTakes<'_> {
         delay_micros: i64,
     ) -> Result<(JobId, Stamp), Error> {
         let library = self.library;
-        let digest = Digest::of(operation)
-            .field(id)
-            .field(format_args!("{options:?}"));
+        let digest = Digest::of(operation).field(id).request(&options);
         let mut call = library.begin(caller, operation, digest)?;
         let job = JobId::new(library.ids.next());
         loop {
@@ -327,7 +326,7 @@ impl Stocktake {
             None => self.read_chunk(&site, take, &run, pace.limit()).await?,
         };
         let next = self.read_ahead(&site, take, &run, &chunk);
-        let applied = async {
+        let step = async {
             match run.stage {
                 RunStage::Check | RunStage::Apply | RunStage::LeftOver => {
                     self.post_chunk(stamp, &site, &read, &run, &chunk).await
@@ -337,10 +336,11 @@ impl Stocktake {
                 }
             }
         };
-        let (next, applied) = both(next, applied).await;
-        let applied = applied?;
-        pace.keep_ahead(read.version, next.filter(|_| applied));
-        pace.note(applied);
+        let (next, step) = both(next, step).await;
+        let step = step?;
+        let is_done = matches!(step, Step::Done(_));
+        pace.keep_ahead(read.version, next.filter(|_| is_done));
+        pace.note(&step)?;
         Ok(None)
     }
 
@@ -362,7 +362,7 @@ impl Stocktake {
         self.read_chunk(site, take, &run, CHUNK).await.ok()
     }
 
-    /// Checks or posts a chunk. Returns whether it was applied; if not, something moved: begin again.
+    /// Checks or posts a chunk. If something moved, begin again.
     async fn post_chunk(
         &self,
         stamp: &Stamp,
@@ -370,7 +370,7 @@ impl Stocktake {
         read: &Versioned<StockTake>,
         run: &Run,
         chunk: &Chunk,
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let take = &read.value;
         let mut next_run = run.clone();
         let mut decided = Vec::with_capacity(chunk.lines.items.len());
@@ -380,7 +380,7 @@ impl Stocktake {
             decide(take, run, site, stamp, &line.value, chunk, marks)
         };
         for (line, ahead) in chunk.in_order(|line| alone(line).brings_unit()) {
-            if run.stage == RunStage::Apply && has_posted(&line.value, take.round()) {
+            if run.stage == RunStage::Apply && line.value.has_posted(take.round()) {
                 // It was posted ahead of its turn.
                 continue;
             }
@@ -458,7 +458,7 @@ impl Stocktake {
         run: &Run,
         (next, progress): (StockTake, Progress),
         fill: impl FnOnce(&mut ChangeSet),
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let take = &read.value;
         let job = run.job;
         let ended = match (next.run(), next.refusal()) {
@@ -474,7 +474,7 @@ impl Stocktake {
         // again, and lands once.
         let id = CommandId::new("run", format_args!("{}/{}", take.id(), read.version));
         let mut call = Self::begin_derived(stamp.clone(), id);
-        let step = self.commit(&mut call, Outcome::Done, |changes| {
+        self.commit(&mut call, Outcome::Done, |changes| {
             changes.update(read.version, next);
             if tells {
                 changes.progress(JobProgress { job, progress });
@@ -483,8 +483,8 @@ impl Stocktake {
                 changes.ack(ended);
             }
             fill(changes);
-        });
-        Ok(matches!(step.await?, Step::Done(_)))
+        })
+        .await
     }
 }
 
@@ -531,6 +531,7 @@ impl Run {
             let (key, problem) = (item.key.clone(), problem.clone());
             self.refused.push(RefusedLine {
                 item: item.id,
+                name: named(&key, Some(&item.product), None).into(),
                 key,
                 problem,
             });

@@ -84,7 +84,7 @@ impl Stocktake {
         read: &Versioned<StockTake>,
         run: &Run,
         chunk: &Chunk,
-    ) -> Result<bool, Error> {
+    ) -> Result<Step, Error> {
         let take = &read.value;
         let mut next_run = run.clone();
         let mut lines = Vec::with_capacity(chunk.lines.items.len());

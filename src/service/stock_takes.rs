@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::domain::{
     InitialState, JobId, Label, MovementPolicy, Population, PopulationSource, SiteId, Stamp,
     StockTake, StockTakeCommand, StockTakeDetails, StockTakeId, StockTakePlace, StockTakeState,
     Timestamp,
 };
 use crate::store::{
-    ArticleSort, Digest, JobTask, NewJob, Outcome, Page, PageRequest, StockTakeFilter,
-    StockTakeItemFilter, StockTakeTotals, Versioned,
+    ArticleSort, Digest, JobTask, NewJob, Outcome, Page, PageRequest, RepositoryExt,
+    StockTakeFilter, StockTakeItemFilter, StockTakeTotals, Versioned,
 };
 
 use super::access::Operation;
@@ -59,7 +61,7 @@ pub struct NewStockTakeList {
 }
 
 /// What is changed on a take; what is missing stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StockTakeAmendment {
     /// Its name.
     pub name: Option<Label>,
@@ -96,7 +98,7 @@ impl<'a> StockTakes<'a> {
             let digest = Digest::of("create_stock_take")
                 .field(new.site)
                 .field(&new.description)
-                .field(format_args!("{:?}", new.movement_policy));
+                .request(&new.movement_policy);
             let details = StockTakeDetails {
                 name: None,
                 description: Some(new.description),
@@ -115,7 +117,7 @@ impl<'a> StockTakes<'a> {
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create).
+    /// As [`create`](Self::create), and [`Error::Invalid`] for a due date that no list has (`date_out_of_range`).
     #[inline(never)]
     pub fn create_list<'c>(
         &'c self,
@@ -123,14 +125,13 @@ impl<'a> StockTakes<'a> {
         new: NewStockTakeList,
     ) -> Pending<'c, StockTake> {
         Box::pin(async move {
-            dated("due_at", new.due_at)?;
             let digest = Digest::of("create_stock_take_list")
                 .field(new.site)
                 .field(&new.name)
                 .optional(new.description.as_ref())
                 .optional(new.due_at)
                 .field(new.annual)
-                .field(format_args!("{:?}", new.movement_policy));
+                .request(&new.movement_policy);
             let source = new.annual.then_some(PopulationSource::Stocked);
             let details = StockTakeDetails {
                 description: new.description,
@@ -226,6 +227,7 @@ impl<'a> StockTakes<'a> {
         if let Some(outcome) = self.library.replay(call).await? {
             return take_of(outcome);
         }
+        dated("due_at", details.due_at)?;
         let id = StockTakeId::new(self.library.ids.next());
         let empty = StockTake::create(id, place, details, state, &call.stamp);
         let job = JobId::new(self.library.ids.next());
@@ -358,7 +360,8 @@ impl<'a> StockTakes<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Transition`]; failures of the store.
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Invalid`] for a due date that no take has (`date_out_of_range`),
+    /// [`Error::Transition`]; failures of the store.
     #[inline(never)]
     pub fn update<'c>(
         &'c self,
@@ -367,11 +370,10 @@ impl<'a> StockTakes<'a> {
         details: StockTakeDetails,
     ) -> Pending<'c, StockTake> {
         Box::pin(async move {
-            let digest = Digest::of("update_stock_take")
-                .field(id)
-                .field(format_args!("{details:?}"));
+            let digest = Digest::of("update_stock_take").field(id).request(&details);
             let call = self.library.begin(caller, "update_stock_take", digest)?;
             self.change(call, id, Operation::UpdateStockTake, |take, stamp| {
+                dated("due_at", details.due_at)?;
                 Ok(take.update(details.clone(), stamp)?)
             })
             .await
@@ -391,17 +393,15 @@ impl<'a> StockTakes<'a> {
         amendment: StockTakeAmendment,
     ) -> Pending<'c, StockTake> {
         Box::pin(async move {
-            if let Edit::Set(due_at) = amendment.due_at {
-                dated("due_at", [due_at])?;
-            }
-            let digest = Digest::of("amend_stock_take")
-                .field(id)
-                .field(format_args!("{amendment:?}"));
+            let digest = Digest::of("amend_stock_take").field(id).request(&amendment);
             let call = self.library.begin(caller, "amend_stock_take", digest)?;
             let job = JobId::new(self.library.ids.next());
             let stamp = call.stamp.clone();
             let take = self
                 .change_with(call, id, Operation::UpdateStockTake, |take, stamp| {
+                    if let Edit::Set(due_at) = amendment.due_at {
+                        dated("due_at", [due_at])?;
+                    }
                     let next = take.update(amended(take.details(), &amendment), stamp)?;
                     let is_annual_now = next.details().annual && !take.details().annual;
                     if !is_annual_now || next.state() != StockTakeState::New {

@@ -1,12 +1,15 @@
 //! The variance report of a stock take or an inventory count: its lines, read page by page, and what they come to.
 
-use crate::documents::{ReportHeading, ReportLine, ReportOptions, VarianceReport};
-use crate::domain::{InventoryCountId, Stamp, StockTakeId};
-use crate::store::{ArticleSort, InventoryCountItemFilter, PageRequest, StockTakeItemFilter};
+use std::future::Future;
 
+use crate::documents::{ReportHeading, ReportLine, ReportOptions, VarianceReport};
+use crate::domain::{InventoryCountId, OrganisationId, Stamp, StockTakeId};
+use crate::store::{ArticleSort, InventoryCountItemFilter, StockTakeItemFilter};
+
+use super::each_row::each_row;
 use super::inventory_counts::InventoryCounts;
 use super::stock_takes::StockTakes;
-use super::{CHUNK, Caller, Error, Pending};
+use super::{Caller, Error, Pending, Stocktake};
 
 /// How often a document may begin to be posted, or be reopened, while its lines are read.
 const TRIES: u32 = 5;
@@ -49,13 +52,10 @@ impl StockTakes<'_> {
         options: ReportOptions,
     ) -> Pending<'c, String> {
         Box::pin(async move {
-            let stamp = self.library.stamp(caller)?;
-            for _ in 0..TRIES {
-                if let Some(report) = self.reported(&stamp, id, &options).await? {
-                    return Ok(report.finish());
-                }
-            }
-            Err(Error::Conflict)
+            let stamp = &self.library.stamp(caller)?;
+            let report = || self.reported(stamp, id, &options);
+            let organisation = stamp.actor.organisation;
+            self.library.finished_report(organisation, report).await
         })
     }
 
@@ -71,22 +71,17 @@ impl StockTakes<'_> {
         let site = self.library.site(organisation, take.site()).await?.value;
         let heading = ReportHeading::of_stock_take(&take, &site);
         let mut report = VarianceReport::new(heading, stamp.at, options.clone());
-        let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
-        let mut page = PageRequest::first(CHUNK);
-        loop {
-            let lines = self
-                .library
-                .repository
-                .stock_take_items(organisation, id, &all, sort, &page)
-                .await?;
-            for line in &lines.items {
-                report.add(&ReportLine::of_stock_take(line, currency));
-            }
-            match lines.next {
-                Some(next) => page = PageRequest::after(next, CHUNK),
-                None => break,
-            }
-        }
+        let (repository, all) = (&self.library.repository, &StockTakeItemFilter::default());
+        let read = |page| async move {
+            repository
+                .stock_take_items(organisation, id, all, ArticleSort::default(), &page)
+                .await
+        };
+        each_row(read, |line| {
+            report.add(&ReportLine::of_stock_take(&line, currency));
+            Ok(())
+        })
+        .await?;
         let now = self.visible(stamp, id).await?.value;
         Ok((now.epoch() == take.epoch()).then_some(report))
     }
@@ -106,13 +101,10 @@ impl InventoryCounts<'_> {
         options: ReportOptions,
     ) -> Pending<'c, String> {
         Box::pin(async move {
-            let stamp = self.library.stamp(caller)?;
-            for _ in 0..TRIES {
-                if let Some(report) = self.reported(&stamp, id, &options).await? {
-                    return Ok(report.finish());
-                }
-            }
-            Err(Error::Conflict)
+            let stamp = &self.library.stamp(caller)?;
+            let report = || self.reported(stamp, id, &options);
+            let organisation = stamp.actor.organisation;
+            self.library.finished_report(organisation, report).await
         })
     }
 
@@ -128,23 +120,36 @@ impl InventoryCounts<'_> {
         let site = self.library.site(organisation, count.site()).await?.value;
         let heading = ReportHeading::of_inventory_count(&count, &site);
         let mut report = VarianceReport::new(heading, stamp.at, options.clone());
-        let all = InventoryCountItemFilter::default();
-        let mut page = PageRequest::first(CHUNK);
-        loop {
-            let lines = self
-                .library
-                .repository
-                .inventory_count_items(organisation, id, &all, &page)
-                .await?;
-            for line in &lines.items {
-                report.add(&ReportLine::of_inventory_count(&line.value, currency));
-            }
-            match lines.next {
-                Some(next) => page = PageRequest::after(next, CHUNK),
-                None => break,
-            }
-        }
+        let repository = &self.library.repository;
+        let all = &InventoryCountItemFilter::default();
+        let read = |page| async move {
+            repository
+                .inventory_count_items(organisation, id, all, &page)
+                .await
+        };
+        each_row(read, |line| {
+            report.add(&ReportLine::of_inventory_count(&line.value, currency));
+            Ok(())
+        })
+        .await?;
         let now = self.visible(stamp, id).await?.value;
         Ok((now.epoch() == count.epoch()).then_some(report))
+    }
+}
+
+impl Stocktake {
+    /// The page of a report, which is read again when its document went from one state to another meanwhile.
+    async fn finished_report<F: Future<Output = Result<Option<VarianceReport>, Error>>>(
+        &self,
+        organisation: OrganisationId,
+        report: impl Fn() -> F,
+    ) -> Result<String, Error> {
+        for _ in 0..TRIES {
+            if let Some(mut report) = report().await? {
+                report.add_names(self.names_of(organisation, &report.unnamed()).await?);
+                return Ok(report.finish());
+            }
+        }
+        Err(Error::Conflict)
     }
 }

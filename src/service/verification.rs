@@ -2,188 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::domain::{
-    InventoryOrderId, ProductId, Quantity, SerialScope, Site, StockEvent, StockEventId, StockKey,
-    StockLevel, Value,
-};
-use crate::store::{LevelFilter, PageRequest, RecordKey, SerialMark, Versioned};
+use crate::domain::{SerialScope, Site, StockEvent, StockEventId, StockKey, StockLevel};
+use crate::store::{LevelFilter, PageRequest, RecordKey, RepositoryExt, SerialMark, Versioned};
 
-use super::rebuilding::Rebuilding;
+use super::findings::{Difference, Findings, Verification};
 use super::replay::Replay;
 use super::serial_marks::SerialMarks;
 use super::{CHUNK, Error, Stocktake};
 
-/// How many differences are told one by one.
-pub const DIFFERENCES_TOLD: usize = 1_000;
-
 /// How often a key that is moved while it is looked at is looked at again.
 pub(super) const LOOKS: u32 = 50;
-
-/// What [`Stock::verify`](super::Stock::verify) found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verification {
-    /// Levels that were recomputed.
-    pub levels: u64,
-    /// Events that they were recomputed from.
-    pub events: u64,
-    /// How many differences there are.
-    pub found: u64,
-    /// What does not agree, the first [`DIFFERENCES_TOLD`]; empty in a sound ledger.
-    pub differences: Vec<Difference>,
-}
-
-impl Verification {
-    /// Whether everything agrees.
-    pub const fn is_sound(&self) -> bool {
-        self.found == 0
-    }
-}
-
-/// What takes note of what an audit finds.
-pub(super) trait Findings: Send {
-    /// A difference.
-    fn tell(&mut self, difference: Difference);
-
-    /// A level was recomputed from so many events.
-    fn looked_at(&mut self, events: u64);
-
-    /// The rebuilding that the audit is a part of, if it is to mend what it finds.
-    fn rebuilding(&mut self) -> Option<&mut Rebuilding> {
-        None
-    }
-}
-
-impl Findings for Verification {
-    /// Only the first ones are told one by one.
-    fn tell(&mut self, difference: Difference) {
-        self.found = self.found.saturating_add(1);
-        if self.differences.len() < DIFFERENCES_TOLD {
-            self.differences.push(difference);
-        }
-    }
-
-    fn looked_at(&mut self, events: u64) {
-        self.levels = self.levels.saturating_add(1);
-        self.events = self.events.saturating_add(events);
-    }
-}
-
-/// Something that does not agree with the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// A key's events don't count 1, 2, 3 ... up to the level's sequence.
-    Sequence {
-        /// The key.
-        key: StockKey,
-        /// Where the count breaks.
-        at: u64,
-    },
-    /// An event's before, change and after don't chain.
-    Chain {
-        /// The key.
-        key: StockKey,
-        /// Which event.
-        at: u64,
-    },
-    /// The level is not the sum of its events.
-    Quantity {
-        /// The key.
-        key: StockKey,
-        /// The sum.
-        ledger: Quantity,
-        /// The level.
-        level: Quantity,
-    },
-    /// Whether the key is kept on stock is not what its last event left.
-    Stocked {
-        /// The key.
-        key: StockKey,
-        /// What the last event left.
-        ledger: bool,
-        /// The level.
-        level: bool,
-    },
-    /// The level does not know of a moment at which the truth was known, as an absolute value in the ledger tells.
-    Knowledge {
-        /// The key.
-        key: StockKey,
-    },
-    /// The value is not the sum of the events' changes.
-    Value {
-        /// The key.
-        key: StockKey,
-        /// The sum.
-        ledger: Value,
-        /// The level's.
-        level: Value,
-    },
-    /// The cost layers are not those that the events leave, or they don't sum to the level.
-    Layers {
-        /// The key.
-        key: StockKey,
-    },
-    /// A decrease did not take the layers that had to leave: the oldest first, or of a return to the supplier those of the
-    /// receipt, or of a reversal those that it takes back.
-    Order {
-        /// The key.
-        key: StockKey,
-        /// Which event.
-        at: u64,
-    },
-    /// A reversal is not the opposite of an earlier event of its key: of the quantity, or of the value, but for the
-    /// difference that it names.
-    Reversal {
-        /// The key.
-        key: StockKey,
-        /// Which event.
-        at: u64,
-    },
-    /// What is known of where a serial number is does not agree with the level: a key that holds the unit is not marked
-    /// as the one that does, or one that does not hold it is, also one that never had a level.
-    Serial {
-        /// The key.
-        key: StockKey,
-        /// The key that is marked under its product.
-        marked: Option<StockKey>,
-    },
-    /// A key has events, and no level.
-    NoLevel {
-        /// The key.
-        key: StockKey,
-    },
-    /// The subtotal or the number of lines of an order is not that of its lines.
-    Subtotal {
-        /// The order.
-        order: InventoryOrderId,
-    },
-    /// What the store keeps beside a record, for lists, totals and positions, does not follow from it.
-    Beside {
-        /// The record. A site stands for the end of its ledger.
-        record: RecordKey,
-        /// What, as the store calls it: a column, `totals`, `ledger`, `name`.
-        what: &'static str,
-        /// What is kept, for people to read.
-        kept: String,
-        /// What should be, for people to read.
-        due: String,
-    },
-    /// What the store keeps beside an event of the ledger, to find it by, does not follow from it.
-    BesideEvent {
-        /// The position of the event.
-        position: u64,
-        /// What, as the store calls it: a column.
-        what: &'static str,
-        /// What is kept, for people to read.
-        kept: String,
-        /// What should be, for people to read.
-        due: String,
-    },
-    /// The positions of the site's ledger are not 1, 2, 3 ...
-    Positions {
-        /// The position that should be there, and is not.
-        missing: u64,
-    },
-}
 
 /// Where the ledger is, in the order of keys.
 pub(super) type Place = Option<(StockKey, u64)>;
@@ -209,8 +37,6 @@ impl Walk {
 pub(super) struct LevelPages {
     next: Option<PageRequest>,
     begin: Place,
-    /// The product of the last level.
-    product: Option<ProductId>,
 }
 
 impl Default for LevelPages {
@@ -218,7 +44,6 @@ impl Default for LevelPages {
         Self {
             next: Some(PageRequest::first(CHUNK)),
             begin: None,
-            product: None,
         }
     }
 }
@@ -230,7 +55,7 @@ pub(super) struct LevelsToVerify {
     pub(super) begin: Place,
     /// The last of them, unless there are no more.
     pub(super) until: Option<StockKey>,
-    /// They, and their products.
+    /// They, as records.
     pub(super) records: Vec<RecordKey>,
 }
 
@@ -252,6 +77,7 @@ impl Stocktake {
             self.verify_beside(site, &page.records, &mut result).await?;
         }
         self.verify_marks(site, &mut result).await?;
+        self.verify_products(site, &mut result).await?;
         self.verify_positions(site, &mut result).await?;
         self.verify_documents(site, &mut result).await?;
         Ok(result)
@@ -276,14 +102,8 @@ impl Stocktake {
             .await?;
         let end = levels.items.last().map(|level| level.value.key().clone());
         let until = levels.next.is_some().then(|| end.clone()).flatten();
-        let mut records = Vec::new();
-        for level in &levels.items {
-            let key = level.value.key();
-            if pages.product.replace(key.product) != Some(key.product) {
-                records.push(RecordKey::Product(key.product));
-            }
-            records.push(RecordKey::StockLevel(key.clone()));
-        }
+        let keys = levels.items.iter().map(|level| level.value.key().clone());
+        let records = keys.map(RecordKey::StockLevel).collect();
         let begin = pages.begin.take();
         pages.begin = end.map(|key| (key, u64::MAX));
         pages.next = levels.next.map(|next| PageRequest::after(next, CHUNK));

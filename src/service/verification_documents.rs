@@ -1,16 +1,16 @@
-//! Verifying what is kept beside the documents of a site: columns, totals, subtotals (S6.10).
+//! Verifying what is kept beside the products of an organisation and the documents of a site: names, columns, totals, subtotals (S6.10).
 
 use crate::domain::{
     InventoryCountId, InventoryOrder, InventoryOrderState, Site, StockTakeId, StockTakeState,
 };
 use crate::store::{
     ArticleSort, Cursor, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, PageRequest, RecordKey, StockAdjustmentFilter, StockTakeFilter,
-    StockTakeItemFilter, Versioned,
+    InventoryOrderItemFilter, PageRequest, RecordKey, RepositoryExt, StockAdjustmentFilter,
+    StockTakeFilter, StockTakeItemFilter, Versioned,
 };
 
-use super::rebuilding::Mended;
-use super::verification::{Difference, Findings, LOOKS};
+use super::findings::{Difference, Findings, Mended};
+use super::verification::LOOKS;
 use super::{CHUNK, Error, Stocktake};
 
 fn page_after(cursor: Option<Cursor>) -> PageRequest {
@@ -52,6 +52,29 @@ impl Stocktake {
             });
         }
         Ok(())
+    }
+
+    /// Verifies what is kept beside the products of the organisation, on stock or not: they are every site's.
+    pub(super) async fn verify_products(
+        &self,
+        site: &Site,
+        result: &mut dyn Findings,
+    ) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let ids = self
+                .repository
+                .product_ids_after(site.organisation, after, CHUNK)
+                .await?;
+            let keys: Vec<RecordKey> = ids.iter().copied().map(RecordKey::Product).collect();
+            self.verify_beside(site, &keys, result).await?;
+            // A store that tells the same again would keep this going for ever.
+            let last = ids.last().copied();
+            if last <= after {
+                return Ok(());
+            }
+            after = last;
+        }
     }
 
     /// Verifies a site's documents, removed ones among them, and their lines.

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::encoding::{Unpackable, unpack};
-use crate::store::{RecordKey, StoreError, StoreErrorKind, Version};
+use crate::store::codec::{DecodeError, EncodeError, Stored, decode, decode_record, encode};
+use crate::store::{Record, RecordKey, StoreError, StoreErrorKind, Version};
 
 /// A value in a row or a parameter of a query. There is no floating point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,13 @@ pub(crate) enum Cell {
     Uuid(Uuid),
     /// A whole record, or what is left of it beside its columns.
     Bytes(Vec<u8>),
+}
+
+impl Cell {
+    /// A record, or what is left of it beside its columns.
+    pub(crate) fn body(value: &impl Stored) -> Result<Self, EncodeError> {
+        encode(value).map(Self::Bytes)
+    }
 }
 
 impl std::fmt::Display for Cell {
@@ -118,7 +125,7 @@ pub(crate) enum Unreadable {
     #[error("a value is out of its range")]
     Range,
     #[error("a record can't be read")]
-    Body(#[source] Unpackable),
+    Body(#[source] DecodeError),
     #[error("{0}")]
     Of(String, #[source] Box<Self>),
     /// The answer to so many things that were asked for before it.
@@ -128,26 +135,40 @@ pub(crate) enum Unreadable {
 
 impl Unreadable {
     pub(crate) fn during(self, operation: &'static str) -> StoreError {
-        StoreError::new(StoreErrorKind::Corrupt, operation).because(self)
+        StoreError::new(self.kind(), operation).because(self)
+    }
+
+    /// What a later release wrote is sound; whoever runs this one must use that one.
+    fn kind(&self) -> StoreErrorKind {
+        match self {
+            Self::Body(DecodeError::Newer { .. }) => StoreErrorKind::Misconfigured,
+            Self::Type | Self::Range | Self::Body(_) => StoreErrorKind::Corrupt,
+            Self::Of(_, cause) | Self::Answer(_, cause) => cause.kind(),
+        }
     }
 
     /// The same, and which record it is about.
     pub(crate) fn of(self, record: &RecordKey) -> Self {
-        Self::Of(format!("{record:?}"), Box::new(self))
+        self.of_what(&format!("{record:?}"))
+    }
+
+    /// The same, and what it is about.
+    pub(crate) fn of_what(self, what: &str) -> Self {
+        Self::Of(what.to_owned(), Box::new(self))
     }
 
     /// An answer that can't be read, and what was asked for.
     pub(crate) fn named(
         error: StoreError,
-        asked: impl FnOnce(usize) -> Option<RecordKey>,
+        asked: impl FnOnce(usize) -> Option<String>,
     ) -> StoreError {
         let source = std::error::Error::source(&error);
         let Some(Self::Answer(nth, cause)) = source.and_then(|source| source.downcast_ref()) else {
             return error;
         };
         match asked(*nth) {
-            Some(record) => {
-                let named = format!("{record:?}: {cause}");
+            Some(asked) => {
+                let named = format!("{asked}: {cause}");
                 StoreError::new(error.kind(), error.operation()).because(named)
             }
             None => error,
@@ -155,8 +176,8 @@ impl Unreadable {
     }
 }
 
-impl From<Unpackable> for Unreadable {
-    fn from(error: Unpackable) -> Self {
+impl From<DecodeError> for Unreadable {
+    fn from(error: DecodeError) -> Self {
         Self::Body(error)
     }
 }
@@ -218,21 +239,30 @@ impl Row {
         self.optional_uuid()?.map(T::from).ok_or(Unreadable::Type)
     }
 
-    /// The next record, if there is one.
-    pub(crate) fn optional_body<T: serde::de::DeserializeOwned>(
-        &mut self,
-    ) -> Result<Option<T>, Unreadable> {
+    fn optional_bytes(&mut self) -> Result<Option<Vec<u8>>, Unreadable> {
         Ok(match self.cell()? {
             Cell::Null => None,
-            Cell::Bytes(bytes) => Some(unpack(&bytes)?),
+            Cell::Bytes(bytes) => Some(bytes),
             // SQLite does not tell sixteen bytes from an id.
-            Cell::Uuid(bytes) => Some(unpack(bytes.as_bytes())?),
+            Cell::Uuid(bytes) => Some(bytes.into_bytes().into()),
             Cell::Int(_) | Cell::Text(_) => return Err(Unreadable::Type),
         })
     }
 
+    /// The next record, if there is one.
+    pub(crate) fn optional_body<T: Stored>(&mut self) -> Result<Option<T>, Unreadable> {
+        let bytes = self.optional_bytes()?;
+        Ok(bytes.map(|bytes| decode(&bytes)).transpose()?)
+    }
+
+    /// The next record, which stands under this key.
+    pub(crate) fn record(&mut self, key: &RecordKey) -> Result<Record, Unreadable> {
+        let bytes = self.optional_bytes()?.ok_or(Unreadable::Type)?;
+        Ok(decode_record(key, &bytes)?)
+    }
+
     /// The next record.
-    pub(crate) fn body<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Unreadable> {
+    pub(crate) fn body<T: Stored>(&mut self) -> Result<T, Unreadable> {
         self.optional_body()?.ok_or(Unreadable::Type)
     }
 }

@@ -1,39 +1,26 @@
 //! The one write, inside a transaction that the engine began and ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row};
 use super::changes::{self, CHANGED};
-use super::encoding::{Unwritable, body};
 use super::jobs;
 use super::known::{Care, Known, name_cells};
 use super::product_codes;
 use super::query::{Held, Lookup, Query, Transaction, all, blocks, first};
-use super::table::{Column, EVENT, Snapshots, Table, cells, event_cells, key_cells};
+use super::refused::Refused;
+use super::rows::{Insert, deletion};
+use super::table::{EVENT, ShownProduct, Snapshots, Table, cells, event_cells, key_cells};
 use super::totals::Changes;
-use crate::domain::{OrganisationId, StockEvent, Timestamp};
+use crate::domain::{OrganisationId, StockEvent, StockTakeId, Timestamp};
+use crate::store::codec::EncodeError;
 use crate::store::{
-    ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, DeletableKey,
-    Digest, Entry, Facts, Outcome, Record, RecordKey, StoreError, StoreErrorKind, SummedDocument,
-    UniqueName, Version, Write, check,
+    ChangeSet, ChangeSetParts, Command, CommandId, CommitError, CommitOutcome, Digest, Entry,
+    Facts, Outcome, Record, RecordKey, StoreError, StoreErrorKind, SummedDocument, UniqueName,
+    Version, Write, check,
 };
-
-/// Why a change set was not applied. The transaction (or its savepoint) is to be rolled back.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// For good.
-    For(CommitError),
-    /// Something that was taken for absent is there: to be done again with more care.
-    Surprised,
-}
-
-impl<E: Into<CommitError>> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self::For(error.into())
-    }
-}
 
 /// What stands in the table of commands: a command that was applied, or one that never will be.
 enum Remembered {
@@ -102,7 +89,7 @@ fn remembering<T: Transaction>(
     organisation: OrganisationId,
     command: &Command,
 ) -> Result<Query, StoreError> {
-    let outcome = body(&command.outcome);
+    let outcome = Cell::body(&command.outcome);
     let applied = [
         command.digest.as_uuid().into(),
         unwritable(t.operation(), outcome)?,
@@ -200,15 +187,7 @@ async fn apply<T: Transaction>(
         while let Some(next) = rest.next_if(|(key, _)| std::ptr::eq(Table::of(key), table)) {
             of_table.push(next);
         }
-        write_table(
-            t,
-            (organisation, command.at),
-            table,
-            &of_table,
-            known,
-            &mut totals,
-        )
-        .await?;
+        write_table(t, organisation, table, &of_table, known, &mut totals).await?;
     }
     totals
         .write(t, organisation, part(&command.id, T::PARTS))
@@ -228,7 +207,7 @@ fn part(id: &CommandId, parts: u8) -> i64 {
 }
 
 /// A value that can't be written is a mistake of the library's, not of the database's.
-fn unwritable<V>(operation: &'static str, value: Result<V, Unwritable>) -> Result<V, StoreError> {
+fn unwritable<V>(operation: &'static str, value: Result<V, EncodeError>) -> Result<V, StoreError> {
     value.map_err(|cause| StoreError::new(StoreErrorKind::Corrupt, operation).because(cause))
 }
 
@@ -287,82 +266,29 @@ fn name_order(row: &[Cell]) -> Option<(i64, &str)> {
     }
 }
 
-/// Rows that must not be there yet.
-pub(super) struct Insert<'a> {
-    pub(super) table: &'a str,
-    pub(super) columns: &'a [&'a str],
-    pub(super) kinds: &'a [Kind],
-    /// Whether each row is given the number of this commit.
-    pub(super) is_marked: bool,
-}
-
-impl Insert<'_> {
-    async fn run<T: Transaction>(
-        &self,
-        t: &mut T,
-        organisation: OrganisationId,
-        rows: Vec<Vec<Cell>>,
-    ) -> Result<(), Refused> {
-        let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let mut query = self.query(t, organisation, rows);
-        query.push(" ON CONFLICT DO NOTHING");
-        if t.expect(query, Some(expected)).await? {
-            Ok(())
-        } else {
-            Err(Refused::Surprised)
-        }
-    }
-
-    pub(super) fn query<T: Transaction>(
-        &self,
-        t: &T,
-        organisation: OrganisationId,
-        rows: Vec<Vec<Cell>>,
-    ) -> Query {
-        let mut query = t.query("INSERT INTO ");
-        query.push(self.table).push(" (organisation");
-        for column in self.columns {
-            query.push(", ").push(column);
-        }
-        if self.is_marked {
-            query.push(", ").push(CHANGED);
-        }
-        query.push(") SELECT ").bind(organisation.as_uuid());
-        query.push(", w.*");
-        if self.is_marked {
-            query.push(", ");
-            changes::number(T::DIALECT, organisation, &mut query);
-        }
-        query.push(" FROM ");
-        query.table(self.kinds, rows).push(" WHERE true");
-        query
-    }
-}
-
 /// Writes the records of one table.
 async fn write_table<T: Transaction>(
     t: &mut T,
-    (organisation, at): (OrganisationId, Timestamp),
+    organisation: OrganisationId,
     table: &'static Table,
     writes: &[(&RecordKey, &Write)],
     known: &Known,
     totals: &mut Changes,
 ) -> Result<(), Refused> {
-    let inserted: Vec<&RecordKey> = writes
+    let inserted = writes
         .iter()
-        .filter(|(_, write)| write.expected().is_none())
-        .map(|(key, _)| *key)
-        .collect();
-    let retired = self::retired(t, organisation, table, &inserted).await?;
+        .filter(|(_, write)| write.expected().is_none());
+    let inserted_to: BTreeSet<StockTakeId> = inserted.filter_map(|(key, _)| take_of(key)).collect();
+    let retired = self::retired(t, organisation, &inserted_to).await?;
     let mut snapshots = Snapshots::default();
     let mut inserts = Vec::new();
     let mut updates = Vec::new();
     let mut deletes = Vec::new();
+    let mut newly_retired: BTreeMap<StockTakeId, Version> = BTreeMap::new();
     for (key, write) in writes {
         let version = match write {
-            Write::Insert(_) if retired.is_empty() => Version::FIRST,
-            Write::Insert(_) => retired
-                .get(&retired_key(key))
+            Write::Insert(_) => take_of(key)
+                .and_then(|take| retired.get(&take))
                 .map_or(Version::FIRST, |version| version.next()),
             Write::Update { expected, .. } | Write::Delete { expected } => expected.next(),
         };
@@ -377,7 +303,11 @@ async fn write_table<T: Transaction>(
         }
         let mut row = key_cells(key);
         let Some(record) = write.record() else {
-            deletes.push((row, retired_key(key), write.expected()));
+            if let (Some(take), Some(version)) = (take_of(key), write.expected()) {
+                let last = newly_retired.entry(take).or_insert(version);
+                *last = version.max(*last);
+            }
+            deletes.push(row);
             continue;
         };
         if let Record::StockTakeItem(item) = record {
@@ -413,7 +343,7 @@ async fn write_table<T: Transaction>(
         insert.run(t, organisation, block).await?;
     }
     // Where others write at the same time, an insert may have waited for a deletion: only now is its version known.
-    if !T::LOCK.is_empty() && self::retired(t, organisation, table, &inserted).await? != retired {
+    if !T::LOCK.is_empty() && self::retired(t, organisation, &inserted_to).await? != retired {
         return Err(Refused::Surprised);
     }
     for block in blocks(T::DIALECT, updates) {
@@ -429,7 +359,11 @@ async fn write_table<T: Transaction>(
         overwrite(&mut query, table, 0);
         t.expect(query, None).await?;
     }
-    delete(t, organisation, table, deletes, at).await?;
+    for key in deletes {
+        let query = deletion(t, organisation, table.name, table.key, key);
+        t.expect(query, None).await?;
+    }
+    retire(t, organisation, newly_retired).await?;
     Ok(())
 }
 
@@ -461,15 +395,28 @@ async fn write_snapshots<T: Transaction>(
 ) -> Result<(), StoreError> {
     // In their order: two transactions that add the same ones must not wait for each other.
     let rows: Vec<Vec<Cell>> = snapshots
-        .bodies
+        .rows
         .into_iter()
-        .map(|((product, id), body)| vec![product.into(), id.into(), body.into()])
+        .map(|((product, id), row)| {
+            let ShownProduct {
+                article_order,
+                search,
+                body,
+            } = row;
+            vec![
+                product.into(),
+                id.into(),
+                article_order.into(),
+                search.into(),
+                body.into(),
+            ]
+        })
         .collect();
     for block in blocks(T::DIALECT, rows) {
         let insert = Insert {
             table: "stk_product_snapshot",
-            columns: &["product", "id", "body"],
-            kinds: &[Kind::Uuid, Kind::Uuid, Kind::Bytes],
+            columns: &["product", "id", "article_order", "search", "body"],
+            kinds: &[Kind::Uuid, Kind::Uuid, Kind::Text, Kind::Text, Kind::Bytes],
             is_marked: false,
         };
         let mut query = insert.query(t, organisation, block);
@@ -479,105 +426,63 @@ async fn write_snapshots<T: Transaction>(
     Ok(())
 }
 
-/// The key of a record that was deleted, as text.
-fn retired_key(key: &RecordKey) -> String {
-    let mut text = String::new();
-    for cell in key_cells(key) {
-        let part = match cell {
-            Cell::Null => String::new(),
-            Cell::Int(value) => value.to_string(),
-            Cell::Text(value) => format!("{}:{value}", value.len()),
-            Cell::Uuid(value) => value.simple().to_string(),
-            // No key has bytes.
-            Cell::Bytes(_) => continue,
-        };
-        text.push_str(&part);
-        text.push('/');
+/// The take that a record is a line of.
+const fn take_of(key: &RecordKey) -> Option<StockTakeId> {
+    if let RecordKey::StockTakeItem(take, _) = key {
+        Some(*take)
+    } else {
+        None
     }
-    text
 }
 
-/// The last versions of records that were deleted (R3).
+/// The highest versions that deleted lines of some takes had (R3).
 async fn retired<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
-    table: &'static Table,
-    keys: &[&RecordKey],
-) -> Result<BTreeMap<String, Version>, StoreError> {
+    takes: &BTreeSet<StockTakeId>,
+) -> Result<BTreeMap<StockTakeId, Version>, StoreError> {
     let mut found = BTreeMap::new();
-    if keys
-        .first()
-        .is_none_or(|key| DeletableKey::of(key).is_none())
-    {
-        return Ok(found);
-    }
-    let mut query = t.query("SELECT 1 FROM stk_retired WHERE organisation = ");
-    query.bind(organisation.as_uuid());
-    query.push(" AND kind = ").bind(table.name).push(" LIMIT 1");
-    if first(t, &query, |_| Ok(())).await?.is_none() {
-        return Ok(found);
-    }
-    let rows = (keys.iter()).map(|key| vec![table.name.into(), retired_key(key).into()]);
-    for block in blocks(T::DIALECT, rows.collect()) {
-        let mut query = t.query("SELECT r.key, r.version FROM ");
-        query.table(&[Kind::Text, Kind::Text], block);
+    for block in blocks(
+        T::DIALECT,
+        takes
+            .iter()
+            .map(|take| vec![take.as_uuid().into()])
+            .collect(),
+    ) {
+        let mut query = t.query("SELECT r.take, r.version FROM ");
+        query.table(&[Kind::Uuid], block);
         let lookup = Lookup {
             table: "stk_retired",
             alias: "r",
-            key: "r.kind = w.column1 AND r.key = w.column2",
+            key: "r.take = w.column1",
         };
         query.find(organisation, lookup, "");
-        let read = |row: &mut Row| Ok((row.text()?, row.version()?));
+        let read = |row: &mut Row| Ok((row.id()?, row.version()?));
         found.extend(all(t, &query, read).await?);
     }
     Ok(found)
 }
 
-/// The deletion of one row: `PostgreSQL`, while it does not know what a table holds, would look for many in all of it.
-pub(super) fn deletion<T: Transaction>(
-    t: &T,
-    organisation: OrganisationId,
-    table: &str,
-    key: &[Column],
-    values: Vec<Cell>,
-) -> Query {
-    let mut query = t.query("DELETE FROM ");
-    query.push(table).push(" WHERE organisation = ");
-    query.bind(organisation.as_uuid());
-    for ((column, _), value) in key.iter().zip(values) {
-        query.push(" AND ").push(column).push(" = ").bind(value);
-    }
-    query
-}
-
-async fn delete<T: Transaction>(
+/// Remembers the highest versions that lines of some takes had when they were deleted.
+async fn retire<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
-    table: &'static Table,
-    deletes: Vec<(Vec<Cell>, String, Option<Version>)>,
-    at: Timestamp,
+    versions: BTreeMap<StockTakeId, Version>,
 ) -> Result<(), StoreError> {
-    for block in blocks(T::DIALECT, deletes) {
-        let mut retired = Vec::with_capacity(block.len());
-        for (key, text, version) in block {
-            let query = deletion(t, organisation, table.name, table.key, key);
-            t.expect(query, None).await?;
-            retired.push(vec![
-                table.name.into(),
-                text.into(),
-                version.into(),
-                at.micros().into(),
-            ]);
-        }
+    let rows = versions
+        .into_iter()
+        .map(|(take, version)| vec![take.as_uuid().into(), version.into()]);
+    for block in blocks(T::DIALECT, rows.collect()) {
         let insert = Insert {
             table: "stk_retired",
-            columns: &["kind", "key", "version", "at"],
-            kinds: &[Kind::Text, Kind::Text, Kind::Int, Kind::Int],
+            columns: &["take", "version"],
+            kinds: &[Kind::Uuid, Kind::Int],
             is_marked: false,
         };
-        let mut query = insert.query(t, organisation, retired);
+        let mut query = insert.query(t, organisation, block);
         query.push(
-            " ON CONFLICT (organisation, kind, key) DO UPDATE SET version = excluded.version, at = excluded.at",
+            " ON CONFLICT (organisation, take) DO UPDATE SET version = excluded.version \
+             WHERE stk_retired.version < excluded.version",
         );
         t.expect(query, None).await?;
     }
@@ -630,10 +535,10 @@ fn entry_rows(
     for entry in entries {
         let (document, item, id, body) = match entry {
             Entry::StockTake(it) if of_takes => {
-                (it.take.as_uuid(), it.item.as_uuid(), it.id, body(it))
+                (it.take.as_uuid(), it.item.as_uuid(), it.id, Cell::body(it))
             }
             Entry::InventoryCount(it) if !of_takes => {
-                (it.count.as_uuid(), it.item.as_uuid(), it.id, body(it))
+                (it.count.as_uuid(), it.item.as_uuid(), it.id, Cell::body(it))
             }
             Entry::StockTake(_) | Entry::InventoryCount(_) => continue,
         };
@@ -681,7 +586,7 @@ async fn write_events<T: Transaction>(
         *position = position.saturating_add(1);
         let mut row = vec![Cell::Int(*position)];
         row.append(&mut event_cells(event));
-        row.push(unwritable(t.operation(), body(event))?);
+        row.push(unwritable(t.operation(), Cell::body(event))?);
         rows.push(row);
     }
     let ends = [("position", Kind::Int), ("body", Kind::Bytes)];

@@ -124,6 +124,19 @@ macro_rules! keep_job_queue {
                 }
 
                 #[inline(never)]
+                async fn over_jobs(
+                    &self,
+                    organisation: OrganisationId,
+                    page: &PageRequest,
+                ) -> Result<Page<Job>, StoreError> {
+                    let page = page.clone();
+                    self.read("over_jobs", move |s| {
+                        Box::pin(async move { jobs::over_jobs(s, organisation, &page).await })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
                 async fn requeue(
                     &self,
                     organisation: OrganisationId,

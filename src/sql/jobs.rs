@@ -1,9 +1,9 @@
 //! The queue of jobs.
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::encoding::body;
 use super::known::live_lease;
 use super::query::{Query, Snapshot, Transaction, blocks, first};
+use super::refused::Refused;
 use super::table::timestamp;
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{
@@ -70,12 +70,12 @@ pub(crate) async fn born<T: Transaction>(
     organisation: OrganisationId,
     jobs: &[NewJob],
     at: Timestamp,
-) -> Result<(), super::Refused> {
+) -> Result<(), Refused> {
     let added = add(t, organisation, jobs, at).await?;
     if added == u64::try_from(jobs.len()).unwrap_or(u64::MAX) {
         Ok(())
     } else {
-        Err(super::Refused::Surprised)
+        Err(Refused::Surprised)
     }
 }
 
@@ -100,8 +100,8 @@ async fn add<T: Transaction>(
         rows.push(vec![
             Cell::Uuid(id.as_uuid()),
             site.as_uuid().into(),
-            body(task).map_err(unwritable)?,
-            body(requested_by).map_err(unwritable)?,
+            Cell::body(task).map_err(unwritable)?,
+            Cell::body(requested_by).map_err(unwritable)?,
             run_at.micros().into(),
             run_at.micros().into(),
             (*max_attempts).into(),
@@ -454,13 +454,13 @@ pub(crate) async fn open_jobs<S: Snapshot>(
     organisation: OrganisationId,
     request: &PageRequest,
 ) -> Result<Page<Job>, StoreError> {
-    listed(
-        s,
-        organisation,
-        ("open_jobs", "t.due_at IS NOT NULL"),
-        request,
-    )
-    .await
+    const OPEN: JobList = JobList {
+        operation: "open_jobs",
+        condition: "t.due_at IS NOT NULL",
+        order: &["t.created_at", "t.id"],
+        at: |job| job.created_at,
+    };
+    OPEN.page(s, organisation, request).await
 }
 
 /// A page of dead jobs, the oldest first.
@@ -469,31 +469,64 @@ pub(crate) async fn dead_jobs<S: Snapshot>(
     organisation: OrganisationId,
     request: &PageRequest,
 ) -> Result<Page<Job>, StoreError> {
-    listed(s, organisation, ("dead_jobs", "t.state = 'dead'"), request).await
+    const DEAD: JobList = JobList {
+        operation: "dead_jobs",
+        condition: "t.state = 'dead'",
+        order: &["t.created_at", "t.id"],
+        at: |job| job.created_at,
+    };
+    DEAD.page(s, organisation, request).await
 }
 
-async fn listed<S: Snapshot>(
+/// A page of the jobs that succeeded or were refused, in the order in which they ended.
+pub(crate) async fn over_jobs<S: Snapshot>(
     s: &mut S,
     organisation: OrganisationId,
-    (operation, condition): (&'static str, &str),
     request: &PageRequest,
 ) -> Result<Page<Job>, StoreError> {
-    let list = List::new(operation, organisation, &());
-    let listing = Listing {
-        columns: COLUMNS,
-        from: "stk_job AS t",
-        known_to: None,
-        beside: None,
-        order: &["t.created_at", "t.id"],
-        place: |(at, id): &(Timestamp, JobId)| vec![at.micros().into(), id.as_uuid().into()],
-        read: &|row: &mut Row| {
-            let job = read(row)?;
-            Ok(((job.created_at, job.id), job))
-        },
+    const OVER: JobList = JobList {
+        operation: "over_jobs",
+        condition: "t.finished_at IS NOT NULL AND t.state IN ('succeeded', 'refused')",
+        order: &["t.finished_at", "t.id"],
+        at: |job| job.finished_at.unwrap_or(job.created_at),
     };
-    let narrowed = Narrowed::of("t", organisation).and(condition);
-    let after = list.after(request, |_| true)?;
-    listing
-        .page(s, list, (&narrowed, None), request, after)
-        .await
+    OVER.page(s, organisation, request).await
+}
+
+/// A list of jobs.
+struct JobList {
+    operation: &'static str,
+    condition: &'static str,
+    /// A moment of theirs, and their ids.
+    order: &'static [&'static str],
+    at: fn(&Job) -> Timestamp,
+}
+
+impl JobList {
+    async fn page<S: Snapshot>(
+        &self,
+        s: &mut S,
+        organisation: OrganisationId,
+        request: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let list = List::new(self.operation, organisation, &());
+        let at = self.at;
+        let listing = Listing {
+            columns: COLUMNS,
+            from: "stk_job AS t",
+            known_to: None,
+            beside: None,
+            order: self.order,
+            place: |(at, id): &(Timestamp, JobId)| vec![at.micros().into(), id.as_uuid().into()],
+            read: &move |row: &mut Row| {
+                let job = read(row)?;
+                Ok(((at(&job), job.id), job))
+            },
+        };
+        let narrowed = Narrowed::of("t", organisation).and(self.condition);
+        let after = list.after(request, |_| true)?;
+        listing
+            .page(s, list, (&narrowed, None), request, after)
+            .await
+    }
 }

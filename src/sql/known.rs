@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::by_key::rows_by_key;
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::query::{Lookup, Snapshot, Transaction, all, blocks, first};
-use super::table::{Column, Table, key_cells, stock_key_cells};
+use super::table::{Table, stock_key_cells};
 use crate::domain::{
     Code, InventoryCountId, JobId, OrganisationId, ProductId, SiteId, StockEventId, StockKey,
     StockTakeId,
@@ -278,27 +279,13 @@ pub(super) async fn versions<T: Snapshot>(
     keys: &[RecordKey],
     lock: &str,
 ) -> Result<Vec<(usize, Found)>, StoreError> {
-    let mut query = t.query("SELECT w.column1, t.version");
+    let mut columns = "i.version".to_owned();
     for fact in table.facts {
-        query.push(", t.").push(fact);
+        columns.extend([", i.", fact]);
     }
-    query.push(" FROM ");
-    let rows = keys.iter().enumerate().map(|(nth, key)| {
-        let mut cells = vec![nth.into()];
-        cells.append(&mut key_cells(key));
-        cells
-    });
-    query.table(&numbered(table.key), rows.collect());
-    let key = (2_u8..).zip(table.key);
-    let key: Vec<String> = key
-        .map(|(nth, (column, _))| format!("t.{column} = w.column{nth}"))
-        .collect();
-    let lookup = Lookup {
-        table: table.name,
-        alias: "t",
-        key: &key.join(" AND "),
-    };
-    query.find(organisation, lookup, lock).push(" ORDER BY 1");
+    let keys = keys.iter().enumerate();
+    let mut query = rows_by_key(t, (organisation, table), keys, &columns, lock);
+    query.push(" ORDER BY 1");
     all(t, &query, |row| {
         let nth = row.int()?;
         let version = row.version()?;
@@ -307,12 +294,6 @@ pub(super) async fn versions<T: Snapshot>(
         Ok((nth, Found { version, facts }))
     })
     .await
-}
-
-/// The types of some columns with a number before them.
-pub(super) fn numbered(columns: &[Column]) -> Vec<Kind> {
-    let kinds = columns.iter().map(|(_, kind)| *kind);
-    std::iter::once(Kind::Int).chain(kinds).collect()
 }
 
 impl Facts for Known {

@@ -1,9 +1,9 @@
 //! Pages of lists.
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::query::{Lookup, Query, Snapshot, all, first};
+use super::query::{Lookup, Query, Snapshot, first};
 use super::table::Column;
-use crate::domain::OrganisationId;
+use crate::domain::{OrganisationId, SearchText};
 use crate::store::{List, Page, PageRequest, PageStart, Position, StoreError};
 
 /// How many rows are read at a time where each has to be looked at.
@@ -16,8 +16,8 @@ pub(super) type Read<'a, P, R> = &'a (dyn Fn(&mut Row) -> Result<(P, R), Unreada
 pub(super) struct Listing<'a, P, R> {
     pub(super) columns: &'a str,
     pub(super) from: &'a str,
-    /// What its rows must be found in, and shows with them.
-    pub(super) known_to: Option<Lookup<'a>>,
+    /// What its rows must be found in, and shows with them; and values that it must have there.
+    pub(super) known_to: Option<(Lookup<'a>, &'a [(&'static str, Cell)])>,
     /// What is looked up for the rows that are shown, and what these are called there.
     pub(super) beside: Option<(&'a str, &'a [Lookup<'a>])>,
     /// The columns that make the order total.
@@ -40,6 +40,7 @@ pub(super) struct Narrowed {
 #[derive(Clone, Debug)]
 enum Values {
     None,
+    Containing(SearchText),
     One(Cell),
     Any(Kind, Vec<Cell>),
 }
@@ -98,12 +99,23 @@ impl Narrowed {
         self
     }
 
+    /// To what has a text in a column of folded texts.
+    pub(super) fn containing(mut self, column: &str, text: &SearchText) -> Self {
+        let text = Values::Containing(text.clone());
+        self.conditions.push((column.to_owned(), text));
+        self
+    }
+
     fn write(&self, query: &mut Query) {
         for (nth, (condition, values)) in self.conditions.iter().enumerate() {
             query.push(if nth > 0 { " AND " } else { " WHERE " });
+            if let Values::Containing(text) = values {
+                query.contains(condition, text);
+                continue;
+            }
             query.push(condition);
             match values {
-                Values::None => {}
+                Values::None | Values::Containing(_) => {}
                 Values::One(value) => {
                     query.bind(value.clone());
                 }
@@ -124,8 +136,8 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
         } else {
             query.push(self.from);
         }
-        if let Some(lookup) = self.known_to {
-            query.find(narrowed.organisation, lookup, "");
+        if let Some((lookup, values)) = self.known_to {
+            query.find_with(narrowed.organisation, lookup, values);
         }
         narrowed.write(query);
     }
@@ -146,8 +158,47 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
         (after, is_reversed): (Option<&P>, bool),
         (skip, limit): (u64, usize),
     ) -> Result<Vec<(P, R)>, StoreError> {
+        let asked = (after, is_reversed);
+        let query = self.query(s, self.columns, narrowed, asked, (skip, limit));
+        let mut read = Vec::new();
+        for (nth, mut row) in s.rows(&query).await?.into_iter().enumerate() {
+            match (self.read)(&mut row) {
+                Ok(row) => read.push(row),
+                Err(cause) => {
+                    let places = self.order.join(", ");
+                    let query = self.query(s, &places, narrowed, asked, (skip, limit));
+                    let places = s.rows(&query).await?;
+                    let what = self.named(places.into_iter().nth(nth));
+                    return Err(cause.of_what(&what).during(s.operation()));
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// What a row is, for who looks after the store: its table, and its place there.
+    fn named(&self, place: Option<Row>) -> String {
+        let table = self.from.split(' ').next().unwrap_or_default();
+        let mut cells = Vec::new();
+        if let Some(mut row) = place {
+            while let Ok(cell) = row.cell() {
+                cells.push(cell.to_string());
+            }
+        }
+        format!("{table} ({})", cells.join(", "))
+    }
+
+    /// What asks for rows after a place.
+    fn query<S: Snapshot>(
+        &self,
+        s: &S,
+        columns: &str,
+        narrowed: &Narrowed,
+        (after, is_reversed): (Option<&P>, bool),
+        (skip, limit): (u64, usize),
+    ) -> Query {
         let mut query = s.query("SELECT ");
-        query.push(self.columns).push(" FROM ");
+        query.push(columns).push(" FROM ");
         if self.beside.is_some() {
             query.push("(SELECT * FROM ");
         }
@@ -158,8 +209,16 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
             (">", self.order.join(", "))
         };
         if let Some(after) = after {
+            let place = (self.place)(after);
+            if let (Some(_), Some(column), Some(value)) =
+                (self.known_to, self.order.first(), place.first())
+            {
+                // The order may go on into the other table: the index is told where to begin.
+                query.push(&format!(" AND {column} {sign}= "));
+                query.bind(value.clone());
+            }
             query.push(&format!(" AND ({}) {sign} (", self.order.join(", ")));
-            query.bind_all((self.place)(after)).push(")");
+            query.bind_all(place).push(")");
         }
         query.push(" ORDER BY ").push(&order).push(" LIMIT ");
         query.bind(limit);
@@ -173,7 +232,7 @@ impl<P: Send + Sync, R: Send> Listing<'_, P, R> {
             }
             query.push(" ORDER BY ").push(&order);
         }
-        all(s, &query, self.read).await
+        query
     }
 
     /// Looks at every row, a block at a time, until told to stop.

@@ -5,10 +5,11 @@
 
 use super::commit::guarded;
 use super::known::versions;
+use super::product_codes;
 use super::query::{Held, Transaction, blocks, first};
 use super::table::{Table, key_cells};
 use super::totals;
-use super::unlike::{Off, by_table, columns, ends, names, sums, unlike_end};
+use super::unlike::{Off, StoredRow, by_table, columns, ends, names, sums, unlike_end};
 use crate::domain::{OrganisationId, SiteId};
 use crate::store::{RecordKey, StoreError, Unlike};
 
@@ -35,6 +36,7 @@ pub(crate) async fn mend<T: Transaction>(
         }
     }
     mended.append(&mut mend_names(t, organisation, &keys).await?);
+    mended.append(&mut product_codes::mend(t, organisation, &keys).await?);
     for key in &keys {
         if let RecordKey::Site(site) = key {
             mended.extend(mend_end(t, organisation, *site).await?);
@@ -60,19 +62,17 @@ async fn mend_columns<T: Transaction>(
     }
     versions(t, organisation, table, keys, T::LOCK).await?;
     let off = columns(t, organisation, table, keys).await?;
-    for Off {
-        record,
-        column,
-        due,
-        ..
-    } in &off
-    {
+    for off in &off {
+        let row = off
+            .row
+            .clone()
+            .unwrap_or_else(|| StoredRow::of(&off.record));
         let mut query = t.query("UPDATE ");
-        query.push(table.name).push(" SET ").push(column);
-        query.push(" = ").bind(due.clone());
+        query.push(row.table).push(" SET ").push(off.column);
+        query.push(" = ").bind(off.due.clone());
         query.push(" WHERE organisation = ");
         query.bind(organisation.as_uuid());
-        for ((column, _), cell) in table.key.iter().zip(key_cells(record)) {
+        for (column, cell) in row.key {
             query.push(" AND ").push(column).push(" = ").bind(cell);
         }
         t.run(&query).await?;
@@ -80,13 +80,23 @@ async fn mend_columns<T: Transaction>(
     Ok(off.iter().map(Off::told).collect())
 }
 
-/// Gives sites and products the names that they have. One that somebody else's name stands in the way of stays unlike.
+/// Gives sites and products the names that they have, which are locked so that nobody renames them meanwhile. One that somebody else's name stands in the way of stays unlike.
 async fn mend_names<T: Transaction>(
     t: &mut T,
     organisation: OrganisationId,
     keys: &[RecordKey],
 ) -> Result<Vec<Unlike>, StoreError> {
     let off = names(t, organisation, keys).await?;
+    if off.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<RecordKey> = off.into_iter().map(|(off, _)| off.record).collect();
+    for (table, keys) in by_table(&keys) {
+        for block in blocks(T::DIALECT, keys) {
+            versions(t, organisation, table, &block, T::LOCK).await?;
+        }
+    }
+    let off = names(t, organisation, &keys).await?;
     let mut rows = Vec::with_capacity(off.len());
     for (off, name) in off {
         let kind = i64::from(matches!(off.record, RecordKey::Product(_)));

@@ -9,7 +9,8 @@ pub(crate) use super::commit::settle;
 pub(crate) use super::purging::purge;
 pub(crate) use super::table::tables;
 pub(crate) use super::{
-    Engine, changes, documents, jobs, mending, product_codes, reads, take_lines, totals, unlike,
+    Engine, articles, by_key, changes, documents, jobs, mending, product_codes, reads, take_lines,
+    totals, unlike,
 };
 pub(crate) use crate::domain::*;
 pub(crate) use crate::store::*;

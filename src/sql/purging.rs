@@ -1,6 +1,6 @@
 //! Forgetting what is kept for a time only.
 
-use super::query::{Query, Transaction, first};
+use super::query::{Transaction, first};
 use crate::domain::{JobId, OrganisationId, Timestamp};
 use crate::store::{MAX_PAGE, Purge, StoreError};
 
@@ -14,38 +14,26 @@ pub(crate) async fn purge<T: Transaction>(
 ) -> Result<u64, StoreError> {
     let limit = u64::from(limit.clamp(1, MAX_PAGE));
     match what {
-        Purge::Commands => {
-            let query = of_table(t, organisation, ("stk_command", "id"), before, limit);
-            t.run(&query).await
-        }
-        Purge::DeletedVersions => {
-            let query = of_table(t, organisation, ("stk_retired", "kind, key"), before, limit);
-            t.run(&query).await
-        }
+        Purge::Commands => commands(t, organisation, before, limit).await,
         Purge::Exports => exports(t, organisation, before, limit).await,
     }
 }
 
-/// Deletes rows of a table by their time `at` and the rest of their key.
-fn of_table<T: Transaction>(
-    t: &T,
+async fn commands<T: Transaction>(
+    t: &mut T,
     organisation: OrganisationId,
-    (table, key): (&str, &str),
     before: Timestamp,
     limit: u64,
-) -> Query {
+) -> Result<u64, StoreError> {
     // The time is said twice: a row that was written again meanwhile is no longer meant.
-    let mut query = t.query("DELETE FROM ");
-    query.push(table).push(" WHERE organisation = ");
+    let mut query = t.query("DELETE FROM stk_command WHERE organisation = ");
     query.bind(organisation.as_uuid());
     query.push(" AND at < ").bind(before.micros());
-    query.push(&format!(
-        " AND ({key}) IN (SELECT {key} FROM {table} WHERE organisation = "
-    ));
+    query.push(" AND id IN (SELECT id FROM stk_command WHERE organisation = ");
     query.bind(organisation.as_uuid());
     query.push(" AND at < ").bind(before.micros());
     query.push(" ORDER BY at LIMIT ").bind(limit).push(")");
-    query
+    t.run(&query).await
 }
 
 /// Deletes exports that have expired, the parts of each before it.

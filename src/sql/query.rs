@@ -6,7 +6,7 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use crate::domain::OrganisationId;
+use crate::domain::{OrganisationId, SearchText};
 use crate::store::StoreError;
 
 /// How engines differ in what they are told.
@@ -115,6 +115,16 @@ impl Query {
         self.push(")")
     }
 
+    /// Says that a text stands in a column of folded texts.
+    pub(crate) fn contains(&mut self, column: &str, text: &SearchText) -> &mut Self {
+        self.push(match self.dialect {
+            Dialect::Sqlite => "instr(",
+            Dialect::Postgres => "strpos(",
+        });
+        self.push(column).push(", ");
+        self.bind(text.folded()).push(") > 0")
+    }
+
     /// Adds a table that is looked into for each row before it; rows that find nothing are left out. `lock` is what keeps
     /// the rows of the table from changing.
     pub(crate) fn find(
@@ -123,7 +133,7 @@ impl Query {
         lookup: Lookup<'_>,
         lock: &str,
     ) -> &mut Self {
-        self.look_up(false, organisation, lookup, lock)
+        self.look_up(false, organisation, lookup, (&[], lock))
     }
 
     /// Adds a table that is looked into for each row before it; rows that find nothing stay.
@@ -132,7 +142,17 @@ impl Query {
         organisation: OrganisationId,
         lookup: Lookup<'_>,
     ) -> &mut Self {
-        self.look_up(true, organisation, lookup, "")
+        self.look_up(true, organisation, lookup, (&[], ""))
+    }
+
+    /// As [`find`](Self::find), for rows that also have these values.
+    pub(crate) fn find_with(
+        &mut self,
+        organisation: OrganisationId,
+        lookup: Lookup<'_>,
+        values: &[(&'static str, Cell)],
+    ) -> &mut Self {
+        self.look_up(false, organisation, lookup, (values, ""))
     }
 
     /// `PostgreSQL`, while it does not know what a table holds, takes two columns that are given for the whole key: it
@@ -144,7 +164,7 @@ impl Query {
         all_stay: bool,
         organisation: OrganisationId,
         Lookup { table, alias, key }: Lookup<'_>,
-        lock: &str,
+        (values, lock): (&[(&'static str, Cell)], &str),
     ) -> &mut Self {
         self.push(if all_stay { " LEFT" } else { " CROSS" });
         match self.dialect {
@@ -156,6 +176,10 @@ impl Query {
         self.push(alias).push(".organisation = ");
         self.bind(organisation.as_uuid());
         self.push(" AND ").push(key);
+        for (column, value) in values {
+            self.push(&format!(" AND {alias}.{column} = "));
+            self.bind(value.clone());
+        }
         match self.dialect {
             Dialect::Sqlite => self.push(lock),
             Dialect::Postgres => {
@@ -221,6 +245,19 @@ pub(crate) struct Lookup<'a> {
     pub(crate) key: &'a str,
 }
 
+/// A table that is read along an index. [`Dialect::Sqlite`] is told which: it knows nothing of what the table holds, and
+/// would often go through all that one document has. [`Dialect::Postgres`] looks at its tables, and at which index the
+/// query speaks of.
+pub(crate) fn along(dialect: Dialect, table: &str, alias: &str, index: Option<&str>) -> String {
+    match (dialect, index) {
+        (Dialect::Sqlite, Some(index)) => format!("{table} AS {alias} INDEXED BY {index}"),
+        (Dialect::Sqlite, None) | (Dialect::Postgres, _) => format!("{table} AS {alias}"),
+    }
+}
+
+/// How many rows are few: they are sorted when they are read, rather than looked for along an index that leads past many more.
+pub(crate) const FEW: usize = 1_000;
+
 /// Rows in blocks of the sizes that a dialect takes at a time.
 pub(crate) fn blocks<T>(dialect: Dialect, rows: Vec<T>) -> Vec<Vec<T>> {
     let sizes: &[usize] = match dialect {
@@ -281,7 +318,7 @@ pub(crate) async fn first<S: Snapshot, T>(
 
 /// A transaction that writes.
 pub(crate) trait Transaction: Snapshot {
-    /// What a query that must keep its rows from changing ends with; `t` is the table.
+    /// What a query of one table ends with that must keep its rows from changing.
     const LOCK: &'static str;
 
     /// What a query ends with that takes rows which nobody else holds.

@@ -1,28 +1,24 @@
 //! Reading records and the ledger.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use serde::de::DeserializeOwned;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::changes;
 use super::lists::{Kept, Listing, Narrowed};
-use super::query::{Dialect, Lookup, Snapshot, all, blocks, first};
+use super::query::{Lookup, Snapshot, all, blocks, first};
 use super::table::{Table, key_cells, stock_key_cells, tables, versioned};
 use crate::domain::{
     Code, InventoryCountId, InventoryCountItem, InventoryOrderId, InventoryOrderItem, LedgerEntry,
-    OrganisationId, Product, ProductId, Site, SiteId, StockEvent, StockEventId, StockKey,
-    StockLevel, Timestamp,
+    OrganisationId, ProductId, Site, SiteId, StockEvent, StockEventId, StockKey, StockLevel,
+    Timestamp,
 };
+use crate::store::codec::Stored;
 use crate::store::{
-    ArticleColumn, ArticleFilter, ArticleSort, ArticleView, Command, CommandId, Digest,
-    InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter, List, MAX_PAGE, Page,
-    PageRequest, Ranked, RecordKey, SerialMark, StoreError, Versioned,
+    Command, CommandId, Digest, InventoryCountItemFilter, InventoryOrderItemFilter, LevelFilter,
+    List, MAX_PAGE, Page, PageRequest, RecordKey, SerialMark, StoreError, Versioned,
 };
 
 /// A record by its key.
-pub(crate) async fn record<S: Snapshot, T: DeserializeOwned + Send>(
+pub(crate) async fn record<S: Snapshot, T: Stored + Send>(
     s: &mut S,
     organisation: OrganisationId,
     key: &RecordKey,
@@ -83,27 +79,8 @@ async fn answers<S: Snapshot, T: Clone + Send>(
 /// What [`versioned`] reads.
 const VERSIONED: &str = "t.version, t.body";
 
-/// Records by id, of a table with an id.
-pub(crate) async fn records<S: Snapshot, T: DeserializeOwned + Clone + Send>(
-    s: &mut S,
-    organisation: OrganisationId,
-    table: &Table,
-    ids: Vec<uuid::Uuid>,
-) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
-    let asked = ids.iter().map(|id| vec![(*id).into()]).collect();
-    let lookup = Lookup {
-        table: table.name,
-        alias: "t",
-        key: "t.id = w.column2",
-    };
-    let what = (&[Kind::Uuid][..], &[lookup][..]);
-    let found = answers(s, asked, what, organisation, (VERSIONED, versioned)).await;
-    let name = |nth| Some(RecordKey::Product(ProductId::new(*ids.get::<usize>(nth)?)));
-    found.map_err(|error| Unreadable::named(error, name))
-}
-
 /// Records by their unique names.
-pub(crate) async fn by_name<S: Snapshot, T: DeserializeOwned + Clone + Send>(
+pub(crate) async fn by_name<S: Snapshot, T: Stored + Clone + Send>(
     s: &mut S,
     organisation: OrganisationId,
     (table, kind): (&Table, i64),
@@ -126,7 +103,9 @@ pub(crate) async fn by_name<S: Snapshot, T: DeserializeOwned + Clone + Send>(
         },
     ];
     let what = (&[Kind::Text][..], &lookups[..]);
-    answers(s, asked, what, organisation, (VERSIONED, versioned)).await
+    let found = answers(s, asked, what, organisation, (VERSIONED, versioned)).await;
+    let name = |nth: usize| Some(format!("{} of the name {}", table.name, names.get(nth)?));
+    found.map_err(|error| Unreadable::named(error, name))
 }
 
 /// Article ids that are spelled like these, but not the same: for each the first one.
@@ -176,30 +155,6 @@ pub(crate) async fn site_by_external_id<S: Snapshot>(
     Ok(found.into_iter().next().flatten())
 }
 
-/// Levels by key.
-pub(crate) async fn levels<S: Snapshot>(
-    s: &mut S,
-    organisation: OrganisationId,
-    keys: &[StockKey],
-) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-    let asked = keys.iter().map(stock_key_cells).collect();
-    let kinds: Vec<Kind> = tables::STOCK_LEVEL
-        .key
-        .iter()
-        .map(|(_, kind)| *kind)
-        .collect();
-    let lookup = Lookup {
-        table: "stk_stock_level",
-        alias: "t",
-        key: "t.site = w.column2 AND t.product = w.column3 AND t.variant = w.column4 \
-              AND t.place = w.column5 AND t.batch = w.column6 AND t.serial = w.column7",
-    };
-    let what = (kinds.as_slice(), &[lookup][..]);
-    let found = answers(s, asked, what, organisation, (VERSIONED, versioned)).await;
-    let name = |nth| Some(RecordKey::StockLevel(keys.get::<usize>(nth)?.clone()));
-    found.map_err(|error| Unreadable::named(error, name))
-}
-
 /// The marks of serial numbers, by number, those without a product first.
 pub(crate) async fn serial_marks<S: Snapshot>(
     s: &mut S,
@@ -229,6 +184,23 @@ pub(crate) async fn serial_marks<S: Snapshot>(
     Ok(marks)
 }
 
+/// The ids of all products after one.
+pub(crate) async fn product_ids_after<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    after: Option<ProductId>,
+    limit: u32,
+) -> Result<Vec<ProductId>, StoreError> {
+    let mut query = s.query("SELECT id FROM stk_product WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    if let Some(after) = after {
+        query.push(" AND id > ").bind(after.as_uuid());
+    }
+    query.push(" ORDER BY id LIMIT ");
+    query.bind(limit.clamp(1, MAX_PAGE));
+    all(s, &query, Row::id).await
+}
+
 /// All marks of serial numbers after one.
 pub(crate) async fn serial_marks_after<S: Snapshot>(
     s: &mut S,
@@ -250,11 +222,11 @@ pub(crate) async fn serial_marks_after<S: Snapshot>(
 }
 
 /// The cells of a stock key after its site.
-fn key_place(key: &StockKey) -> Vec<Cell> {
+pub(super) fn key_place(key: &StockKey) -> Vec<Cell> {
     stock_key_cells(key).into_iter().skip(1).collect()
 }
 
-const KEY_ORDER: &[&str] = &["t.product", "t.variant", "t.place", "t.batch", "t.serial"];
+pub(super) const KEY_ORDER: &[&str] = &["t.product", "t.variant", "t.place", "t.batch", "t.serial"];
 
 /// A site's levels.
 pub(crate) async fn levels_page<S: Snapshot>(
@@ -305,74 +277,6 @@ pub(crate) async fn levels_page<S: Snapshot>(
         .await
 }
 
-/// A site's stocked keys whose product is known.
-pub(crate) async fn articles<S: Snapshot>(
-    s: &mut S,
-    organisation: OrganisationId,
-    site: SiteId,
-    (filter, sort): (&ArticleFilter, ArticleSort),
-    request: &PageRequest,
-) -> Result<Page<ArticleView>, StoreError> {
-    let scope = format!("{organisation}/{site}");
-    let ArticleFilter {
-        name_or_barcode,
-        supplier,
-        changed_since,
-    } = filter;
-    let mut narrowed = Narrowed::of("t", organisation)
-        .equal("t.site", site.as_uuid())
-        .and("t.stocked = 1");
-    if let Some(since) = changed_since {
-        let since = since.within(changes::next(s, organisation).await?);
-        let changed = match S::DIALECT {
-            Dialect::Sqlite => "max(t.changed, p.changed)",
-            Dialect::Postgres => "greatest(t.changed, p.changed)",
-        };
-        narrowed = narrowed.compare(changed, ">=", since.get());
-    }
-    let listing = Listing {
-        columns: "t.version, t.body, p.body",
-        from: "stk_stock_level AS t",
-        known_to: Some(Lookup {
-            table: "stk_product",
-            alias: "p",
-            key: "p.id = t.product",
-        }),
-        beside: None,
-        order: KEY_ORDER,
-        place: key_place,
-        read: &|row: &mut Row| {
-            let level: Versioned<Arc<StockLevel>> = versioned(row)?;
-            let product: Arc<Product> = row.body()?;
-            Ok((level.key().clone(), ArticleView { level, product }))
-        },
-    };
-    let keep = |view: &ArticleView| filter.matches(&view.level, &view.product);
-    let is_looked_at = name_or_barcode.is_some() || supplier.is_some();
-    if sort.column == ArticleColumn::Line {
-        let list = List::new("articles", scope, filter);
-        let after = list.after::<StockKey>(request, |key| key.site == site)?;
-        let kept = is_looked_at.then_some(&keep as &(dyn Fn(&ArticleView) -> bool + Sync));
-        return listing
-            .page(s, list, (&narrowed, kept), request, after)
-            .await;
-    }
-    let list = List::new("articles", scope, &(filter, sort));
-    let mut page = list.sorting::<StockKey, _, _>(request, sort.descending)?;
-    let look = |position: StockKey, row: ArticleView| {
-        if keep(&row) {
-            page.push(Ranked {
-                value: sort.column.value_of_article(&row.level, &row.product),
-                position,
-                row,
-            });
-        }
-        true
-    };
-    listing.walk(s, &narrowed, look).await?;
-    Ok(page.page())
-}
-
 /// Documents that stand on lists by age: what their list asks for.
 pub(crate) struct Documents<'a, T> {
     pub(crate) table: &'static Table,
@@ -391,7 +295,7 @@ pub(crate) struct Documents<'a, T> {
     pub(super) kept: Kept<'a, Versioned<T>>,
 }
 
-impl<T: DeserializeOwned + Send> Documents<'_, T> {
+impl<T: Stored + Send> Documents<'_, T> {
     /// A page of them, the oldest first.
     pub(crate) async fn page<S: Snapshot, Id>(
         &self,
@@ -516,7 +420,7 @@ pub(crate) async fn order_items<S: Snapshot>(
 }
 
 /// The acts of counting a line, the oldest first.
-pub(crate) async fn entries<S: Snapshot, T: DeserializeOwned + Send>(
+pub(crate) async fn entries<S: Snapshot, T: Stored + Send>(
     s: &mut S,
     organisation: OrganisationId,
     table: &str,
@@ -608,6 +512,25 @@ pub(crate) async fn ledger<S: Snapshot>(
     query.push(" AND position > ").bind(after);
     query
         .push(" ORDER BY position LIMIT ")
+        .bind(limit.clamp(1, MAX_PAGE));
+    all(s, &query, ledger_entry).await
+}
+
+/// The ledger of a site before a position, from its end back.
+pub(crate) async fn ledger_back<S: Snapshot>(
+    s: &mut S,
+    organisation: OrganisationId,
+    site: SiteId,
+    (before, limit): (Option<u64>, u32),
+) -> Result<Vec<LedgerEntry>, StoreError> {
+    let mut query = s.query("SELECT position, body FROM stk_stock_event WHERE organisation = ");
+    query.bind(organisation.as_uuid());
+    query.push(" AND site = ").bind(site.as_uuid());
+    if let Some(before) = before {
+        query.push(" AND position < ").bind(before);
+    }
+    query
+        .push(" ORDER BY position DESC LIMIT ")
         .bind(limit.clamp(1, MAX_PAGE));
     all(s, &query, ledger_entry).await
 }

@@ -10,15 +10,14 @@ macro_rules! keep_repository {
             #[$crate::sql::names::async_trait]
             impl Repository for $store {
                 #[inline(never)]
-                async fn site(
+                async fn get(
                     &self,
                     organisation: OrganisationId,
-                    id: SiteId,
-                ) -> Result<Option<Versioned<Site>>, StoreError> {
-                    self.read("site", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::Site(id)).await
-                        })
+                    keys: &[RecordKey],
+                ) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
+                    let keys = keys.to_owned();
+                    self.read("get", move |s| {
+                        Box::pin(async move { by_key::get(s, organisation, &keys).await })
                     })
                     .await
                 }
@@ -33,22 +32,6 @@ macro_rules! keep_repository {
                     self.read("site_by_external_id", move |s| {
                         Box::pin(async move {
                             reads::site_by_external_id(s, organisation, external_id).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn products(
-                    &self,
-                    organisation: OrganisationId,
-                    ids: &[ProductId],
-                ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-                    let ids = ids.to_owned();
-                    self.read("products", move |s| {
-                        Box::pin(async move {
-                            let ids = ids.into_iter().map(ProductId::as_uuid).collect();
-                            reads::records(s, organisation, &tables::PRODUCT, ids).await
                         })
                     })
                     .await
@@ -100,6 +83,21 @@ macro_rules! keep_repository {
                 }
 
                 #[inline(never)]
+                async fn product_ids_after(
+                    &self,
+                    organisation: OrganisationId,
+                    after: Option<ProductId>,
+                    limit: u32,
+                ) -> Result<Vec<ProductId>, StoreError> {
+                    self.read("product_ids_after", move |s| {
+                        Box::pin(async move {
+                            reads::product_ids_after(s, organisation, after, limit).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
                 async fn category_sizes(
                     &self,
                     organisation: OrganisationId,
@@ -110,33 +108,6 @@ macro_rules! keep_repository {
                         Box::pin(async move {
                             product_codes::category_sizes(s, organisation, &categories).await
                         })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn supplier(
-                    &self,
-                    organisation: OrganisationId,
-                    id: SupplierId,
-                ) -> Result<Option<Versioned<Supplier>>, StoreError> {
-                    self.read("supplier", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::Supplier(id)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn levels(
-                    &self,
-                    organisation: OrganisationId,
-                    keys: &[StockKey],
-                ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-                    let keys = keys.to_owned();
-                    self.read("levels", move |s| {
-                        Box::pin(async move { reads::levels(s, organisation, &keys).await })
                     })
                     .await
                 }
@@ -203,7 +174,7 @@ macro_rules! keep_repository {
                     let page = page.to_owned();
                     self.read("articles", move |s| {
                         Box::pin(async move {
-                            reads::articles(s, organisation, site, (&filter, sort), &page).await
+                            articles::articles(s, organisation, site, (&filter, sort), &page).await
                         })
                     })
                     .await
@@ -257,6 +228,22 @@ macro_rules! keep_repository {
                     self.read("ledger", move |s| {
                         Box::pin(async move {
                             reads::ledger(s, organisation, site, (after, limit)).await
+                        })
+                    })
+                    .await
+                }
+
+                #[inline(never)]
+                async fn ledger_back(
+                    &self,
+                    organisation: OrganisationId,
+                    site: SiteId,
+                    before: Option<u64>,
+                    limit: u32,
+                ) -> Result<Vec<LedgerEntry>, StoreError> {
+                    self.read("ledger_back", move |s| {
+                        Box::pin(async move {
+                            reads::ledger_back(s, organisation, site, (before, limit)).await
                         })
                     })
                     .await
@@ -318,20 +305,6 @@ macro_rules! keep_repository {
                     self.write("mend", move |t| {
                         let keys = keys.clone();
                         Box::pin(async move { mending::mend(t, organisation, keys).await })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn stock_take(
-                    &self,
-                    organisation: OrganisationId,
-                    id: StockTakeId,
-                ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-                    self.read("stock_take", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::StockTake(id)).await
-                        })
                     })
                     .await
                 }
@@ -458,34 +431,6 @@ macro_rules! keep_repository {
                 }
 
                 #[inline(never)]
-                async fn inventory_count(
-                    &self,
-                    organisation: OrganisationId,
-                    id: InventoryCountId,
-                ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
-                    self.read("inventory_count", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::InventoryCount(id)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn open_count(
-                    &self,
-                    organisation: OrganisationId,
-                    site: SiteId,
-                ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
-                    self.read("open_count", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::OpenCount(site)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
                 async fn inventory_counts(
                     &self,
                     organisation: OrganisationId,
@@ -498,26 +443,6 @@ macro_rules! keep_repository {
                     self.read("inventory_counts", move |s| {
                         Box::pin(async move {
                             documents::inventory_counts(s, organisation, site, &filter, &page).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn inventory_count_item(
-                    &self,
-                    organisation: OrganisationId,
-                    count: InventoryCountId,
-                    item: InventoryCountItemId,
-                ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
-                    self.read("inventory_count_item", move |s| {
-                        Box::pin(async move {
-                            reads::record(
-                                s,
-                                organisation,
-                                &RecordKey::InventoryCountItem(count, item),
-                            )
-                            .await
                         })
                     })
                     .await
@@ -570,20 +495,6 @@ macro_rules! keep_repository {
                 }
 
                 #[inline(never)]
-                async fn stock_adjustment(
-                    &self,
-                    organisation: OrganisationId,
-                    id: StockAdjustmentId,
-                ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
-                    self.read("stock_adjustment", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::StockAdjustment(id)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
                 async fn stock_adjustments(
                     &self,
                     organisation: OrganisationId,
@@ -597,20 +508,6 @@ macro_rules! keep_repository {
                         Box::pin(async move {
                             documents::stock_adjustments(s, organisation, site, &filter, &page)
                                 .await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn inventory_order(
-                    &self,
-                    organisation: OrganisationId,
-                    id: InventoryOrderId,
-                ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
-                    self.read("inventory_order", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::InventoryOrder(id)).await
                         })
                     })
                     .await
@@ -635,26 +532,6 @@ macro_rules! keep_repository {
                 }
 
                 #[inline(never)]
-                async fn inventory_order_item(
-                    &self,
-                    organisation: OrganisationId,
-                    order: InventoryOrderId,
-                    item: InventoryOrderItemId,
-                ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
-                    self.read("inventory_order_item", move |s| {
-                        Box::pin(async move {
-                            reads::record(
-                                s,
-                                organisation,
-                                &RecordKey::InventoryOrderItem(order, item),
-                            )
-                            .await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
                 async fn inventory_order_items(
                     &self,
                     organisation: OrganisationId,
@@ -667,66 +544,6 @@ macro_rules! keep_repository {
                     self.read("inventory_order_items", move |s| {
                         Box::pin(async move {
                             reads::order_items(s, organisation, order, &filter, &page).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn stock_import(
-                    &self,
-                    organisation: OrganisationId,
-                    id: StockImportId,
-                ) -> Result<Option<Versioned<StockImport>>, StoreError> {
-                    self.read("stock_import", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::StockImport(id)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn import_chunk(
-                    &self,
-                    organisation: OrganisationId,
-                    import: StockImportId,
-                    number: u32,
-                ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
-                    self.read("import_chunk", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::ImportChunk(import, number))
-                                .await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn export(
-                    &self,
-                    organisation: OrganisationId,
-                    job: JobId,
-                ) -> Result<Option<Versioned<Export>>, StoreError> {
-                    self.read("export", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::Export(job)).await
-                        })
-                    })
-                    .await
-                }
-
-                #[inline(never)]
-                async fn export_chunk(
-                    &self,
-                    organisation: OrganisationId,
-                    job: JobId,
-                    number: u32,
-                ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
-                    self.read("export_chunk", move |s| {
-                        Box::pin(async move {
-                            reads::record(s, organisation, &RecordKey::ExportChunk(job, number))
-                                .await
                         })
                     })
                     .await

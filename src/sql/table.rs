@@ -9,16 +9,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
-use super::encoding::{Unwritable, body, pack};
 use super::query::Lookup;
 use crate::domain::{
     Beginning, Code, Count, LinePosting, Product, ProductId, Quantity, StockEvent, StockKey,
-    StockTakeItem, Timestamp,
+    StockTakeItem, Timestamp, fold,
 };
+use crate::store::codec::{EncodeError, Stored, encode, encode_known};
 use crate::store::{Record, RecordKey, Version, Versioned};
 
 /// A column: its name and type.
@@ -74,7 +73,12 @@ pub(crate) mod tables {
     pub(crate) static PRODUCT: Table = Table {
         name: "stk_product",
         key: ID,
-        columns: &[BODY],
+        columns: &[
+            ("article_order", Kind::Text),
+            ("name_order", Kind::Text),
+            ("search", Kind::Text),
+            BODY,
+        ],
         settled: 0,
         facts: &[],
         is_marked: true,
@@ -106,8 +110,10 @@ pub(crate) mod tables {
             KEY[3],
             KEY[4],
             KEY[5],
+            ("article_order", Kind::Text),
+            ("name_order", Kind::Text),
+            ("place_order", Kind::Text),
             ("snapshot", Kind::Uuid),
-            ("article", Kind::Text),
             ("brand", Kind::Uuid),
             ("category", Kind::Uuid),
             ("counted", Kind::Int),
@@ -116,7 +122,7 @@ pub(crate) mod tables {
             ("updated_at", Kind::Int),
             BODY,
         ],
-        settled: 7,
+        settled: 10,
         facts: &["counted", "adjustment_minor", "snapshot", "product"],
         is_marked: true,
     };
@@ -358,6 +364,14 @@ fn key_code(row: &mut Row) -> Result<Option<Code>, Unreadable> {
     code.map_err(|_| Unreadable::Range)
 }
 
+/// What lines show of a product.
+#[derive(Debug)]
+pub(crate) struct ShownProduct {
+    pub(crate) article_order: String,
+    pub(crate) search: String,
+    pub(crate) body: Vec<u8>,
+}
+
 /// What lines show of their products: each once, under an id that follows from what it says.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
@@ -365,22 +379,27 @@ pub(crate) struct Snapshots {
     /// What is kept already, by product.
     kept: HashSet<(Uuid, Uuid)>,
     /// What is to be kept, by product: lines are mostly added in the order of their products.
-    pub(crate) bodies: BTreeMap<(Uuid, Uuid), Vec<u8>>,
+    pub(crate) rows: BTreeMap<(Uuid, Uuid), ShownProduct>,
 }
 
 impl Snapshots {
     /// The snapshot of the product that lines of a key show. It must outlive this: it is known by where it stands.
-    fn id(&mut self, of: ProductId, product: &Arc<Product>) -> Result<Uuid, Unwritable> {
+    fn id(&mut self, of: ProductId, product: &Arc<Product>) -> Result<Uuid, EncodeError> {
         let place = (Arc::as_ptr(product).addr(), of);
         if let Some(id) = self.ids.get(&place) {
             return Ok(*id);
         }
-        let body = pack(product)?;
+        let body = encode(product)?;
         let id = Uuid::new_v5(&product.organisation.as_uuid(), &body);
         self.ids.insert(place, id);
         let key = (of.as_uuid(), id);
         if !self.kept.contains(&key) {
-            self.bodies.insert(key, body);
+            let shown = ShownProduct {
+                article_order: article_order(product),
+                search: searched(product),
+                body,
+            };
+            self.rows.insert(key, shown);
         }
         Ok(id)
     }
@@ -394,17 +413,22 @@ impl Snapshots {
 }
 
 /// The cells of a record after its key and version.
-pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Cell>, Unwritable> {
+pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Cell>, EncodeError> {
     Ok(match record {
-        Record::Site(it) => vec![body(it)?],
-        Record::Product(it) => vec![body(it)?],
-        Record::Supplier(it) => vec![body(it)?],
+        Record::Site(it) => vec![Cell::body(it)?],
+        Record::Product(it) => vec![
+            article_order(it).into(),
+            fold(it.name.as_str()).into(),
+            searched(it).into(),
+            Cell::body(it)?,
+        ],
+        Record::Supplier(it) => vec![Cell::body(it)?],
         Record::StockTake(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
             it.epoch().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
         Record::StockTakeItem(it) => line_cells(it, snapshots)?,
         Record::InventoryCount(it) => vec![
@@ -412,50 +436,66 @@ pub(crate) fn cells(record: &Record, snapshots: &mut Snapshots) -> Result<Vec<Ce
             it.state().as_str().into(),
             it.started_at().micros().into(),
             it.epoch().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
-        Record::OpenCount(it) => vec![body(it)?],
+        Record::OpenCount(it) => vec![Cell::body(it)?],
         Record::InventoryCountItem(it) => vec![
             it.created_at.micros().into(),
             it.variance.is_discrepancy().into(),
             it.significant.into(),
             it.variance.missing_minor().into(),
             it.variance.excess_minor().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
         Record::StockAdjustment(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
             it.key().product.as_uuid().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
         Record::InventoryOrder(it) => vec![
             it.site().as_uuid().into(),
             it.state().as_str().into(),
             it.created_at().micros().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
-        Record::InventoryOrderItem(it) => vec![it.line().into(), body(it)?],
-        Record::StockImport(it) => vec![body(it)?],
-        Record::ImportChunk(it) => vec![body(it)?],
-        Record::Export(it) => vec![it.expires_at.micros().into(), body(it)?],
-        Record::ExportChunk(it) => vec![body(it)?],
-        Record::SerialMark(it) => vec![body(it)?],
+        Record::InventoryOrderItem(it) => vec![it.line().into(), Cell::body(it)?],
+        Record::StockImport(it) => vec![Cell::body(it)?],
+        Record::ImportChunk(it) => vec![Cell::body(it)?],
+        Record::Export(it) => vec![it.expires_at.micros().into(), Cell::body(it)?],
+        Record::ExportChunk(it) => vec![Cell::body(it)?],
+        Record::SerialMark(it) => vec![Cell::body(it)?],
         Record::StockLevel(it) => vec![
             it.quantity().micros().into(),
             it.reserved().micros().into(),
             it.is_stocked().into(),
             it.updated_at().micros().into(),
-            body(it)?,
+            Cell::body(it)?,
         ],
     })
+}
+
+/// What a product stands by in the order of articles.
+pub(crate) fn article_order(product: &Product) -> String {
+    fold(product.article_id.as_str())
+}
+
+/// What a text is looked for in (S1.8, S4.10): the name of a product and its barcodes, folded, a line each. No text that is
+/// looked for has a line break.
+pub(crate) fn searched(product: &Product) -> String {
+    let mut text = fold(product.name.as_str());
+    for barcode in &product.barcodes {
+        text.push('\n');
+        text.push_str(&fold(barcode.value.as_str()));
+    }
+    text
 }
 
 /// What a line has only once it was counted or posted.
 type LineBody = (Beginning, Option<Count>, Option<LinePosting>);
 
-fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cell>, Unwritable> {
+fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cell>, EncodeError> {
     let StockTakeItem {
         id: _,
         take: _,
@@ -467,19 +507,22 @@ fn line_cells(item: &StockTakeItem, snapshots: &mut Snapshots) -> Result<Vec<Cel
         posting,
         updated_at,
     } = item;
-    let body = body(&(began, count, posting))?;
-    let mut cells = Vec::with_capacity(16);
+    let body = encode_known(began, count.as_ref(), posting.as_ref())?;
+    let mut cells = Vec::with_capacity(18);
     cells.push((*line).into());
     cells.append(&mut stock_key_cells(key));
+    cells.push(article_order(product).into());
+    cells.push(fold(product.name.as_str()).into());
+    let place = key.place.as_ref().map(|it| fold(it.as_str()));
+    cells.push(place.unwrap_or_default().into());
     cells.push(snapshots.id(key.product, product)?.into());
-    cells.push(product.article_id.as_str().into());
     cells.push(product.brand.as_ref().map(|it| it.id.as_uuid()).into());
     cells.push(product.category.as_ref().map(|it| it.id.as_uuid()).into());
     cells.push(item.counted_quantity().map(Quantity::micros).into());
     cells.push(item.adjustment_minor().into());
     cells.push(item.is_left_over().into());
     cells.push(updated_at.micros().into());
-    cells.push(body);
+    cells.push(body.into());
     Ok(cells)
 }
 
@@ -544,7 +587,7 @@ pub(crate) fn timestamp(row: &mut Row) -> Result<Timestamp, Unreadable> {
 }
 
 /// Reads a version and a body.
-pub(crate) fn versioned<T: DeserializeOwned>(row: &mut Row) -> Result<Versioned<T>, Unreadable> {
+pub(crate) fn versioned<T: Stored>(row: &mut Row) -> Result<Versioned<T>, Unreadable> {
     let version: Version = row.version()?;
     let value = row.body()?;
     Ok(Versioned { version, value })

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::cell::{Cell, Kind, Row, Unreadable};
 use super::changes;
-use super::lists::{Kept, Listing, Narrowed};
+use super::kept_order::{KeptOrder, Ordered, value_cells};
+use super::line_filter::{left, lines_along, unhurried};
+use super::lists::{Kept, Listing};
 use super::query::{Lookup, Snapshot, all, blocks};
 use super::reads;
 use super::table::{LINE, SNAPSHOT, Shown, line};
 use super::totals;
 use crate::domain::{
-    CountStatus, OrganisationId, Quantity, StockLevel, StockTake, StockTakeId, StockTakeItem,
-    StockTakeItemId,
+    OrganisationId, Quantity, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use crate::store::{
     ArticleColumn, ArticleSort, ChangeToken, CountedLine, CountingView, List, Page, PageRequest,
@@ -54,58 +55,6 @@ fn view(row: &mut Row, shown: &Shown) -> Result<(Place, StockTakeItemView), Unre
         reserved,
     };
     Ok((place, view))
-}
-
-/// What the database narrows lines to, and whether each has still to be looked at.
-fn narrowed(
-    organisation: OrganisationId,
-    take: StockTakeId,
-    filter: &StockTakeItemFilter,
-) -> (Narrowed, bool) {
-    let StockTakeItemFilter {
-        brands,
-        categories,
-        suppliers,
-        name,
-        name_or_barcode,
-        status,
-        place,
-        article,
-        batch,
-        serial,
-        left_over,
-    } = filter;
-    let mut narrowed = Narrowed::of("i", organisation).equal("i.take", take.as_uuid());
-    narrowed = match status {
-        CountStatus::All => narrowed,
-        CountStatus::Counted => narrowed.and("i.counted IS NOT NULL"),
-        CountStatus::Uncounted => narrowed.and("i.counted IS NULL"),
-    };
-    for (column, value) in [
-        ("i.place", place),
-        ("i.article", article),
-        ("i.batch", batch),
-        ("i.serial", serial),
-    ] {
-        if let Some(value) = value {
-            narrowed = narrowed.equal(column, value.as_str());
-        }
-    }
-    if *left_over {
-        narrowed = narrowed.and("i.left_over = 1");
-    }
-    if !brands.is_empty() {
-        narrowed = narrowed.among(
-            ("i.brand", Kind::Uuid),
-            brands.iter().map(|it| it.as_uuid().into()),
-        );
-    }
-    if !categories.is_empty() {
-        let categories = categories.iter().map(|it| it.as_uuid().into());
-        narrowed = narrowed.among(("i.category", Kind::Uuid), categories);
-    }
-    let is_looked_at = !suppliers.is_empty() || name.is_some() || name_or_barcode.is_some();
-    (narrowed, is_looked_at)
 }
 
 /// The columns that [`view`] reads, after [`LINE`].
@@ -166,12 +115,12 @@ async fn changed<S: Snapshot>(
     ),
     request: &PageRequest,
 ) -> Result<(Page<StockTakeItemView>, StockTakeTotals), StoreError> {
-    let (narrowed, _) = narrowed(organisation, take, filter);
+    let narrowed = unhurried(organisation, take, filter, false);
     let narrowed = narrowed.compare("i.changed", ">=", since.get());
     let shown = Shown::default();
     let listing = Listing {
         columns: &format!("i.changed, {LINE}, {STOCK}"),
-        from: "stk_stock_take_item AS i",
+        from: &lines_along(S::DIALECT, Some("stk_stock_take_item_changed")),
         known_to: None,
         beside: Some(("i", &[SNAPSHOT, LEVEL])),
         order: &["i.changed", "i.line", "i.id"],
@@ -185,14 +134,15 @@ async fn changed<S: Snapshot>(
         },
     };
     let scope = format!("{organisation}/{take}/{asked}");
-    let list = List::new("stock_take_view", scope, &(filter, sort));
-    let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
+    let (column, request) = sort.ascending(request);
+    let list = List::new("stock_take_view", scope, &(filter, column));
+    let mut page = list.sorting::<Place, _, _>(&request)?;
     let mut sums = TakeSums::default();
     let look = |(_, position): (u64, Place), row: StockTakeItemView| {
         if filter.matches(&row.item.value) {
             sums.add(row.item.version, &row.item.value);
             page.push(Ranked {
-                value: sort_value(sort.column, &row),
+                value: sort_value(column, &row),
                 position,
                 row,
             });
@@ -211,12 +161,19 @@ pub(crate) async fn page<S: Snapshot>(
     (operation, filter, sort): (&'static str, &StockTakeItemFilter, ArticleSort),
     request: &PageRequest,
 ) -> Result<Page<StockTakeItemView>, StoreError> {
-    let scope = format!("{organisation}/{take}");
-    let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
+    let (column, request) = sort.ascending(request);
+    let list = List::new(
+        operation,
+        format!("{organisation}/{take}"),
+        &(filter, column),
+    );
+    let by_lines = column == ArticleColumn::Line;
+    let left = left(s, organisation, take, filter, by_lines).await?;
     let shown = Shown::default();
-    let listing = Listing {
+    let from = lines_along(S::DIALECT, left.index);
+    let in_order = Listing {
         columns: &format!("{LINE}, {STOCK}"),
-        from: "stk_stock_take_item AS i",
+        from: &from,
         known_to: None,
         beside: Some(("i", &[SNAPSHOT, LEVEL])),
         order: &["i.line", "i.id"],
@@ -224,37 +181,82 @@ pub(crate) async fn page<S: Snapshot>(
         read: &|row: &mut Row| view(row, &shown),
     };
     let keep = |view: &StockTakeItemView| filter.matches(&view.item.value);
-    if sort == ArticleSort::default() {
-        let list = List::new(operation, scope, filter);
-        let after = list.after(request, |_| true)?;
-        let kept: Kept<'_, _> = if is_looked_at { Some(&keep) } else { None };
-        let counted = request.with_total && filter.is_by_status_only();
-        let request = PageRequest {
-            with_total: request.with_total && !counted,
-            ..request.clone()
-        };
-        let page = listing.page(s, list, (&narrowed, kept), &request, after);
-        let mut page = page.await?;
-        if counted {
-            let totals = totals::of_take(s, organisation, take, filter.status).await?;
-            page.total = Some(totals.items);
-        }
-        return Ok(page);
-    }
-    let list = List::new(operation, scope, &(filter, sort));
-    let mut page = list.sorting::<Place, _, _>(request, sort.descending)?;
-    let look = |position: Place, row: StockTakeItemView| {
-        if keep(&row) {
-            page.push(Ranked {
-                value: sort_value(sort.column, &row),
-                position,
-                row,
-            });
-        }
-        true
+    let kept: Kept<'_, _> = if left.is_looked_at { Some(&keep) } else { None };
+    let counted = request.with_total && filter.is_by_status_only();
+    let uncounted = PageRequest {
+        with_total: request.with_total && !counted,
+        ..request.clone()
     };
-    listing.walk(s, &narrowed, look).await?;
-    Ok(page.page())
+    let mut page = match KeptOrder::of(column) {
+        _ if by_lines => {
+            let after = list.after(&request, |_| true)?;
+            let page = in_order.page(s, list, (&left.narrowed, kept), &uncounted, after);
+            page.await?
+        }
+        Some(kept_order) if !left.are_few => {
+            let after: Option<(SortValue, Place)> =
+                list.after(&request, |(value, _)| kept_order.has(value))?;
+            let ordered = lines_ordered(kept_order);
+            let narrowed = left.narrowed.and(&ordered.means());
+            let listing = Listing {
+                from: &ordered.of_table(S::DIALECT, "stk_stock_take_item", "i"),
+                order: ordered.columns,
+                place: |(value, (line, id)): &(SortValue, Place)| {
+                    let mut cells = value_cells(value);
+                    cells.push((*line).into());
+                    cells.push(id.as_uuid().into());
+                    cells
+                },
+                read: &|row: &mut Row| {
+                    let (place, view) = view(row, &shown)?;
+                    Ok(((sort_value(column, &view), place), view))
+                },
+                columns: in_order.columns,
+                known_to: None,
+                beside: in_order.beside,
+            };
+            let page = listing.page(s, list, (&narrowed, kept), &uncounted, after);
+            page.await?
+        }
+        _ => {
+            let mut page = list.sorting::<Place, _, _>(&uncounted)?;
+            let look = |position: Place, row: StockTakeItemView| {
+                if keep(&row) {
+                    page.push(Ranked {
+                        value: sort_value(column, &row),
+                        position,
+                        row,
+                    });
+                }
+                true
+            };
+            in_order.walk(s, &left.narrowed, look).await?;
+            page.page()
+        }
+    };
+    if counted {
+        let totals = totals::of_take(s, organisation, take, filter.status).await?;
+        page.total = Some(totals.items);
+    }
+    Ok(page)
+}
+
+/// The index that lines are kept in, in an order.
+const fn lines_ordered(order: KeptOrder) -> Ordered {
+    match order {
+        KeptOrder::Article => Ordered {
+            index: "stk_stock_take_item_article_order",
+            columns: &["i.article_order", "i.line", "i.id"],
+        },
+        KeptOrder::Name => Ordered {
+            index: "stk_stock_take_item_name_order",
+            columns: &["i.name_order", "i.line", "i.id"],
+        },
+        KeptOrder::Place => Ordered {
+            index: "stk_stock_take_item_place_order",
+            columns: &["i.place_order", "i.article_order", "i.line", "i.id"],
+        },
+    }
 }
 
 /// What a line sorts by.
@@ -281,7 +283,8 @@ pub(crate) async fn totals<S: Snapshot>(
     if filter.is_by_status_only() {
         return totals::of_take(s, organisation, take, filter.status).await;
     }
-    let (narrowed, is_looked_at) = narrowed(organisation, take, filter);
+    let left = left(s, organisation, take, filter, true).await?;
+    let from = lines_along(S::DIALECT, left.index);
     let shown = Shown::default();
     let mut sums = (0_u64, 0_u64, 0_i128, 0_u64);
     let mut add = |version: Version, is_counted: bool, adjustment: i64| {
@@ -291,10 +294,10 @@ pub(crate) async fn totals<S: Snapshot>(
         sums.3 = sums.3.saturating_add(version.get());
         true
     };
-    if is_looked_at {
+    if left.is_looked_at {
         let listing = Listing {
             columns: LINE,
-            from: "stk_stock_take_item AS i",
+            from: &from,
             known_to: None,
             beside: Some(("i", &[SNAPSHOT])),
             order: &["i.line", "i.id"],
@@ -308,11 +311,11 @@ pub(crate) async fn totals<S: Snapshot>(
             let item = &row.value;
             !filter.matches(item) || add(row.version, item.is_counted(), item.adjustment_minor())
         };
-        listing.walk(s, &narrowed, look).await?;
+        listing.walk(s, &left.narrowed, look).await?;
     } else {
         let listing = Listing {
             columns: "i.line, i.id, i.version, i.counted, i.adjustment_minor",
-            from: "stk_stock_take_item AS i",
+            from: &from,
             known_to: None,
             beside: None,
             order: &["i.line", "i.id"],
@@ -327,7 +330,7 @@ pub(crate) async fn totals<S: Snapshot>(
         let look = |_: Place, (version, is_counted, adjustment): (Version, bool, i64)| {
             add(version, is_counted, adjustment)
         };
-        listing.walk(s, &narrowed, look).await?;
+        listing.walk(s, &left.narrowed, look).await?;
     }
     let (items, counted, adjustment, versions) = sums;
     Ok(StockTakeTotals {

@@ -10,12 +10,35 @@ use super::cell::{Cell, Kind, Row};
 use super::known::Found;
 use super::query::{Snapshot, Transaction, all, blocks};
 use super::table::key_cells;
-use super::unlike::Sums;
 use crate::domain::{
     CountStatus, CountTotals, InventoryCountId, InventoryCountItem, OrganisationId, StockTakeId,
     StockTakeItem,
 };
-use crate::store::{RecordKey, StockTakeTotals, StoreError, StoreErrorKind, Version};
+use crate::store::{RecordKey, StockTakeTotals, StoreError, StoreErrorKind, Unlike, Version};
+
+/// The totals that are kept of the lines of a document, and those of the lines.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// Of a take, whether it is the counted lines that are summed.
+    pub(super) is_counted: bool,
+    pub(super) kept: Vec<i128>,
+    pub(super) due: Vec<i128>,
+}
+
+impl Sums {
+    pub(super) fn told(&self, key: &RecordKey) -> Option<Unlike> {
+        let shown = |sums: &[i128]| {
+            let sums: Vec<String> = sums.iter().map(i128::to_string).collect();
+            sums.join(", ")
+        };
+        (self.kept != self.due).then(|| Unlike {
+            record: key.clone(),
+            what: "totals",
+            kept: shown(&self.kept),
+            due: shown(&self.due),
+        })
+    }
+}
 
 /// How totals change.
 #[derive(Debug, Default)]

@@ -4,14 +4,19 @@
 
 use std::collections::BTreeMap;
 
+use super::by_key::{any_record, rows_by_key};
 use super::cell::{Cell, Row, Unreadable};
-use super::known::{name_cells, numbered};
+use super::known::name_cells;
+use super::product_codes;
 use super::query::{Lookup, Query, Snapshot, all, blocks, first};
 use super::table::{
-    EVENT, LINE, SNAPSHOT, Shown, Snapshots, Table, cells, event_cells, key_cells, line, tables,
+    EVENT, SNAPSHOT, Shown, Snapshots, Table, article_order, cells, event_cells, key_cells,
+    searched,
 };
-use super::totals;
-use crate::domain::{InventoryCountId, OrganisationId, SiteId, StockEvent, StockTakeId};
+use super::totals::{self, Sums};
+use crate::domain::{
+    InventoryCountId, OrganisationId, SiteId, StockEvent, StockTakeId, StockTakeItem,
+};
 use crate::store::{
     MAX_PAGE, Record, RecordKey, StoreError, StoreErrorKind, SummedDocument, UniqueName, Unlike,
     UnlikeEvent,
@@ -21,9 +26,30 @@ use crate::store::{
 #[derive(Debug)]
 pub(super) struct Off {
     pub(super) record: RecordKey,
+    /// Where it stands, if that is not the row of the record.
+    pub(super) row: Option<StoredRow>,
     pub(super) column: &'static str,
     pub(super) kept: Cell,
     pub(super) due: Cell,
+}
+
+/// A row of a table within its organisation.
+#[derive(Clone, Debug)]
+pub(super) struct StoredRow {
+    pub(super) table: &'static str,
+    pub(super) key: Vec<(&'static str, Cell)>,
+}
+
+impl StoredRow {
+    /// The row of a record.
+    pub(super) fn of(record: &RecordKey) -> Self {
+        let table = Table::of(record);
+        let columns = table.key.iter().map(|(column, _)| *column);
+        Self {
+            table: table.name,
+            key: columns.zip(key_cells(record)).collect(),
+        }
+    }
 }
 
 impl Off {
@@ -66,6 +92,9 @@ pub(crate) async fn unlike<S: Snapshot>(
     for (off, _) in names(s, organisation, keys).await? {
         found.push(off.told());
     }
+    for off in product_codes::off(s, organisation, keys).await? {
+        found.extend(off.told());
+    }
     for key in keys {
         if let RecordKey::Site(site) = key {
             let (kept, due) = ends(s, organisation, *site).await?;
@@ -96,7 +125,6 @@ pub(super) async fn columns<S: Snapshot>(
     table: &Table,
     keys: &[RecordKey],
 ) -> Result<Vec<Off>, StoreError> {
-    let is_line = table.name == tables::STOCK_TAKE_ITEM.name;
     let beside: Vec<&'static str> = table
         .columns
         .iter()
@@ -106,29 +134,17 @@ pub(super) async fn columns<S: Snapshot>(
     if beside.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = s.query("SELECT w.column1");
+    let mut columns = String::new();
     for column in &beside {
-        query.push(", i.").push(column);
+        columns.extend(["i.", column, ", "]);
     }
-    query.push(", ").push(if is_line { LINE } else { "i.body" });
-    query.push(" FROM ");
-    let rows = keys.iter().enumerate().map(|(nth, key)| {
-        let mut cells = vec![nth.into()];
-        cells.append(&mut key_cells(key));
-        cells
-    });
-    query.table(&numbered(table.key), rows.collect());
-    let key = (2_u8..).zip(table.key);
-    let key: Vec<String> = key
-        .map(|(nth, (column, _))| format!("i.{column} = w.column{nth}"))
-        .collect();
-    let lookup = Lookup {
-        table: table.name,
-        alias: "i",
-        key: &key.join(" AND "),
-    };
-    query.find(organisation, lookup, "");
-    if is_line {
+    if table.is_of_lines() {
+        columns.push_str("i.snapshot, s.article_order, s.search, ");
+    }
+    columns.push_str(table.record_columns());
+    let numbered = keys.iter().enumerate();
+    let mut query = rows_by_key(s, (organisation, table), numbered, &columns, "");
+    if table.is_of_lines() {
         query.look_beside(organisation, SNAPSHOT);
     }
     query.push(" ORDER BY w.column1");
@@ -137,17 +153,18 @@ pub(super) async fn columns<S: Snapshot>(
         let nth: usize = row.int()?;
         let kept: Result<Vec<Cell>, Unreadable> = beside.iter().map(|_| row.cell()).collect();
         let key = keys.get(nth).ok_or(Unreadable::Range)?;
-        let record = if is_line {
-            let line = line(row, &shown)?;
-            Some(Record::StockTakeItem(Box::new((*line.value).clone())))
+        let snapshot = if table.is_of_lines() {
+            Some((row.cell()?, [row.cell()?, row.cell()?]))
         } else {
-            record(key, row)?
+            None
         };
-        Ok((key, kept?, record))
+        Ok((key, kept?, snapshot, any_record(key, row, &shown)?.value))
     });
     let mut found = Vec::new();
-    for (key, kept, record) in read.await? {
-        let Some(record) = record else { continue };
+    for (key, kept, snapshot, record) in read.await? {
+        if let (Some((id, kept)), Record::StockTakeItem(item)) = (snapshot, &record) {
+            found.extend(off_snapshot(key, id, kept, item));
+        }
         let due = cells(&record, &mut Snapshots::default()).map_err(|cause| {
             StoreError::new(StoreErrorKind::Corrupt, s.operation()).because(cause)
         })?;
@@ -156,6 +173,7 @@ pub(super) async fn columns<S: Snapshot>(
             if kept != due && *column != "snapshot" {
                 found.push(Off {
                     record: key.clone(),
+                    row: None,
                     column,
                     kept,
                     due,
@@ -166,27 +184,28 @@ pub(super) async fn columns<S: Snapshot>(
     Ok(found)
 }
 
-/// Reads a record that has something beside its body.
-fn record(key: &RecordKey, row: &mut Row) -> Result<Option<Record>, Unreadable> {
-    Ok(Some(match key {
-        RecordKey::StockLevel(_) => Record::StockLevel(row.body()?),
-        RecordKey::StockTake(_) => Record::StockTake(row.body()?),
-        RecordKey::InventoryCount(_) => Record::InventoryCount(row.body()?),
-        RecordKey::InventoryCountItem(..) => Record::InventoryCountItem(row.body()?),
-        RecordKey::StockAdjustment(_) => Record::StockAdjustment(row.body()?),
-        RecordKey::InventoryOrder(_) => Record::InventoryOrder(row.body()?),
-        RecordKey::InventoryOrderItem(..) => Record::InventoryOrderItem(row.body()?),
-        RecordKey::StockTakeItem(..)
-        | RecordKey::Site(_)
-        | RecordKey::Product(_)
-        | RecordKey::Supplier(_)
-        | RecordKey::OpenCount(_)
-        | RecordKey::StockImport(_)
-        | RecordKey::ImportChunk(..)
-        | RecordKey::Export(_)
-        | RecordKey::ExportChunk(..)
-        | RecordKey::SerialMark(..) => return Ok(None),
-    }))
+/// What stands beside what a line shows of its product, and does not follow from it.
+fn off_snapshot(
+    key: &RecordKey,
+    id: Cell,
+    kept: [Cell; 2],
+    item: &StockTakeItem,
+) -> impl Iterator<Item = Off> {
+    let due = [article_order(&item.product), searched(&item.product)].map(Cell::from);
+    let columns = ["article_order", "search"].into_iter().zip(kept).zip(due);
+    let row = StoredRow {
+        table: "stk_product_snapshot",
+        key: vec![("product", item.key.product.as_uuid().into()), ("id", id)],
+    };
+    columns
+        .filter(|((_, kept), due)| kept != due)
+        .map(move |((column, kept), due)| Off {
+            record: key.clone(),
+            row: Some(row.clone()),
+            column,
+            kept,
+            due,
+        })
 }
 
 /// The unique names of some sites and products that are kept otherwise than these have them, and how they should be: name and
@@ -204,19 +223,9 @@ pub(super) async fn names<S: Snapshot>(
             Some(_) | None => continue,
         };
         for block in blocks(S::DIALECT, keys) {
-            let mut query = s.query("SELECT w.column1, i.body, n.name, n.likeness FROM ");
-            let rows = block.iter().enumerate().map(|(nth, key)| {
-                let mut cells = vec![nth.into()];
-                cells.append(&mut key_cells(key));
-                cells
-            });
-            query.table(&numbered(table.key), rows.collect());
-            let record = Lookup {
-                table: table.name,
-                alias: "i",
-                key: "i.id = w.column2",
-            };
-            query.find(organisation, record, "");
+            let numbered = block.iter().enumerate();
+            let columns = "i.version, i.body, n.name, n.likeness";
+            let mut query = rows_by_key(s, (organisation, table), numbered, columns, "");
             let name = Lookup {
                 table: "stk_catalogue_name",
                 alias: "n",
@@ -226,11 +235,7 @@ pub(super) async fn names<S: Snapshot>(
             query.push(" ORDER BY w.column1");
             let read = all(s, &query, |row| {
                 let key = block.get(row.int::<usize>()?).ok_or(Unreadable::Range)?;
-                let record = if kind == 0 {
-                    Record::Site(row.body()?)
-                } else {
-                    Record::Product(row.body()?)
-                };
+                let record = any_record(key, row, &Shown::default())?.value;
                 Ok((key, record, [row.cell()?, row.cell()?]))
             });
             for (key, record, kept) in read.await? {
@@ -245,6 +250,7 @@ pub(super) async fn names<S: Snapshot>(
                     let record = key.clone();
                     let told = Off {
                         record,
+                        row: None,
                         column,
                         kept,
                         due: is_due,
@@ -312,30 +318,6 @@ pub(super) async fn ends<S: Snapshot>(
     query.push(" ORDER BY position DESC LIMIT 1");
     let end: Option<i64> = first(s, &query, Row::int).await?;
     Ok((kept.unwrap_or_default(), end.unwrap_or_default()))
-}
-
-/// The totals that are kept of the lines of a document, and those of the lines.
-#[derive(Debug)]
-pub(super) struct Sums {
-    /// Of a take, whether it is the counted lines that are summed.
-    pub(super) is_counted: bool,
-    pub(super) kept: Vec<i128>,
-    pub(super) due: Vec<i128>,
-}
-
-impl Sums {
-    pub(super) fn told(&self, key: &RecordKey) -> Option<Unlike> {
-        let shown = |sums: &[i128]| {
-            let sums: Vec<String> = sums.iter().map(i128::to_string).collect();
-            sums.join(", ")
-        };
-        (self.kept != self.due).then(|| Unlike {
-            record: key.clone(),
-            what: "totals",
-            kept: shown(&self.kept),
-            due: shown(&self.due),
-        })
-    }
 }
 
 /// The totals of a document's lines: of a take those of the counted ones and those of the others. Both sides are read by

@@ -109,6 +109,16 @@ pub(super) fn applied<C: std::borrow::Borrow<Connection>>(
         Ok(outcome) => Ok(outcome),
         Err(Refused::For(error)) => Err(error),
         // Nobody else writes: a unique key that nobody knows of does not agree with the rows.
-        Err(Refused::Surprised) => Err(StoreError::new(StoreErrorKind::Corrupt, "commit").into()),
+        Err(Refused::Surprised) => {
+            let error = StoreError::new(StoreErrorKind::Corrupt, "commit");
+            Err(error.because(Astray).into())
+        }
     }
 }
+
+/// Something stands in the way of a commit that is none of the records it names: nobody else writes meanwhile.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "what is kept beside records (a name, the end of a ledger) does not follow from them: rebuild the stock of the site"
+)]
+struct Astray;

@@ -31,6 +31,8 @@
 mod commit_in;
 mod error;
 mod place;
+#[cfg(test)]
+mod plans;
 mod schema;
 mod session;
 mod store;

@@ -7,11 +7,14 @@ CREATE TABLE stk_site (
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
 
+-- What articles are sorted by and looked for in is folded.
 CREATE TABLE stk_product (
-    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
-    changed INTEGER NOT NULL,
+    organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, article_order TEXT NOT NULL,
+    name_order TEXT NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL, changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX stk_product_article_order ON stk_product (organisation, article_order, id);
+CREATE UNIQUE INDEX stk_product_name_order ON stk_product (organisation, name_order, id);
 
 CREATE TABLE stk_supplier (
     organisation BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
@@ -76,20 +79,30 @@ CREATE INDEX stk_stock_take_age ON stk_stock_take (organisation, site, began_at,
 
 -- What lines show of their products, under an id that follows from what it says.
 CREATE TABLE stk_product_snapshot (
-    organisation BLOB NOT NULL, product BLOB NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL,
+    organisation BLOB NOT NULL, product BLOB NOT NULL, id BLOB NOT NULL, article_order TEXT NOT NULL,
+    search TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (organisation, product, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stk_stock_take_item (
     organisation BLOB NOT NULL, take BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, line INTEGER NOT NULL,
     site BLOB NOT NULL, product BLOB NOT NULL, variant TEXT NOT NULL, place TEXT NOT NULL, batch TEXT NOT NULL,
-    serial TEXT NOT NULL, snapshot BLOB NOT NULL, article TEXT NOT NULL, brand BLOB, category BLOB, counted INTEGER,
+    serial TEXT NOT NULL, article_order TEXT NOT NULL, name_order TEXT NOT NULL, place_order TEXT NOT NULL,
+    snapshot BLOB NOT NULL, brand BLOB, category BLOB, counted INTEGER,
     adjustment_minor INTEGER NOT NULL, left_over INTEGER NOT NULL, updated_at INTEGER NOT NULL, body BLOB NOT NULL, changed INTEGER NOT NULL,
     PRIMARY KEY (organisation, take, line, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX stk_stock_take_item_id ON stk_stock_take_item (organisation, take, id);
 CREATE INDEX stk_stock_take_item_changed ON stk_stock_take_item (organisation, take, changed, line, id);
 CREATE INDEX stk_stock_take_item_left_over ON stk_stock_take_item (organisation, take, line, id) WHERE left_over = 1;
+CREATE INDEX stk_stock_take_item_counted ON stk_stock_take_item (organisation, take, line, id) WHERE counted IS NOT NULL;
+CREATE INDEX stk_stock_take_item_uncounted ON stk_stock_take_item (organisation, take, line, id) WHERE counted IS NULL;
+CREATE INDEX stk_stock_take_item_article_order ON stk_stock_take_item (organisation, take, article_order, line, id);
+CREATE INDEX stk_stock_take_item_name_order ON stk_stock_take_item (organisation, take, name_order, line, id);
+CREATE INDEX stk_stock_take_item_place_order
+    ON stk_stock_take_item (organisation, take, place_order, article_order, line, id);
+CREATE INDEX stk_stock_take_item_batch ON stk_stock_take_item (organisation, take, batch, line, id) WHERE batch <> '';
+CREATE INDEX stk_stock_take_item_serial ON stk_stock_take_item (organisation, take, serial, line, id) WHERE serial <> '';
 
 -- How many commits of an organisation there were that rows are marked with as changed.
 CREATE TABLE stk_change (
@@ -187,13 +200,11 @@ CREATE TABLE stk_export_chunk (
     PRIMARY KEY (organisation, job, number)
 ) STRICT;
 
--- The last versions of records that were deleted: one that comes back goes on from there.
+-- The highest version that a line of a take had when it was deleted: those that come later begin above it.
 CREATE TABLE stk_retired (
-    organisation BLOB NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    PRIMARY KEY (organisation, kind, key)
+    organisation BLOB NOT NULL, take BLOB NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (organisation, take)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX stk_retired_at ON stk_retired (organisation, at);
 
 -- Without a digest: settled as never applied.
 CREATE TABLE stk_command (
@@ -214,4 +225,4 @@ CREATE INDEX stk_job_due ON stk_job (due_at, id, organisation, kind) WHERE due_a
 CREATE INDEX stk_job_unfinished ON stk_job (organisation, kind) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_open ON stk_job (organisation, created_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX stk_job_dead ON stk_job (organisation, created_at, id) WHERE state = 'dead';
-CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX stk_job_ended ON stk_job (organisation, finished_at, id) WHERE finished_at IS NOT NULL;

@@ -85,7 +85,7 @@ impl Default for SqliteOptions {
 ///
 /// use stocktake::domain::{OrganisationId, StockTakeId};
 /// use stocktake::sqlite::SqliteStore;
-/// use stocktake::store::Repository;
+/// use stocktake::store::RepositoryExt;
 /// use uuid::Uuid;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DigestBuilder, Filter};
+use super::{DigestBuilder, Filter, PageRequest};
 use crate::domain::{Product, Quantity, StockKey, StockLevel, StockTakeItem, fold};
 
 /// Columns that articles and lines can be sorted by: those of the document.
 ///
-/// Texts sort by their case-folded bytes ([`fold`]), what is missing comes first, and rows that are equal keep the
-/// order of their lines, then of their ids (of their keys, where there are no lines), in both directions.
+/// Texts sort by their case-folded bytes ([`fold`]), what is missing comes first, and rows that are equal stand in the
+/// order of their lines, then of their ids (of their keys, where there are no lines). Descending is the exact reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArticleColumn {
     /// `order`: the order in which lines were added. A site's articles have none: by this column they stand in
-    /// the order of their keys, in both directions.
+    /// the order of their keys.
     #[default]
     Line,
     /// `art`: the article id.
@@ -26,9 +26,9 @@ pub enum ArticleColumn {
     Category,
     /// `unit`: the unit's name.
     Unit,
-    /// `stock_place`.
+    /// `stock_place`: by stock place, then by article id, as one walks along the shelves.
     StockPlace,
-    /// `stock_place_article`: by stock place, then by article id.
+    /// `stock_place_article`: the same.
     StockPlaceArticle,
     /// `desc`: the description.
     Description,
@@ -107,8 +107,7 @@ impl ArticleColumn {
             Self::Bundled => SortValue::Flag(product.bundled),
             Self::Category => or_missing(product.category.as_ref().map(|c| text(c.name.as_str()))),
             Self::Unit => or_missing(product.unit.as_ref().map(|u| text(u.name.as_str()))),
-            Self::StockPlace => or_missing(row.key.place.as_ref().map(|p| text(p.as_str()))),
-            Self::StockPlaceArticle => SortValue::Texts(
+            Self::StockPlace | Self::StockPlaceArticle => SortValue::Texts(
                 row.key.place.as_ref().map(|place| fold(place.as_str())),
                 fold(product.article_id.as_str()),
             ),
@@ -160,13 +159,24 @@ pub enum SortValue {
     Texts(Option<String>, String),
 }
 
-/// A column and a direction. Rows that are equal in the column keep their own order in both directions.
+/// A column and a direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArticleSort {
     /// The column.
     pub column: ArticleColumn,
-    /// Largest first.
+    /// Largest first: the exact reverse, also of rows that are equal in the column.
     pub descending: bool,
+}
+
+impl ArticleSort {
+    /// The same page, of the column in ascending order: what is asked for by descending is that list turned round.
+    pub fn ascending(self, request: &PageRequest) -> (ArticleColumn, PageRequest) {
+        let request = PageRequest {
+            reversed: request.reversed != self.descending,
+            ..request.clone()
+        };
+        (self.column, request)
+    }
 }
 
 impl ArticleColumn {
@@ -208,14 +218,14 @@ impl ArticleColumn {
     }
 }
 
-impl<F: Filter> Filter for (&F, ArticleSort) {
+/// A list in the order of a column. By lines it is the list itself.
+impl<F: Filter> Filter for (&F, ArticleColumn) {
     fn describe(&self, digest: DigestBuilder) -> DigestBuilder {
-        let (filter, ArticleSort { column, descending }) = self;
-        let named = ArticleColumn::NAMES.iter().find(|(_, it)| it == column);
-        filter
-            .describe(digest)
-            .field("sort")
-            .optional(named.map(|(name, _)| name))
-            .field(descending)
+        let (filter, column) = self;
+        let digest = filter.describe(digest);
+        if *column == ArticleColumn::Line {
+            return digest;
+        }
+        digest.field("sort").field(column.name())
     }
 }

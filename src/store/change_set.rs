@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Command, DeletableKey, JobAck, JobProgress, NewJob, Record, RecordKey, Version, Versioned,
     Write,
@@ -95,7 +97,8 @@ impl Guard {
 }
 
 /// An act of counting, to be kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// On a line of a stock take.
     StockTake(CountEntry),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::said::{framed, said};
 use crate::domain::{
     InventoryCount, InventoryCountItem, InventoryOrder, InventoryOrderItem, JobId, StockAdjustment,
     StockEvent, StockImport, StockTake, StockTakeItem, Timestamp,
@@ -114,10 +115,15 @@ impl DigestBuilder {
     /// Adds a field. Each is preceded by its length, so that `ab` + `c` is not `a` + `bc`.
     #[must_use]
     pub fn field(mut self, field: impl std::fmt::Display) -> Self {
-        let text = field.to_string();
-        self.0
-            .extend_from_slice(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-        self.0.extend_from_slice(text.as_bytes());
+        framed(&mut self.0, field.to_string().as_bytes());
+        self
+    }
+
+    /// Adds what a request says, field by field under their names. What is absent, false or empty is left out: a field that a
+    /// later version adds changes no digest as long as it says nothing, and the order of fields is of no account.
+    #[must_use]
+    pub fn request(mut self, request: &impl Serialize) -> Self {
+        framed(&mut self.0, &said(request));
         self
     }
 
@@ -141,7 +147,7 @@ impl DigestBuilder {
 }
 
 /// What is remembered of a commit, in the commit itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Its id.
     pub id: CommandId,

@@ -124,7 +124,7 @@ pub enum EndedJobs {
 }
 
 /// A job on its way into the queue: born in the commit that needs it (clause Q1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewJob {
     /// Its id; also the command id of its effect.
     pub id: JobId,
@@ -141,7 +141,7 @@ pub struct NewJob {
 }
 
 /// A job in the queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id.
     pub id: JobId,

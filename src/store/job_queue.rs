@@ -105,6 +105,18 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Job>, StoreError>;
 
+    /// The jobs of an organisation that are over, those that ended first coming first, then by id: they succeeded, or were
+    /// refused.
+    ///
+    /// # Contract
+    ///
+    /// Q11.
+    async fn over_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError>;
+
     /// Queues a dead job again with its attempts forgotten; its progress and its last error stay. Tells whether it was
     /// dead; any other is left alone.
     async fn requeue(

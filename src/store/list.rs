@@ -115,20 +115,13 @@ impl List {
     pub fn sorting<Q: Position, P: Borrow<Q>, R>(
         &self,
         request: &PageRequest,
-        descending: bool,
     ) -> Result<Sorting<Q, P, R>, StoreError> {
-        let after = self.open(request, |tokens| {
-            let value = tokens.value()?;
-            Some((value, Q::read(tokens)?))
-        })?;
+        let after = self.open(request, <(SortValue, Q)>::read)?;
         let skip = skipped(request);
         let end = skip.saturating_add(request.bounded_limit());
         Ok(Sorting {
             sealed_with: self.sealed_with(request),
-            order: Order {
-                descending,
-                reversed: request.reversed,
-            },
+            is_reversed: request.reversed,
             after,
             skip,
             end,
@@ -144,7 +137,7 @@ impl List {
 #[derive(Debug)]
 pub struct Sorting<Q, P, R> {
     sealed_with: Digest,
-    order: Order,
+    is_reversed: bool,
     after: Option<(SortValue, Q)>,
     skip: usize,
     end: usize,
@@ -157,19 +150,19 @@ impl<Q: Position, P: Borrow<Q>, R> Sorting<Q, P, R> {
     /// Takes a row of the list.
     pub fn push(&mut self, row: Ranked<P, R>) {
         self.all = self.all.saturating_add(1);
-        let order = self.order;
+        let is_reversed = self.is_reversed;
         let is_after = self.after.as_ref().is_none_or(|(value, position)| {
             let mark = (value, position);
-            compare(order, (&row.value, row.position.borrow()), mark).is_gt()
+            compare(is_reversed, (&row.value, row.position.borrow()), mark).is_gt()
         });
         if is_after {
-            self.kept.push(row, by_rank(order));
+            self.kept.push(row, by_rank(is_reversed));
         }
     }
 
     /// The page.
     pub fn page(self) -> Page<R> {
-        let mut first = self.kept.sorted(by_rank(self.order));
+        let mut first = self.kept.sorted(by_rank(self.is_reversed));
         let is_more = first.len() > self.end;
         let last = self.end.checked_sub(1).and_then(|last| first.get(last));
         let next = last.filter(|_| is_more).map(|row| {
@@ -188,35 +181,16 @@ impl<Q: Position, P: Borrow<Q>, R> Sorting<Q, P, R> {
     }
 }
 
-/// The order of a sorted list.
-#[derive(Clone, Copy, Debug)]
-struct Order {
-    /// By the value in this direction; rows that are equal in it keep their own order in both.
-    descending: bool,
-    /// All of that turned round.
-    reversed: bool,
-}
-
-fn compare<Q: Ord>(order: Order, a: (&SortValue, &Q), b: (&SortValue, &Q)) -> Ordering {
-    let by_value = if order.descending {
-        b.0.cmp(a.0)
-    } else {
-        a.0.cmp(b.0)
-    };
-    let by_both = by_value.then_with(|| a.1.cmp(b.1));
-    if order.reversed {
-        by_both.reverse()
-    } else {
-        by_both
-    }
+fn compare<Q: Ord>(is_reversed: bool, a: (&SortValue, &Q), b: (&SortValue, &Q)) -> Ordering {
+    if is_reversed { b.cmp(&a) } else { a.cmp(&b) }
 }
 
 fn by_rank<Q: Ord, P: Borrow<Q>, R>(
-    order: Order,
+    is_reversed: bool,
 ) -> impl Fn(&Ranked<P, R>, &Ranked<P, R>) -> Ordering {
     move |a, b| {
         let b = (&b.value, b.position.borrow());
-        compare(order, (&a.value, a.position.borrow()), b)
+        compare(is_reversed, (&a.value, a.position.borrow()), b)
     }
 }
 

@@ -26,6 +26,18 @@ pub trait Position: Ord {
         Self: Sized;
 }
 
+/// Where a row stands in a list that is sorted by a value: rows that are equal in it keep their own order.
+impl<P: Position> Position for (SortValue, P) {
+    fn write(&self, mark: &mut Mark) {
+        mark.value(&self.0);
+        self.1.write(mark);
+    }
+
+    fn read(tokens: &mut Tokens<'_>) -> Option<Self> {
+        Some((tokens.value()?, P::read(tokens)?))
+    }
+}
+
 /// A mark that is being written.
 #[derive(Debug, Default)]
 pub struct Mark(String);

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | R1 | **Atomicity.** A commit applies every part of its change set or none: records, events, entries, jobs, progress, acks, and the command's own record |
 //! | R2 | **Expectations.** Guards and versions are evaluated at the commit, atomically with the writes. A conflict lists every part that was not as expected, in any order, and nothing is applied. Of two parts of one change set that exclude each other (two events with one id, one name for two records) the later one is told: in the order of writing, records in that of their keys. A line, or a count entry, needs its document, in the store or in the change set ([`Conflict::Missing`] of the document); nothing else needs another record |
-//! | R3 | **Versions.** An insert demands that the record is absent; its version is [`Version::FIRST`], or higher than any the key ever had. An update or a delete demands the version it names; an update makes it one higher, also when nothing differs. Only records that a [`DeletableKey`] names are ever deleted |
+//! | R3 | **Versions.** An insert demands that the record is absent; its version is [`Version::FIRST`]. An update or a delete demands the version it names; an update makes it one higher, also when nothing differs. Only records that a [`DeletableKey`] names are ever deleted, and nothing need be remembered of them: a key that comes back begins at [`Version::FIRST`] again. The lines of a stock take alone begin higher once an earlier commit has deleted some: [one above](#records-that-come-back) the highest version that any deleted line of the take had |
 //! | R4 | **Isolation.** Commits are linearizable. A single read sees one committed snapshot |
 //! | R5 | **Read your writes.** After a commit returned, every later read through any handle sees it |
 //! | R6 | **Tenancy.** Every key is one of an organisation. Rows of another do not exist: reads give nothing, writes conflict as with an id that was never used |
@@ -46,7 +46,7 @@
 //! | Q8 | Due jobs are leased the longest due first (a job since its `run_at`, an expired lease since its end), of the same age the smaller id first; none is passed over for ever. Among workers that ask at the same time the order is open |
 //! | Q9 | Progress only grows: with less done than is known nothing changes, else both numbers are taken. Dead jobs stay listed until they are queued again, the oldest first by when they were born, of the same age the smaller id first; a job that succeeded or was refused is over for good. Settling or refusing ends a job that is queued or running; one that has ended, or is nobody's, stays as it is. Progress of a job that is nobody's is ignored. The last error is cut to 2,000 bytes, between characters |
 //! | Q10 | Jobs are read within their organisation only |
-//! | Q11 | `lease` gives jobs of the kinds that it is asked for and changes no other: those wait for somebody who can do them, however long they are due. Asked for no kind it gives nothing. `unfinished` counts the jobs of one kind that are queued or running, and `open_jobs` lists those of all kinds |
+//! | Q11 | `lease` gives jobs of the kinds that it is asked for and changes no other: those wait for somebody who can do them, however long they are due. Asked for no kind it gives nothing. `unfinished` counts the jobs of one kind that are queued or running, and `open_jobs` lists those of all kinds. A job that has ended is listed by `dead_jobs` or by `over_jobs`, until it is queued again or purged |
 //! | Q12 | Purging forgets jobs that ended before the moment it is told, at most as many as it may, of its organisation, and only such as it is asked for: those that are dead, or those that are over. Whatever waits or runs stays. The id of a job that was purged is new again |
 //!
 //! # The order of lists
@@ -58,11 +58,12 @@
 //! | [`inventory_counts`](Repository::inventory_counts) | when they were started, then their ids |
 //! | [`inventory_count_items`](Repository::inventory_count_items) | when they were counted first, then their ids |
 //! | [`inventory_order_items`](Repository::inventory_order_items) | their line, then their ids |
-//! | [`stock_take_items`](Repository::stock_take_items), [`stock_take_view`](Repository::stock_take_view), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key, in both directions |
+//! | [`stock_take_items`](Repository::stock_take_items), [`stock_take_view`](Repository::stock_take_view), [`articles`](Repository::articles) | the sort ([`ArticleColumn`]); rows that are equal in it by line and id, articles by key; descending is the exact reverse |
 //! | [`open_jobs`](JobQueue::open_jobs), [`dead_jobs`](JobQueue::dead_jobs) | when they were born, then their ids |
 //! | [`events_after`](Repository::events_after) | their keys, then their sequences |
 //! | [`ledger`](Repository::ledger) | their positions |
 //! | [`ledger_by_key`](Repository::ledger_by_key) | their keys, then their sequences |
+//! | [`product_ids_after`](Repository::product_ids_after) | the ids |
 //! | [`serial_marks`](Repository::serial_marks), [`serial_marks_after`](Repository::serial_marks_after) | their numbers, then their products, those of all products first |
 //!
 //! Any of these that comes in pages is turned round by [`PageRequest::reversed`]: its rows come in exactly the reverse order,
@@ -72,6 +73,41 @@
 //! by what changes by itself (on hand, reserved, counted) may be missed or seen again in a walk when that changes.
 //! A removed take or order is on no list unless asked for by its state, but can be read by its id, with its lines.
 //!
+//! # What stays fast
+//!
+//! Whoever counts asks these again and again, on a take of a million lines as on one of a thousand. A store answers them along
+//! an index, and looks through neither the take nor the catalogue. The suite does not measure time; the benchmarks of the
+//! shipped stores do (`-- reads`).
+//!
+//! | read | what it must not grow with |
+//! | --- | --- |
+//! | records by their keys ([`get`](Repository::get)), [`counting_view`](Repository::counting_view), [`products_by_article`](Repository::products_by_article), [`products_by_barcode`](Repository::products_by_barcode) | anything |
+//! | a page of a take's lines by [`Line`](ArticleColumn::Line), [`Article`](ArticleColumn::Article), [`Name`](ArticleColumn::Name) or [`StockPlace`](ArticleColumn::StockPlace), in either direction, after a cursor | the lines of the take |
+//! | the lines of an article, a batch, a serial number or a stock place; those that are counted, not counted or left over | the other lines of the take |
+//! | [`stock_take_totals`](Repository::stock_take_totals) of all lines, or by status | the lines of the take |
+//! | a page of a site's [`articles`](Repository::articles) by [`Article`](ArticleColumn::Article) or [`Name`](ArticleColumn::Name) | the stock of the site |
+//! | a page of any other list in its own order, after a cursor | the list |
+//!
+//! What grows, and is asked less often: the other columns, brands, categories and suppliers, a text that is looked for, the
+//! total of what these leave, and pages by number, which count the rows before them.
+//!
+//! # Records that come back
+//!
+//! A version tells two states of a record apart, also across a deletion, where somebody may hold it from before. That is so
+//! of the lines of a stock take only: whoever counts one may have seen its version days ago
+//! ([`CountRequest::if_version`](crate::service::CountRequest::if_version)), and a line that was removed and added again
+//! has the same id. So a store keeps one number for each take: the highest version that any of its lines had when it was deleted (R3).
+//!
+//! Of every other record that is deleted, the library never decides by the version alone. The same commit names the
+//! version of something that nobody could delete and bring back the record without changing:
+//!
+//! | record | what is written with it |
+//! | --- | --- |
+//! | [`OpenCount`] | the inventory count that it names |
+//! | [`SerialMark`] | the level of the key that holds the unit |
+//! | a line of an order | no id of such a line is used twice |
+//! | [`ImportChunk`], [`ExportChunk`] | the import, or the export |
+//!
 //! # What keeps a store honest
 //!
 //! The feature `conformance` is the suite that every store must pass, clause by clause, as a test each.
@@ -80,6 +116,8 @@ mod article_sort;
 mod change_set;
 mod change_token;
 mod check;
+#[cfg(feature = "codec")]
+pub mod codec;
 mod command;
 mod error;
 mod export;
@@ -91,7 +129,10 @@ mod list;
 mod mark;
 mod page;
 mod record;
+mod record_key_bytes;
 mod repository;
+mod repository_ext;
+mod said;
 mod sums;
 mod version;
 
@@ -124,9 +165,11 @@ pub use record::{
     DeletableKey, ImportChunk, ImportRow, OpenCount, Record, RecordKey, SerialMark, UniqueName,
     Write,
 };
+pub use record_key_bytes::InvalidRecordKey;
 pub use repository::{
     ArticleView, CommitOutcome, CountedLine, CountingView, Purge, Repository, StockTakeItemView,
     StockTakeTotals, StockTakeView, Unlike, UnlikeEvent,
 };
+pub use repository_ext::RepositoryExt;
 pub use sums::TakeSums;
 pub use version::{Version, Versioned};

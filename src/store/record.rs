@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Export, ExportChunk};
 use crate::domain::{
     Code, InventoryCount, InventoryCountId, InventoryCountItem, InventoryCountItemId,
-    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId, Product,
-    ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockImport,
+    InventoryOrder, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, JobId, NamePart,
+    Product, ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockImport,
     StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItem, StockTakeItemId,
     Supplier, SupplierId,
 };
@@ -266,33 +266,45 @@ impl Record {
 }
 
 macro_rules! records {
-    ($($variant:ident: $type:ty => |$value:ident| $wrap:expr),+ $(,)?) => {$(
+    ($($variant:ident: $type:ty => |$value:ident| $wrap:expr, $unwrap:expr);+ $(;)?) => {$(
         impl From<$type> for Record {
             fn from($value: $type) -> Self {
                 Self::$variant($wrap)
+            }
+        }
+
+        /// The record, if it is of this kind; otherwise it is given back.
+        impl TryFrom<Record> for $type {
+            type Error = Record;
+
+            fn try_from(record: Record) -> Result<Self, Record> {
+                match record {
+                    Record::$variant($value) => Ok($unwrap),
+                    other => Err(other),
+                }
             }
         }
     )+};
 }
 
 records! {
-    Site: Site => |site| site,
-    Product: Arc<Product> => |product| product,
-    Supplier: Supplier => |supplier| supplier,
-    StockTake: StockTake => |take| Box::new(take),
-    StockTakeItem: StockTakeItem => |item| Box::new(item),
-    InventoryCount: InventoryCount => |count| Box::new(count),
-    OpenCount: OpenCount => |open| open,
-    InventoryCountItem: InventoryCountItem => |item| Box::new(item),
-    StockAdjustment: StockAdjustment => |adjustment| Box::new(adjustment),
-    InventoryOrder: InventoryOrder => |order| Box::new(order),
-    InventoryOrderItem: InventoryOrderItem => |item| Box::new(item),
-    StockImport: StockImport => |import| Box::new(import),
-    ImportChunk: ImportChunk => |chunk| chunk,
-    Export: Export => |export| Box::new(export),
-    ExportChunk: ExportChunk => |chunk| chunk,
-    StockLevel: StockLevel => |level| Box::new(level),
-    SerialMark: SerialMark => |mark| Box::new(mark),
+    Site: Site => |site| site, site;
+    Product: Arc<Product> => |product| product, product;
+    Supplier: Supplier => |supplier| supplier, supplier;
+    StockTake: StockTake => |take| Box::new(take), *take;
+    StockTakeItem: StockTakeItem => |item| Box::new(item), *item;
+    InventoryCount: InventoryCount => |count| Box::new(count), *count;
+    OpenCount: OpenCount => |open| open, open;
+    InventoryCountItem: InventoryCountItem => |item| Box::new(item), *item;
+    StockAdjustment: StockAdjustment => |adjustment| Box::new(adjustment), *adjustment;
+    InventoryOrder: InventoryOrder => |order| Box::new(order), *order;
+    InventoryOrderItem: InventoryOrderItem => |item| Box::new(item), *item;
+    StockImport: StockImport => |import| Box::new(import), *import;
+    ImportChunk: ImportChunk => |chunk| chunk, chunk;
+    Export: Export => |export| Box::new(export), *export;
+    ExportChunk: ExportChunk => |chunk| chunk, chunk;
+    StockLevel: StockLevel => |level| Box::new(level), *level;
+    SerialMark: SerialMark => |mark| Box::new(mark), *mark;
 }
 
 /// The mark of a site's count in progress: it is there while the count is, so that a second one can't be
@@ -340,9 +352,12 @@ pub struct ImportRow {
     /// The article id of the product; it may be one that does not exist yet.
     pub article: Code,
     /// The variant.
-    pub variant: Option<Code>,
+    pub variant: NamePart,
     /// The number.
     pub value: Quantity,
+    /// The stock place.
+    #[serde(default)]
+    pub place: NamePart,
 }
 
 /// What happens to a record.

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    ArticleFilter, ArticleSort, ChangeSet, ChangeToken, Command, CommandId, CommitError, Export,
-    ExportChunk, ImportChunk, InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter,
-    InventoryOrderItemFilter, LevelFilter, OpenCount, Outcome, Page, PageRequest, RecordKey,
-    SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
+    ArticleFilter, ArticleSort, ChangeSet, ChangeToken, Command, CommandId, CommitError,
+    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
+    LevelFilter, Outcome, Page, PageRequest, Record, RecordKey, SerialMark, StockAdjustmentFilter,
+    StockTakeFilter, StockTakeItemFilter, StoreError, Versioned,
 };
 use crate::domain::{
     CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
     InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
-    ProductId, Quantity, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent,
-    StockEventId, StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId,
-    StockTakeItem, StockTakeItemId, Supplier, SupplierId, Timestamp,
+    InventoryOrderItem, LedgerEntry, OrganisationId, Product, ProductId, Quantity, Site, SiteId,
+    StockAdjustment, StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId,
+    StockTakeItem, StockTakeItemId, Timestamp,
 };
 
 /// A store of records and of the ledger.
@@ -31,12 +30,14 @@ use crate::domain::{
 /// No method has a default: a default that carries a guarantee is a hole.
 #[async_trait]
 pub trait Repository: Debug + Send + Sync + 'static {
-    /// A site.
-    async fn site(
+    /// Records by their keys: one answer for each, in their order; one that is asked for twice is told twice. A level is told
+    /// also when it is delisted, a document also when it is removed. [`RepositoryExt`](super::RepositoryExt) has this for
+    /// each kind.
+    async fn get(
         &self,
         organisation: OrganisationId,
-        id: SiteId,
-    ) -> Result<Option<Versioned<Site>>, StoreError>;
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned<Record>>>, StoreError>;
 
     /// The site with an external id.
     async fn site_by_external_id(
@@ -44,13 +45,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         organisation: OrganisationId,
         external_id: &Code,
     ) -> Result<Option<Versioned<Site>>, StoreError>;
-
-    /// Products: one answer for each id, in their order.
-    async fn products(
-        &self,
-        organisation: OrganisationId,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
 
     /// Products by article id: one answer for each, in their order.
     async fn products_by_article(
@@ -75,26 +69,21 @@ pub trait Repository: Debug + Send + Sync + 'static {
         barcodes: &[Code],
     ) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError>;
 
+    /// The ids of all products in their order: those after one, or from the first on; at most so many, cut to 1 and
+    /// [`MAX_PAGE`](super::MAX_PAGE) as the limit of a page is. It is how an audit finds products that nothing is on stock of.
+    async fn product_ids_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductId>, StoreError>;
+
     /// How many products are of each category, in the order of these.
     async fn category_sizes(
         &self,
         organisation: OrganisationId,
         categories: &[CategoryId],
     ) -> Result<Vec<u64>, StoreError>;
-
-    /// A supplier.
-    async fn supplier(
-        &self,
-        organisation: OrganisationId,
-        id: SupplierId,
-    ) -> Result<Option<Versioned<Supplier>>, StoreError>;
-
-    /// Levels, delisted ones included: one answer for each key, in their order.
-    async fn levels(
-        &self,
-        organisation: OrganisationId,
-        keys: &[StockKey],
-    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
 
     /// The marks of serial numbers that are on hand: those of some products (of any, if none is named), and those that
     /// hold for all products. One for each mark that is there, in the order of numbers; of one number, that of all
@@ -172,6 +161,16 @@ pub trait Repository: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError>;
 
+    /// The [`ledger`](Self::ledger) from its end back: the entries before a position, or the last ones, the newest first; at most
+    /// so many, cut as there.
+    async fn ledger_back(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError>;
+
     /// The events of a site in the order of their keys and, of a key, of their sequences: those after an event's key and
     /// sequence, or all; at most so many, cut to 1 and [`MAX_PAGE`](super::MAX_PAGE) as the limit of a page is. It is the
     /// [`ledger`](Self::ledger) as an audit reads it, key by key.
@@ -185,7 +184,8 @@ pub trait Repository: Debug + Send + Sync + 'static {
 
     /// What the store keeps beside some records, for lists, totals and positions, and that does not follow from them:
     /// what of these records is unlike what is kept of it. A site stands also for the end of its ledger, a take or a count
-    /// for the totals of its lines, a site or a product for its unique name; a record that is not there is like itself.
+    /// for the totals of its lines, a site or a product for its unique name, a product also for what else it is found by (its
+    /// barcodes and its category); a record that is not there is like itself.
     ///
     /// # Contract
     ///
@@ -223,13 +223,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         organisation: OrganisationId,
         keys: &[RecordKey],
     ) -> Result<Vec<Unlike>, StoreError>;
-
-    /// A stock take.
-    async fn stock_take(
-        &self,
-        organisation: OrganisationId,
-        id: StockTakeId,
-    ) -> Result<Option<Versioned<StockTake>>, StoreError>;
 
     /// A site's stock takes, the oldest first.
     async fn stock_takes(
@@ -310,20 +303,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         item: StockTakeItemId,
     ) -> Result<Vec<CountEntry>, StoreError>;
 
-    /// An inventory count.
-    async fn inventory_count(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryCountId,
-    ) -> Result<Option<Versioned<InventoryCount>>, StoreError>;
-
-    /// The mark of a site's count in progress.
-    async fn open_count(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-    ) -> Result<Option<Versioned<OpenCount>>, StoreError>;
-
     /// A site's inventory counts, the oldest first.
     async fn inventory_counts(
         &self,
@@ -332,14 +311,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         filter: &InventoryCountFilter,
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryCount>>, StoreError>;
-
-    /// A line of an inventory count.
-    async fn inventory_count_item(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError>;
 
     /// The lines of an inventory count, those counted first first.
     async fn inventory_count_items(
@@ -366,13 +337,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         item: InventoryCountItemId,
     ) -> Result<Vec<InventoryCountEntry>, StoreError>;
 
-    /// A stock adjustment.
-    async fn stock_adjustment(
-        &self,
-        organisation: OrganisationId,
-        id: StockAdjustmentId,
-    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError>;
-
     /// A site's stock adjustments, the oldest first.
     async fn stock_adjustments(
         &self,
@@ -381,13 +345,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         filter: &StockAdjustmentFilter,
         page: &PageRequest,
     ) -> Result<Page<Versioned<StockAdjustment>>, StoreError>;
-
-    /// An inventory order.
-    async fn inventory_order(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError>;
 
     /// A site's inventory orders, the oldest first.
     async fn inventory_orders(
@@ -398,14 +355,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryOrder>>, StoreError>;
 
-    /// A line of an inventory order.
-    async fn inventory_order_item(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        item: InventoryOrderItemId,
-    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError>;
-
     /// The lines of an inventory order in their order.
     async fn inventory_order_items(
         &self,
@@ -414,36 +363,6 @@ pub trait Repository: Debug + Send + Sync + 'static {
         filter: &InventoryOrderItemFilter,
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError>;
-
-    /// A stock import.
-    async fn stock_import(
-        &self,
-        organisation: OrganisationId,
-        id: StockImportId,
-    ) -> Result<Option<Versioned<StockImport>>, StoreError>;
-
-    /// A part of an import's values.
-    async fn import_chunk(
-        &self,
-        organisation: OrganisationId,
-        import: StockImportId,
-        number: u32,
-    ) -> Result<Option<Versioned<ImportChunk>>, StoreError>;
-
-    /// What an export is of, and how far it is.
-    async fn export(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-    ) -> Result<Option<Versioned<Export>>, StoreError>;
-
-    /// A part of an export's file.
-    async fn export_chunk(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-        number: u32,
-    ) -> Result<Option<Versioned<ExportChunk>>, StoreError>;
 
     /// What is remembered of a command that was applied; one that was settled as never applied is not known.
     async fn command(
@@ -514,18 +433,14 @@ pub enum Purge {
     /// a commit that is still on its way could land (R13), so the host keeps commands longer than any commit can take.
     /// Seven days is usual.
     Commands,
-    /// The last versions of records that were deleted, by the moment of the command that deleted them: from then on a
-    /// record that comes back may begin at [`Version::FIRST`](super::Version::FIRST) (R3). A store that keeps none forgets
-    /// none.
-    DeletedVersions,
     /// Exports and the parts of their files, by when they expire. A part is a row of its own; an export goes after its
-    /// parts, and has no last version (R3).
+    /// parts.
     Exports,
 }
 
 impl Purge {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Commands, Self::DeletedVersions, Self::Exports];
+    pub const ALL: &'static [Self] = &[Self::Commands, Self::Exports];
 }
 
 /// Something that a store keeps beside a record, and that does not follow from it.

@@ -1,17 +1,19 @@
 //! Running totals of the lines of a take.
 
+use serde::{Deserialize, Serialize};
+
 use super::{StockTakeTotals, StoreError, StoreErrorKind, Version};
 use crate::domain::{CountStatus, StockTakeItem};
 
 /// The totals of some lines of a take, counted and uncounted ones apart, so that a change of a line is an
 /// addition and a subtraction. Wide enough for any number of lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakeSums {
     counted: Part,
     uncounted: Part,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
     lines: u64,
     /// Wide enough for the sum of 2^64 lines; so are the versions.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use stocktake::domain::InventoryOrderItem;
 
 use super::trouble::{Refusal, Tried, Trouble};
 use super::words::Words;
@@ -176,11 +177,18 @@ impl World {
         let is_told = if is_of_order {
             let (_, order) = self.order_named(&step_words)?;
             let words = step_words.with("line", line.to_owned());
-            let item = self.order_line_id(&order, &words).await?.to_string();
+            let id = self.order_line_id(&order, &words).await?;
+            let lines = self.order_lines(order.id).await?;
+            let number = lines
+                .iter()
+                .find(|it| it.id() == id)
+                .map(InventoryOrderItem::line);
+            let name = number.map(|number| format!("line {number}, "));
             let codes = ["not_found", "no_lines"];
             refusals.iter().any(|refusal| {
                 // What is not there has no name in the library.
-                refusal.told.contains(&item) || codes.iter().any(|it| refusal.answers_to(it))
+                let is_told = |name: &String| refusal.told.contains(name);
+                name.as_ref().is_some_and(is_told) || codes.iter().any(|it| refusal.answers_to(it))
             })
         } else if let (Ok(number), false) = (line.parse::<usize>(), of_rows.is_empty()) {
             of_rows.contains(&number)

@@ -166,6 +166,9 @@ impl World {
         };
         let cost = words.cost("unit_cost")?;
         let product = words.need("product")?;
+        if words.names("tracking") {
+            self.is_tracked(&product);
+        }
         let currency = self.currency;
         self.change_product(&product, |product| {
             product.tracking = tracking;

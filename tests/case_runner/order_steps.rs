@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stocktake::domain::{
     Cause, InventoryOrderDetails, InventoryOrderId, InventoryOrderItem, InventoryOrderItemId,
-    InventoryOrderState, Ordered, Quantity, StockEvent, StockEventKind, StockKey,
+    InventoryOrderState, NamePart, Ordered, Quantity, StockEvent, StockEventKind, StockKey,
 };
 use stocktake::service::{
     Caller, Error, Movement, NewInventoryOrder, NewMovement, NewOrderItem, OrderItemUpdate,
@@ -318,10 +318,10 @@ impl World {
                         item,
                         quantity,
                         key,
-                        variant: None,
-                        place: None,
-                        batch: None,
-                        serial: None,
+                        variant: NamePart::Any,
+                        place: NamePart::Any,
+                        batch: NamePart::Any,
+                        serial: NamePart::Any,
                     });
                 }
             }
@@ -337,10 +337,10 @@ impl World {
                         item: item.id(),
                         quantity: None,
                         key,
-                        variant: None,
-                        place: None,
-                        batch: None,
-                        serial: None,
+                        variant: NamePart::Any,
+                        place: NamePart::Any,
+                        batch: NamePart::Any,
+                        serial: NamePart::Any,
                     });
                 }
             }
@@ -467,7 +467,7 @@ impl World {
             .await?)
     }
 
-    async fn order_lines(&self, id: InventoryOrderId) -> Tried<Vec<InventoryOrderItem>> {
+    pub(crate) async fn order_lines(&self, id: InventoryOrderId) -> Tried<Vec<InventoryOrderItem>> {
         let (filter, page) = (
             InventoryOrderItemFilter::default(),
             PageRequest::first(10_000),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use stocktake::domain::{
     Code, CostingMethod, Currency, Named, OrganisationId, Product, ProductId, Quantity, Site,
     SiteId, SitePolicy, StockAdjustmentId, StockEvent, StockEventId, StockKey, StockLevel,
-    Supplier, SupplierId, Timestamp, Tolerance,
+    Supplier, SupplierId, Timestamp, Tolerance, Tracking,
 };
 use stocktake::jobs::Worker;
 use stocktake::service::{Clock as _, Error, Stocktake};
@@ -129,6 +129,8 @@ pub(crate) struct World {
     products: BTreeMap<String, Product>,
     /// Products that the case names only where nothing is found: they are not made when they are met.
     unknown: BTreeSet<String>,
+    /// Products of which a case says how they are tracked.
+    tracked: BTreeSet<String>,
     /// Products that a name stands for together: of the generated lines of an order.
     pub(crate) families: BTreeMap<String, Vec<String>>,
     /// What the case calls the site of all stock places, if it names sites.
@@ -201,6 +203,7 @@ impl World {
             sites: BTreeMap::new(),
             products: BTreeMap::new(),
             unknown,
+            tracked: BTreeSet::new(),
             families: BTreeMap::new(),
             site_name: None,
             people: BTreeMap::new(),
@@ -453,7 +456,9 @@ impl World {
             code(words.either(&["lot", "batch"])?)?,
             code(words.text("serial")?)?,
         );
-        let product = self.product(product.as_deref().unwrap_or("P")).await?;
+        let name = product.as_deref().unwrap_or("P");
+        self.track(name, batch.is_some(), serial.is_some()).await?;
+        let product = self.product(name).await?;
         Ok(StockKey {
             variant,
             place: self.place(location)?,
@@ -461,6 +466,30 @@ impl World {
             serial,
             ..StockKey::plain(self.site(location)?, product)
         })
+    }
+
+    /// Many cases have lots without saying that their product is tracked by them, some beside stock of none: where they do
+    /// not say, the product is tracked as the stock is that they name.
+    async fn track(&mut self, name: &str, by_lot: bool, by_serial: bool) -> Tried<()> {
+        if self.tracked.contains(name) || self.unknown.contains(name) {
+            return Ok(());
+        }
+        let wanted = match (by_lot, by_serial) {
+            (_, true) => Tracking::Serial,
+            (true, false) => Tracking::Batch,
+            (false, false) => Tracking::None,
+        };
+        let known = self.products.get(name);
+        if known.map_or(Tracking::None, |product| product.tracking) != wanted {
+            self.change_product(name, |product| product.tracking = wanted)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Says how a product is tracked, whatever stock of it is named.
+    pub(crate) fn is_tracked(&mut self, name: &str) {
+        self.tracked.insert(name.to_owned());
     }
 
     /// All levels, or those of one product.

@@ -7,7 +7,7 @@ use stocktake::domain::{Code, Label, OrganisationId, Site, SiteId, SitePolicy, T
 use stocktake::memory::MemoryStore;
 use stocktake::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Digest, Outcome, Repository,
-    StoreError, StoreErrorKind, Version,
+    RepositoryExt, StoreError, StoreErrorKind, Version,
 };
 use stocktake::testing::{Fault, FaultStore};
 use uuid::Uuid;

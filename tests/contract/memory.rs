@@ -18,7 +18,7 @@ impl Harness for InMemory {
         store.clone()
     }
 
-    async fn reopen(&self, _: MemoryStore) -> Option<MemoryStore> {
+    async fn crash_image(&self, _: &MemoryStore) -> Option<MemoryStore> {
         None
     }
 }
@@ -30,7 +30,8 @@ stocktake::conformance!(InMemory);
 fn every_clause_and_every_number_has_a_case() {
     let clauses: BTreeSet<_> = cases()
         .iter()
-        .map(|case| case.clause().to_owned())
+        .flat_map(Case::clauses)
+        .map(str::to_owned)
         .collect();
     let repository = (1..=22).map(|n| format!("R{n}"));
     let queue = (1..=12).map(|n| format!("Q{n}"));

@@ -1,5 +1,7 @@
 //! The SQLite store against the suite.
 
+use std::path::{Path, PathBuf};
+
 use stocktake::conformance::Harness;
 use stocktake::sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -14,6 +16,22 @@ impl Files {
     }
 }
 
+/// Opens a copy of a store's files as they stand, while the store is open: what is found after its process died. The file
+/// with the shared memory of the processes is left out, as a system that starts again leaves it out.
+fn open_image(path: &Path) -> SqliteStore {
+    let image = path.with_file_name(format!("{}.db", Uuid::new_v4()));
+    let journal = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push("-wal");
+        PathBuf::from(name)
+    };
+    std::fs::copy(path, &image).expect("the file of an open store is read");
+    if journal(path).exists() {
+        std::fs::copy(journal(path), journal(&image)).expect("its write-ahead file is read");
+    }
+    SqliteStore::open(image).expect("a copy of a store's files opens")
+}
+
 impl Harness for Files {
     type Store = SqliteStore;
 
@@ -26,10 +44,8 @@ impl Harness for Files {
         SqliteStore::open(store.path()).expect("an open file opens once more")
     }
 
-    async fn reopen(&self, store: SqliteStore) -> Option<SqliteStore> {
-        let path = store.path().to_path_buf();
-        drop(store);
-        Some(SqliteStore::open(path).expect("a closed file opens again"))
+    async fn crash_image(&self, store: &SqliteStore) -> Option<SqliteStore> {
+        Some(open_image(store.path()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use crate::certain::certain;
 use calamine::{Data, Reader, Xlsx};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -78,8 +79,8 @@ fn gbp() -> Currency {
 fn write(style: ExportStyle, rows: &[Row], out: &mut dyn TableWriter) {
     let table: Table<Row> = Table::new(style, gbp());
     let facts: Facts = vec![
-        ("Take", "=January".to_owned()),
-        ("Site", "High Street".to_owned()),
+        ("Take", Cell::Text("=January".into())),
+        ("Site", Cell::Text("High Street".into())),
     ];
     let mut sums: Vec<ColumnSum> = Vec::new();
     table.begin(&facts, out).unwrap();
@@ -334,7 +335,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(certain(64))]
 
     #[test]
     fn everything_comes_back_from_a_workbook(rows in proptest::collection::vec(any_row(), 1..4)) {

@@ -1,9 +1,9 @@
 //! Taking back does the opposite to quantity and value.
 
-use stocktake::domain::{CostingMethod, StockEvent};
-use stocktake::service::Movement;
+use stocktake::domain::{CostingMethod, StockEvent, Tracking};
+use stocktake::service::{Movement, NewMovement};
 
-use crate::room::{Room, amount, issue, only, receipt, reset, transfer, worth};
+use crate::room::{Room, amount, code, issue, only, receipt, reset, transfer, worth};
 use crate::stores::Kind;
 
 const METHODS: [CostingMethod; 3] = [
@@ -287,4 +287,50 @@ async fn fault_a3_what_is_counted_daily_stays_small() {
     }
     // A key keeps the dates of its last eight moments; after them the numbers in it grow by a digit here and there.
     assert!(sizes[59] < sizes[8] + 100, "{sizes:?}");
+}
+
+/// On the way to what is left a key would be below zero, or hold a serial number twice, in whatever order its events are
+/// taken back: what counts is what is left.
+#[tokio::test]
+async fn what_is_left_is_judged_and_not_the_way_there() {
+    let open = async |tracking| {
+        Room::with(Kind::Memory, |shop| {
+            shop.products[0].tracking = tracking;
+            shop.site.policy.allow_negative = true;
+            shop.site.policy.allow_zero_cost = true;
+        })
+        .await
+    };
+    let close = async |room: &Room| {
+        let mut site = room.shop.site.clone();
+        site.policy.allow_negative = false;
+        let catalogue = room.shop.stocktake.catalogue();
+        let put = catalogue.put_site(&room.manager, site).await;
+        put.expect("the policy can be changed");
+    };
+
+    let room = open(Tracking::None).await;
+    let key = room.key(0);
+    let before = room.shop.now();
+    room.shop.clock.advance_seconds(60);
+    let set = only(room.record(reset(&key, "1", Some("1"))).await);
+    let late = NewMovement::from(receipt(&key, "3", "1")).at(before);
+    assert_eq!(room.record(late).await.len(), 2);
+    room.issue(&key, "6").await;
+    close(&room).await;
+    room.reverse(set.id).await;
+    let on_hand = room.shop.on_hand(&key).await;
+    assert_eq!(on_hand.expect("it is on stock"), amount("-3"));
+    room.assert_sound().await;
+
+    let room = open(Tracking::Serial).await;
+    let key = room.key(0).with_serial(code("S-1"));
+    let sold = room.issue(&key, "1").await;
+    let set = only(room.record(reset(&key, "1", Some("1"))).await);
+    room.reverse(sold.id).await;
+    close(&room).await;
+    room.reverse(set.id).await;
+    let on_hand = room.shop.on_hand(&key).await;
+    assert_eq!(on_hand.expect("it is on stock"), amount("0"));
+    room.assert_sound().await;
 }

@@ -1,5 +1,4 @@
 //! Stocktake lists in the ready-made shop, on a store of any kind.
-#![allow(dead_code, reason = "each test uses its own part")]
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Sums that are larger than any of their lines: every number that is shown or summed has room for all permitted lines.
 
-use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use proptest::prelude::{prop_assert_eq, proptest};
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CountTotals, CountType, Currency, InventoryCountDetails,
     InventoryCountId, InventoryOrderDetails, MAX_UNIT_PRICE_MINOR, Money, MovementPolicy, Ordered,
@@ -16,6 +16,7 @@ use stocktake::store::{
 };
 use stocktake::testing::Shop;
 
+use crate::certain::certain;
 use crate::shops::{manager, shop_on};
 use crate::stores::{Kind, Store, Stores};
 
@@ -393,7 +394,7 @@ fn fault_d_every_sum_of_permitted_lines_fits_at_the_corners() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::default())]
+    #![proptest_config(certain(256))]
 
     /// A sum of values is the sum of their units, and its amount that of one division.
     #[test]

@@ -1,9 +1,12 @@
 //! Clocks that were ahead, and clocks that are coarse.
 
-use stocktake::domain::{CostingMethod, StockEvent, Timestamp};
-use stocktake::service::NewMovement;
+use stocktake::domain::{
+    CostingMethod, MovementPolicy, PostingOptions, StockEvent, StockTakeId, StockTakeItemId,
+    Timestamp,
+};
+use stocktake::service::{CountRequest, NewMovement, NewStockTake};
 
-use crate::room::{Room, issue, only, reset};
+use crate::room::{Room, amount, issue, only, receipt, reset};
 use crate::stores::Kind;
 
 const SECOND: i64 = 1_000_000;
@@ -257,5 +260,84 @@ async fn fault_g_a_count_tells_that_the_clock_was_ahead_before_it() {
     assert_eq!(on_hand(&room).await, "29");
     room.reopen(count).await;
     assert_eq!(on_hand(&room).await, "29");
+    room.assert_sound().await;
+}
+
+async fn take(room: &Room, movement_policy: MovementPolicy) -> StockTakeId {
+    let new = NewStockTake {
+        site: room.shop.site.id,
+        description: "Take".parse().expect("a description"),
+        movement_policy,
+    };
+    let takes = room.shop.stocktake.stock_takes();
+    let take = takes.create(&room.manager, new).await;
+    room.shop.run_jobs().await.expect("the items are added");
+    take.expect("a new take").id()
+}
+
+/// The time that a clock said which was ahead does not tell what was known before a take began by it: what was counted after
+/// that, and taken back, is not of before.
+#[tokio::test]
+async fn what_was_known_after_a_take_began_ahead_is_not_of_before() {
+    let room = opened(Kind::Memory, 0).await;
+    let takes = room.shop.stocktake.stock_takes();
+    room.shop.clock.advance_seconds(HOUR);
+    let ahead = take(&room, MovementPolicy::KeepMovements).await;
+    room.shop.clock.advance_seconds(60 - HOUR);
+    room.record(receipt(&room.key(0), "3", "1")).await;
+    let right = take(&room, MovementPolicy::KeepMovements).await;
+    room.shop.clock.advance_seconds(20);
+    let came = room.shop.now();
+    room.shop.clock.advance_seconds(20);
+    let item = StockTakeItemId::for_key(right, &room.key(0));
+    let request = CountRequest::set(amount("45"));
+    let counted = takes.count(&room.manager, right, item, request).await;
+    counted.expect("the line is there");
+    room.shop.clock.advance_seconds(20);
+    room.post(right).await;
+    room.reopen(right).await;
+    let late = NewMovement::from(receipt(&room.key(0), "2", "1"));
+    room.record(late.at(came)).await;
+    let options = PostingOptions {
+        zero_uncounted: true,
+        skip_unpostable: false,
+    };
+    let posted = takes.submit(&room.manager, ahead, options).await;
+    posted.expect("the take is posted");
+    assert_eq!(on_hand(&room).await, "5");
+    room.assert_sound().await;
+}
+
+/// A count of one part, by a device, that is told after a take which began before it was zeroed: that is known by then, and
+/// did not move between the count's parts.
+#[tokio::test]
+async fn what_is_not_newer_than_a_count_did_not_move_between_its_parts() {
+    let room = opened(Kind::Memory, 0).await;
+    let takes = room.shop.stocktake.stock_takes();
+    let refusing = take(&room, MovementPolicy::RefuseMoved).await;
+    room.shop.clock.advance_seconds(300);
+    let ahead = take(&room, MovementPolicy::KeepMovements).await;
+    room.shop.clock.advance_seconds(-299);
+    sold(&room, "2", room.shop.now()).await;
+    room.shop.clock.advance_seconds(1);
+    let counted_at = Some(room.shop.now());
+    room.shop.clock.advance_seconds(1);
+    let options = PostingOptions {
+        zero_uncounted: true,
+        skip_unpostable: false,
+    };
+    let zeroed = takes.submit(&room.manager, ahead, options).await;
+    zeroed.expect("the take is posted");
+    assert_eq!(on_hand(&room).await, "0");
+    room.shop.clock.advance_seconds(1);
+    let item = StockTakeItemId::for_key(refusing, &room.key(0));
+    let request = CountRequest {
+        counted_at,
+        ..CountRequest::set(amount("38"))
+    };
+    let counted = takes.count(&room.manager, refusing, item, request).await;
+    counted.expect("the line is there");
+    room.post(refusing).await;
+    assert_eq!(on_hand(&room).await, "38");
     room.assert_sound().await;
 }

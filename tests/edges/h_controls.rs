@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::certain::certain;
 use proptest::prelude::*;
 use stocktake::domain::StockAdjustmentState::{Applied, Pending};
 use stocktake::domain::{
@@ -276,6 +277,8 @@ fn costs() -> impl Strategy<Value = Option<UnitCost>> {
 }
 
 proptest! {
+    #![proptest_config(certain(256))]
+
     /// Whatever is stated, an adjustment that needs approval by the book needs it still.
     #[test]
     fn stating_a_cost_never_frees_from_an_approval(

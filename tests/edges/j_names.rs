@@ -1,14 +1,16 @@
 //! Names are as people and scanners give them.
 
+use crate::certain::certain;
 use proptest::prelude::*;
 use stocktake::documents::{ImportLimits, ImportNumbers, read_import};
 use stocktake::domain::{
-    Code, ImportMode, ImportReport, Label, PurchaseOrderNumber, Quantity, SearchText,
-    StockImportState, StockKey, TextError, fold,
+    Code, ImportMode, ImportReport, Label, Product, PurchaseOrderNumber, Quantity, SearchText,
+    StockImportState, StockKey, TextError, Tracking, fold,
 };
 use stocktake::service::{Caller, Movement, NewMovement, NewStockTake};
 use stocktake::store::{ArticleFilter, ArticleSort, StockTakeItemFilter};
 use stocktake::testing::Shop;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::shops::{all, manager, rows, shop_on};
 use super::stores::{Kind, Stores};
@@ -96,6 +98,17 @@ async fn fault_j_spellings_of_a_batch_a_serial_and_a_place_are_one() {
         let stores = Stores::of(*kind);
         let (shop, _store) = opened(&stores).await;
         let by = manager(&shop);
+        let tracked = [
+            (1, Tracking::Batch),
+            (3, Tracking::Batch),
+            (5, Tracking::Serial),
+        ];
+        let tracked = tracked.map(|(number, tracking)| Product {
+            tracking,
+            ..shop.products[number].clone()
+        });
+        let catalogue = shop.stocktake.catalogue();
+        catalogue.put_products(&by, tracked.into()).await.unwrap();
         for (number, part) in parts.into_iter().enumerate() {
             let receipts: Vec<NewMovement> = SPELLINGS
                 .map(|spelling| {
@@ -358,16 +371,67 @@ fn decoration() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// What cleaning, folding or likening a second time would change, if anything.
+fn changes_again(text: &str) -> Option<String> {
+    if fold(&fold(text)) != fold(text) {
+        return Some(format!("folded: {text:?}"));
+    }
+    let code = Code::new(text).ok()?;
+    if Code::new(code.as_str()).as_ref() != Ok(&code) {
+        return Some(format!("cleaned: {text:?}"));
+    }
+    if !SearchText::new(text).is_ok_and(|it| it.is_in(text)) {
+        return Some(format!("not found in itself: {text:?}"));
+    }
+    // One letter may stand for a whole sentence, which is no code any more, or for nothing but white space.
+    let likeness = code.likeness();
+    let again = Code::new(&likeness).ok()?.likeness();
+    (again != likeness).then(|| format!("likened: {text:?}, {likeness:?}, {again:?}"))
+}
+
+#[test]
+fn every_letter_is_cleaned_at_once() {
+    let changes = |c: &char| {
+        let same =
+            |mut of: Box<dyn Iterator<Item = char>>| of.next() == Some(*c) && of.next().is_none();
+        let decomposed = std::iter::once(*c).nfkd();
+        let cased = [
+            Box::new(c.to_lowercase()) as Box<dyn Iterator<Item = char>>,
+            Box::new(c.to_uppercase()),
+        ];
+        c.is_whitespace() || !same(Box::new(decomposed)) || !cased.into_iter().all(same)
+    };
+    let letters = ('\0'..=char::MAX)
+        .filter(|c| !c.is_control())
+        .filter(changes);
+    let mut tried = 0;
+    let spelled: Vec<String> = letters
+        .inspect(|_| tried += 1)
+        .flat_map(|c| {
+            [
+                format!("{c}"),
+                format!("a{c}"),
+                format!("{c}a"),
+                format!("a{c}\u{301}"),
+            ]
+        })
+        .filter_map(|text| changes_again(&text))
+        .collect();
+    assert!(tried > 15_000, "{tried} letters");
+    assert!(
+        spelled.is_empty(),
+        "{} of them, first {:?}",
+        spelled.len(),
+        spelled.first()
+    );
+}
+
 proptest! {
+    #![proptest_config(certain(256))]
+
     #[test]
     fn cleaning_a_code_twice_is_cleaning_it_once(text in letters()) {
-        if let Ok(code) = Code::new(&text) {
-            prop_assert_eq!(Code::new(code.as_str()), Ok(code.clone()));
-            prop_assert_eq!(fold(&fold(&text)), fold(&text));
-            let again = Code::new(code.likeness());
-            prop_assert_eq!(again.map(|it| it.likeness()), Ok(code.likeness()));
-            prop_assert!(SearchText::new(&text).is_ok_and(|it| it.is_in(&text)));
-        }
+        prop_assert_eq!(changes_again(&text), None);
     }
 
     #[test]

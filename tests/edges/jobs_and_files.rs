@@ -357,12 +357,7 @@ async fn fault_n4_housekeeping_throws_away_what_has_been_kept_long_enough() {
         hours(6 * 24);
         let gone = keep_house().await;
         assert!(gone.commands > 0, "{}", kind.name());
-        assert_eq!(
-            (gone.deleted_versions, gone.finished_jobs),
-            (1, 0),
-            "{}",
-            kind.name()
-        );
+        assert_eq!(gone.finished_jobs, 0, "{}", kind.name());
         hours(30 * 24);
         let gone = keep_house().await;
         assert_eq!(

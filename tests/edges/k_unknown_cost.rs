@@ -2,8 +2,8 @@
 
 use stocktake::domain::{
     AdjustmentType, CompletionOptions, CostingMethod, CountType, ImportMode, InventoryCountDetails,
-    MovementPolicy, PostingOptions, Quantity, StockAdjustmentState, StockEvent, StockEventKind,
-    StockKey, StockLevel, StockTakeItemId, UnitCost, UnitCosts, Value,
+    MovementPolicy, PostingOptions, Product, Quantity, StockAdjustmentState, StockEvent,
+    StockEventKind, StockKey, StockLevel, StockTakeItemId, Tracking, UnitCost, UnitCosts, Value,
 };
 use stocktake::service::{
     Caller, CountRequest, Error, Movement, NewCountItem, NewStockAdjustment, NewStockTake,
@@ -375,6 +375,8 @@ async fn fault_k2_what_is_found_costs_what_the_products_other_keys_cost() {
                 policy.allow_negative = true;
             })
             .await;
+        let by_batch = |product: &mut Product| product.tracking = Tracking::Batch;
+        tried.product(0, by_batch).await;
         let batch = |name: &str| tried.shop.key(0).in_batch(made(name));
         tried.receipt(&batch("one"), "10", "5").await;
         tried.receipt(&batch("two"), "10", "9").await;
@@ -516,5 +518,30 @@ async fn fault_k2_with_no_cost_anywhere_it_is_refused_unless_zero_is_allowed() {
     tried.policy(|policy| policy.allow_zero_cost = true).await;
     let other = tried.shop.key(1);
     assert_eq!(tried.issue(&other, "1").await[0].value_change, Value::ZERO);
+    tried.sound().await;
+}
+
+/// A key fell below zero while that was allowed. What settles it when it is removed costs what the product's other keys do,
+/// whatever is allowed by then.
+#[tokio::test]
+async fn what_is_removed_below_zero_costs_what_other_keys_do() {
+    let mut tried = Tried::on(Kind::Memory).await;
+    tried
+        .policy(|policy| {
+            policy.allow_negative = true;
+            policy.allow_zero_cost = true;
+        })
+        .await;
+    let key = tried.shop.key(0);
+    tried.issue(&key, "3").await;
+    tried.receipt(&key.clone().at(made("A")), "10", "7").await;
+    tried
+        .policy(|policy| {
+            policy.allow_negative = false;
+            policy.allow_zero_cost = false;
+        })
+        .await;
+    let removed = tried.moved(Movement::Remove { key }).await;
+    assert_eq!(removed[0].unit_cost, made("7"));
     tried.sound().await;
 }

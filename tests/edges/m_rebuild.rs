@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value as Json, json};
-use stocktake::domain::{CostingMethod, Quantity, StockEvent, StockEventId, StockKey, StockLevel};
+use stocktake::domain::{
+    CostingMethod, Known, Quantity, StockEvent, StockEventId, StockKey, StockLevel,
+};
 use stocktake::service::{Difference, Mended, Movement, NewMovement, Rebuild, Verification};
 use stocktake::store::{
-    ChangeSet, Command, CommandId, CommitError, DeletableKey, Digest, LevelFilter, Outcome,
-    PageRequest, SerialMark, Versioned,
+    DeletableKey, LevelFilter, PageRequest, RepositoryExt, SerialMark, Versioned,
 };
 use stocktake::testing::Shop;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::shops::{manager, shop_on};
+use crate::shops::{commit_wrong, manager, shop_on};
 use crate::stores::{Kind, Store, Stores};
 
 /// How many random histories are damaged on each kind of store.
@@ -33,23 +34,6 @@ impl Dice {
             .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
-}
-
-async fn commit_wrong(
-    store: &Store,
-    shop: &Shop,
-    fill: impl FnOnce(&mut ChangeSet),
-) -> Result<(), CommitError> {
-    static WRONG: AtomicU64 = AtomicU64::new(0);
-    let command = Command {
-        id: CommandId::new("wrong", WRONG.fetch_add(1, Ordering::AcqRel)),
-        digest: Digest::of("wrong").finish(),
-        outcome: Outcome::Done,
-        at: shop.now(),
-    };
-    let mut changes = ChangeSet::new(shop.manager.organisation, command);
-    fill(&mut changes);
-    store.repository.commit(&changes).await.map(drop)
 }
 
 async fn levels(store: &Store, shop: &Shop) -> Vec<Versioned<StockLevel>> {
@@ -432,11 +416,12 @@ async fn nobody_loses_a_movement_while_levels_are_mended() {
         let shop = Arc::new(shop_on(&store));
         shop.open().await.unwrap();
         let may_move = Arc::new(Semaphore::new(0));
+        let recorded = Arc::new(AtomicU64::new(0));
         let mut writers = JoinSet::new();
         for _ in 0..WRITERS {
             let (shop, may_move) = (shop.clone(), may_move.clone());
+            let recorded = recorded.clone();
             writers.spawn(async move {
-                let mut recorded = 0_u64;
                 while let Ok(permit) = may_move.acquire().await {
                     permit.forget();
                     let receipt = Movement::Receipt {
@@ -448,10 +433,9 @@ async fn nobody_loses_a_movement_while_levels_are_mended() {
                     let done = stock
                         .record(&manager(&shop), shop.site.id, &[receipt.into()])
                         .await;
-                    recorded += u64::from(done.is_ok());
+                    recorded.fetch_add(u64::from(done.is_ok()), Ordering::AcqRel);
                     tokio::task::yield_now().await;
                 }
-                recorded
             });
         }
         let mut mended = 0;
@@ -470,8 +454,14 @@ async fn nobody_loses_a_movement_while_levels_are_mended() {
             }
             mended += rebuild(&shop).await.mended;
         }
+        // However slow the writers are, one of them has moved something.
+        while recorded.load(Ordering::Acquire) == 0 {
+            may_move.add_permits(1);
+            tokio::task::yield_now().await;
+        }
         may_move.close();
-        let recorded: u64 = writers.join_all().await.into_iter().sum();
+        writers.join_all().await;
+        let recorded = recorded.load(Ordering::Acquire);
         mended += rebuild(&shop).await.mended;
         let found = verify(&shop).await;
         assert!(found.is_sound(), "{}: {found:?}", kind.name());
@@ -482,8 +472,73 @@ async fn nobody_loses_a_movement_while_levels_are_mended() {
             .key_events(&manager(&shop), &shop.key(0), 0)
             .await
             .unwrap();
-        assert!(recorded > 0, "{}: nothing moved", kind.name());
         let events = u64::try_from(events.len()).unwrap();
         assert_eq!(events, recorded + 1, "{}", kind.name());
     }
+}
+
+/// Absolute values, sales and what is told late, while the clock jumps both ways.
+async fn jumping_history(shop: &Shop, dice: &mut Dice) {
+    let stock = shop.stocktake.stock();
+    for _ in 0..STEPS {
+        let jump = i64::try_from(dice.below(4_000)).unwrap();
+        shop.clock.advance_seconds(jump - 1_900);
+        let quantity = Quantity::from(u32::try_from(dice.below(9)).unwrap());
+        let movement: NewMovement = if dice.below(3) == 0 {
+            Movement::Reset {
+                key: shop.key(0),
+                quantity,
+                unit_cost: None,
+                expected: None,
+            }
+            .into()
+        } else {
+            let quantity = quantity.checked_add(Quantity::ONE).unwrap();
+            let issue = Movement::Issue {
+                key: shop.key(0),
+                quantity,
+            };
+            let back = i64::try_from(dice.below(6_000)).unwrap() * 1_000_000;
+            let at = shop.now().later_by(-back);
+            NewMovement {
+                occurred_at: (dice.below(2) == 0).then_some(at),
+                ..issue.into()
+            }
+        };
+        // What is refused is not in the history.
+        let _ = stock
+            .record(&manager(shop), shop.site.id, &[movement])
+            .await;
+    }
+}
+
+/// What a level knew of absolute values, and which of them a clock knew that was ahead, follows from its events.
+#[tokio::test]
+async fn a_level_that_is_made_anew_knows_which_clock_was_ahead() {
+    let mut ahead = 0;
+    for seed in 0..100 {
+        let store = Stores::of(Kind::Memory).fresh().await;
+        let mut shop = shop_on(&store);
+        shop.site.policy.allow_negative = true;
+        shop.site.policy.allow_zero_cost = true;
+        shop.site.policy.clock_tolerance_millis = if seed % 2 == 0 { 0 } else { 600_000 };
+        shop.open().await.unwrap();
+        jumping_history(&shop, &mut Dice(seed)).await;
+        let before = levels(&store, &shop).await;
+        commit_wrong(&store, &shop, |changes| {
+            for level in &before {
+                changes.update(level.version, damaged(&level.value, DAMAGES));
+            }
+        })
+        .await
+        .unwrap();
+        let rebuilt = rebuild(&shop).await;
+        assert_eq!(rebuilt.left, 0, "{seed}: {rebuilt:?}");
+        for (before, after) in before.iter().zip(levels(&store, &shop).await) {
+            let (before, after) = (before.value.known(), after.value.known());
+            assert_eq!(before, after, "{seed}");
+            ahead += u32::from(before.is_some_and(Known::is_from_the_future));
+        }
+    }
+    assert!(ahead > 20, "{ahead} clocks were ahead");
 }

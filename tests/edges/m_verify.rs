@@ -14,15 +14,12 @@ use stocktake::service::{
 };
 #[cfg(feature = "sqlite")]
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{
-    ChangeSet, Command, CommandId, DeletableKey, Digest, InventoryOrderItemFilter, Outcome,
-    PageRequest,
-};
+use stocktake::store::{DeletableKey, InventoryOrderItemFilter, PageRequest};
 use stocktake::testing::Shop;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::shops::{manager, shop_on};
+use crate::shops::{commit_wrong, manager, shop_on};
 #[cfg(feature = "sqlite")]
 use crate::stores::Fresh as _;
 use crate::stores::{Kind, Stores};
@@ -104,25 +101,6 @@ async fn fault_m1_a_sound_store_is_sound_while_stock_moves() {
     }
 }
 
-/// Writes events past the library, as a program that is wrong would.
-async fn put_events(shop: &Shop, store: &crate::stores::Store, events: Vec<StockEvent>, n: u32) {
-    let mut changes = wrong_changes(shop, n);
-    for event in events {
-        changes.event(event);
-    }
-    store.repository.commit(&changes).await.unwrap();
-}
-
-fn wrong_changes(shop: &Shop, n: u32) -> ChangeSet {
-    let command = Command {
-        id: CommandId::new("wrong", n),
-        digest: Digest::of("wrong").field(n).finish(),
-        outcome: Outcome::Done,
-        at: shop.now(),
-    };
-    ChangeSet::new(shop.manager.organisation, command)
-}
-
 /// An event of the ledger.
 async fn an_event(shop: &Shop) -> StockEvent {
     let stock = shop.stocktake.stock();
@@ -150,7 +128,11 @@ async fn fault_m1_events_that_no_level_knows_are_still_found() {
             key: shop.key(3).at("nowhere".parse().unwrap()),
             ..event.clone()
         };
-        put_events(&shop, &store, vec![ahead, nowhere.clone()], 1).await;
+        let committed = commit_wrong(&store, &shop, |changes| {
+            changes.event(ahead);
+            changes.event(nowhere.clone());
+        });
+        committed.await.unwrap();
         let stock = shop.stocktake.stock();
         let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
         let expected = [
@@ -222,7 +204,12 @@ async fn fault_m3_differences_are_counted_and_the_first_are_told() {
         key: shop.key(3).at(format!("nowhere-{number}").parse().unwrap()),
         ..event.clone()
     });
-    put_events(&shop, &store, wrong.collect(), 1).await;
+    let committed = commit_wrong(&store, &shop, |changes| {
+        wrong.for_each(|event| {
+            changes.event(event);
+        });
+    });
+    committed.await.unwrap();
     let stock = shop.stocktake.stock();
     let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
     assert_eq!(found.found, u64::from(most) + 5);
@@ -276,6 +263,18 @@ async fn filled(shop: &Shop) -> InventoryOrderId {
     };
     let orders = library.inventory_orders();
     let order = orders.create(&manager, new).await.unwrap().id();
+    // Nothing is on stock of it.
+    let mut unstocked = shop.products[0].clone();
+    unstocked.id = stocktake::domain::ProductId::new(Uuid::from_u128(0x0dd));
+    unstocked.article_id = "UNSTOCKED".parse().unwrap();
+    for barcode in &mut unstocked.barcodes {
+        barcode.value = "9999999999994".parse().unwrap();
+    }
+    let catalogue = library.catalogue();
+    catalogue
+        .put_products(&manager, vec![unstocked])
+        .await
+        .unwrap();
     for number in 0..2 {
         let line = NewOrderItem {
             product: shop.products[number].id,
@@ -338,11 +337,43 @@ async fn damaged_and_found(shop: &Shop, run: impl AsyncFn(String)) {
         (statement, *told)
     });
     let names = [
+        ("DELETE FROM stk_product_code WHERE kind = 0", "barcodes"),
+        ("DELETE FROM stk_product_code WHERE kind = 1", "category"),
+        ("UPDATE stk_product_code SET kind = 1 - kind", "category"),
+        (
+            "UPDATE stk_product_code SET value = value || '?'",
+            "barcodes",
+        ),
+        (
+            "UPDATE stk_product_code SET value = 'another' WHERE value = '9999999999994'",
+            "barcodes",
+        ),
+        (
+            "DELETE FROM stk_catalogue_name WHERE name = 'UNSTOCKED'",
+            "name",
+        ),
         ("UPDATE stk_catalogue_name SET name = name || '?'", "name"),
         ("DELETE FROM stk_catalogue_name WHERE kind = 1", "name"),
         (
             "UPDATE stk_catalogue_name SET likeness = likeness || '?'",
             "likeness",
+        ),
+        ("UPDATE stk_product SET search = 'nothing'", "search"),
+        (
+            "UPDATE stk_product SET name_order = name_order || '?'",
+            "name_order",
+        ),
+        (
+            "UPDATE stk_product_snapshot SET search = 'nothing'",
+            "search",
+        ),
+        (
+            "UPDATE stk_product_snapshot SET article_order = article_order || '?'",
+            "article_order",
+        ),
+        (
+            "UPDATE stk_stock_take_item SET place_order = place_order || '?'",
+            "place_order",
         ),
     ];
     let names = names.map(|(statement, told)| (statement.to_owned(), told));
@@ -479,10 +510,9 @@ async fn fault_m2_a_subtotal_that_is_not_its_lines_is_found() {
             .await
             .unwrap();
         let line = &lines.items[0];
-        let mut changes = wrong_changes(&shop, 1);
         let key = DeletableKey::InventoryOrderItem(order, line.value.id());
-        changes.delete(line.version, key);
-        store.repository.commit(&changes).await.unwrap();
+        let committed = commit_wrong(&store, &shop, |it| it.delete(line.version, key));
+        committed.await.unwrap();
         let stock = shop.stocktake.stock();
         let found = stock.verify(&manager(&shop), shop.site.id).await.unwrap();
         let expected = [Difference::Subtotal { order }];

@@ -1,6 +1,8 @@
 //! Inputs at the edges, one small case for each kind of fault that people's reports and attacks have found in libraries
 //! of this field. A test is named after its kind (a letter) and its case (a number).
 
+#[path = "../certain/mod.rs"]
+mod certain;
 #[path = "../stores/mod.rs"]
 mod stores;
 

@@ -151,7 +151,12 @@ const DAMAGES: &[(&str, &str, Asked, &str)] = &[
     ("stk_stock_level", "body", Asked::Post, "StockLevel"),
     ("stk_site", "body", Asked::Post, "Site"),
     ("stk_stock_level", "body", Asked::Complete, "StockLevel"),
-    ("stk_stock_level", "body", Asked::Import, "StockLevel"),
+    (
+        "stk_stock_level",
+        "body",
+        Asked::Import,
+        "stk_stock_level (",
+    ),
 ];
 
 /// The failure and what is behind it.

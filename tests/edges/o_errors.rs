@@ -1,11 +1,18 @@
 //! Errors tell what is wrong in the words of who reads them: names instead of ids, and no more than one sentence.
 
 use stocktake::domain::{
-    AdjustmentType, CountError, DecimalError, KeyError, Label, Quantity, SerialScope, StockError,
-    StockKey, TextError, Tracking,
+    AdjustmentType, CountError, DecimalError, InventoryOrderDetails, KeyError, Label, LineProblem,
+    MovementPolicy, Ordered, Quantity, SerialScope, StockError, StockKey, StockTakeItemId,
+    TextError, Tracking,
 };
-use stocktake::service::{Caller, Error, Movement, NamedKey, NewMovement, NewStockAdjustment};
-use stocktake::store::{Cursor, PageRequest, StockAdjustmentFilter, StoreError, StoreErrorKind};
+use stocktake::service::{
+    Caller, CountRequest, Error, Movement, NamedKey, NewInventoryOrder, NewMovement, NewOrderItem,
+    NewStockAdjustment, NewStockTake, ReceiptLine, ReceiveRequest,
+};
+use stocktake::store::{
+    Cursor, InventoryOrderItemFilter, PageRequest, StockAdjustmentFilter, StoreError,
+    StoreErrorKind,
+};
 use stocktake::testing::Shop;
 
 use super::shops::{manager, shop_on};
@@ -196,7 +203,8 @@ async fn every_error_is_plain() {
             .await;
         let error = refused.unwrap_err();
         assert!(matches!(error, Error::Key { .. }), "{error:?}");
-        assert!(error.to_string().contains("stock place A-1"), "{error}");
+        let expected = format!("SKU-{number}, stock place A-1 at High Street: ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
         is_plain(&error);
     }
     let kinds = [
@@ -217,6 +225,8 @@ async fn every_error_is_plain() {
         Error::invalid("change", "zero_quantity", "the change must not be zero"),
         Error::Count(CountError::OutOfRange),
         Error::Expectation {
+            key: Box::new(shop.key(0)),
+            name: "SKU-0 at High Street".into(),
             expected: Quantity::ONE,
             actual: Quantity::ZERO,
         },
@@ -229,7 +239,14 @@ async fn every_error_is_plain() {
         Error::from(DecimalError::TooPrecise),
         Error::Key {
             key: Box::new(shop.key(0)),
+            name: "SKU-0".into(),
             problem: KeyError::NotStocked,
+        },
+        Error::Line {
+            index: 4,
+            item: StockTakeItemId::new(uuid::Uuid::from_u128(7)),
+            name: "SKU-0".into(),
+            problem: Box::new(Error::Conflict),
         },
         Error::SerialElsewhere {
             key: Box::new(NamedKey {
@@ -247,9 +264,131 @@ async fn every_error_is_plain() {
     for error in errors {
         is_plain(&error);
     }
+    let at = shop.key(0).at("A-1".parse().unwrap());
+    let problems = [
+        LineProblem::Moved { moves: Vec::new() },
+        LineProblem::CostUnknown,
+        LineProblem::GivenUp,
+        LineProblem::SerialElsewhere { at: None },
+        LineProblem::SerialElsewhere {
+            at: Some(Box::new(at)),
+        },
+    ];
+    for problem in problems {
+        is_plain(&problem);
+    }
     let viewer = Caller::of(&shop.viewer);
     let refused = stock
         .record(&viewer, shop.site.id, &[receipt(0, "A-1")])
         .await;
     is_plain(&refused.unwrap_err());
+}
+
+/// A line of a document that is refused is told by its article and where that is.
+#[tokio::test]
+async fn fault_o_a_refused_line_tells_its_article() {
+    let stores = Stores::of(Kind::Memory);
+    let shop = shop_on(&stores.fresh().await);
+    shop.open().await.unwrap();
+    let (library, by, site) = (&shop.stocktake, manager(&shop), shop.site.id);
+    let take = NewStockTake {
+        site,
+        description: "Told".parse().unwrap(),
+        movement_policy: MovementPolicy::default(),
+    };
+    let takes = library.stock_takes();
+    let take = takes.create(&by, take).await.unwrap().id();
+    shop.run_jobs().await.unwrap();
+    let count = |number: usize, quantity: &str| {
+        let line = StockTakeItemId::for_key(take, &shop.key(number));
+        (line, CountRequest::set(quantity.parse().unwrap()))
+    };
+    let counts = [count(0, "1"), count(1, "-1")];
+    let refused = takes.count_lines(&by, take, &counts).await.unwrap_err();
+    let told = refused.to_string();
+    assert!(told.starts_with("count 2 of the call, SKU-1: "), "{told}");
+    is_plain(&refused);
+    let reset = Movement::Reset {
+        key: shop.key(2),
+        quantity: Quantity::ONE,
+        unit_cost: None,
+        expected: Some(7.into()),
+    };
+    let refused = library.stock().record(&by, site, &[reset.into()]).await;
+    let told = refused.unwrap_err().to_string();
+    assert_eq!(told, "SKU-2 at High Street: 7 was expected, 40 is there");
+    let order = ordered(&shop, &by).await;
+    let line = library
+        .inventory_orders()
+        .items(
+            &by,
+            order,
+            &InventoryOrderItemFilter::default(),
+            &PageRequest::first(9),
+        )
+        .await
+        .unwrap()
+        .items
+        .remove(0);
+    let request = ReceiveRequest::of(vec![ReceiptLine::of(line.id(), 9.into())]);
+    let orders = library.inventory_orders();
+    let refused = orders.receive(&by, order, request).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("SKU-0: 3 were ordered"),
+        "{refused}"
+    );
+    is_plain(&refused);
+}
+
+/// A submitted order of three pieces.
+async fn ordered(shop: &Shop, by: &Caller) -> stocktake::domain::InventoryOrderId {
+    let orders = shop.stocktake.inventory_orders();
+    let new = NewInventoryOrder {
+        site: shop.site.id,
+        supplier: shop.supplier.id,
+        details: InventoryOrderDetails {
+            purchase_order_number: None,
+            supplier_email: None,
+        },
+    };
+    let order = orders.create(by, new).await.unwrap().id();
+    let line = NewOrderItem {
+        product: shop.products[0].id,
+        variant: None,
+        ordered: Ordered {
+            quantity: 3.into(),
+            unit_price_minor: 125,
+        },
+    };
+    orders.add_item(by, order, line).await.unwrap();
+    orders.submit(by, order).await.unwrap();
+    order
+}
+
+/// What an order brought is not taken back as a movement: the refusal says what to do, and that can be done.
+#[tokio::test]
+async fn fault_o_what_an_order_brought_goes_back_as_the_refusal_says() {
+    for (_, _stores, _store, shop) in shops().await {
+        let by = manager(&shop);
+        let order = ordered(&shop, &by).await;
+        let orders = shop.stocktake.inventory_orders();
+        let all = ReceiveRequest::all();
+        orders.receive(&by, order, all).await.unwrap();
+        let (stock, site) = (shop.stocktake.stock(), shop.site.id);
+        let ledger = stock.ledger(&by, site, 0, 1_000).await.unwrap();
+        let receipt = ledger.last().unwrap().event.id;
+        let reversal = Movement::Reversal { of: receipt };
+        let refused = stock.record(&by, site, &[reversal.into()]).await;
+        let told = refused.unwrap_err().to_string();
+        let says = "goes back with a return to the supplier that names the receipt";
+        assert!(told.contains(says), "{told}");
+        let goes_back = Movement::SupplierReturn {
+            key: shop.key(0),
+            quantity: 3.into(),
+            receipt: Some(receipt),
+        };
+        let returned = stock.record(&by, site, &[goes_back.into()]).await.unwrap();
+        assert_eq!(returned[0].of, Some(receipt));
+        assert_eq!(shop.on_hand(&shop.key(0)).await.unwrap(), 40.into());
+    }
 }

@@ -2,9 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stocktake::service::{Caller, Stocktake};
-use stocktake::store::{Page, PageRequest};
+use stocktake::store::{
+    ChangeSet, Command, CommandId, CommitError, Digest, Outcome, Page, PageRequest,
+};
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 
 use super::stores::{Kind, Store, Stores};
@@ -52,6 +55,24 @@ pub(crate) fn shop_on(store: &Store) -> Shop {
         Arc::new(SequentialIds::default()),
     );
     Shop::with(library, clock)
+}
+
+/// Commits past the library, as a program that is wrong would.
+pub(crate) async fn commit_wrong(
+    store: &Store,
+    shop: &Shop,
+    fill: impl FnOnce(&mut ChangeSet),
+) -> Result<(), CommitError> {
+    static WRONG: AtomicU64 = AtomicU64::new(0);
+    let command = Command {
+        id: CommandId::new("wrong", WRONG.fetch_add(1, Ordering::AcqRel)),
+        digest: Digest::of("wrong").finish(),
+        outcome: Outcome::Done,
+        at: shop.now(),
+    };
+    let mut changes = ChangeSet::new(shop.manager.organisation, command);
+    fill(&mut changes);
+    store.repository.commit(&changes).await.map(drop)
 }
 
 /// The first page, of whatever size a test has rows.

@@ -13,7 +13,7 @@ use stocktake::domain::{Code, OrganisationId, Product, ProductId, Timestamp};
 use stocktake::postgres::tokio_postgres::{Client, NoTls};
 use stocktake::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Digest, Outcome, Repository as _,
-    Version,
+    RepositoryExt, Version,
 };
 use uuid::Uuid;
 

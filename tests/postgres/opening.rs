@@ -9,7 +9,7 @@ use stocktake::domain::{Code, OrganisationId, Product, ProductId, Timestamp};
 use stocktake::postgres::{Locks, OpenError, PostgresOptions, PostgresStore};
 use stocktake::store::{
     ChangeSet, Command, CommandId, CommitError, CommitOutcome, Digest, Outcome, Repository as _,
-    StoreError, StoreErrorKind,
+    RepositoryExt, StoreError, StoreErrorKind,
 };
 use uuid::Uuid;
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::postgres_server::{Schemas, config, empty, open, pool};
 use stocktake::domain::{
-    Code, InventoryCountId, JobId, Label, MovementPolicy, OrganisationId, PostingOptions, Product,
-    ProductId, Quantity, SiteId, StockKey, StockTakeId, StockTakeItemId, Timestamp,
+    Code, JobId, Label, MovementPolicy, OrganisationId, PostingOptions, Product, ProductId,
+    Quantity, StockKey, StockTakeId, StockTakeItemId, Timestamp,
 };
 use stocktake::jobs::Worker;
 use stocktake::postgres::tokio_postgres::NoTls;
@@ -21,8 +21,8 @@ use stocktake::service::{
 };
 use stocktake::store::{
     ArticleSort, ChangeSet, Command, CommandId, CommitError, CommitOutcome, DeletableKey, Digest,
-    IdempotencyKey, JobKind, JobQueue as _, JobState, LeaseError, LeaseToken, OpenCount, Outcome,
-    PageRequest, Repository as _, StockTakeItemFilter, StoreErrorKind, Version,
+    IdempotencyKey, JobKind, JobQueue as _, JobState, LeaseError, LeaseToken, Outcome, PageRequest,
+    Repository as _, RepositoryExt, StockTakeItemFilter, StoreErrorKind,
 };
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 use tokio::sync::Semaphore;
@@ -747,27 +747,37 @@ fn mark_change(number: u32, organisation: OrganisationId) -> ChangeSet {
     ChangeSet::new(organisation, command)
 }
 
-/// An insert that waits for a deletion does not know of it when it begins: what comes back goes on from the version that
-/// was deleted all the same (R3).
+/// A line that is inserted while it is being deleted waits, and did not know of the deletion when it began: it begins above the
+/// version that was deleted all the same (R3).
 #[test]
 fn what_is_inserted_while_it_is_being_deleted_has_a_later_version() {
     let schemas = Schemas::new();
     let (options, _) = schemas.make();
     on_a_runtime(async {
         let store = open(pool(4), options).await;
-        let organisation = OrganisationId::new(Uuid::from_u128(1));
-        let site = SiteId::new(Uuid::from_u128(2));
-        let mark = |count| OpenCount {
-            site,
-            count: InventoryCountId::new(Uuid::from_u128(count)),
+        let shop = Shop::on(Arc::new(store.clone()));
+        shop.open().await.unwrap();
+        let (organisation, takes) = (shop.site.organisation, shop.stocktake.stock_takes());
+        let new = NewStockTake {
+            site: shop.site.id,
+            description: "Everything".parse().unwrap(),
+            movement_policy: MovementPolicy::default(),
         };
-        let mut first = mark_change(1, organisation);
-        first.insert(mark(1));
-        store.commit(&first).await.unwrap();
+        let manager = Caller::of(&shop.manager);
+        let take = takes.create(&manager, new).await.unwrap().id();
+        let worker = Worker::new(&shop.stocktake, "worker");
+        worker.run_all_due().await.unwrap();
+        let (all, sort) = (StockTakeItemFilter::default(), ArticleSort::default());
+        let first = PageRequest::first(1);
+        let lines = store.stock_take_items(organisation, take, &all, sort, &first);
+        let line = lines.await.unwrap().items.remove(0).item;
         let mut deletion = mark_change(2, organisation);
-        deletion.delete(Version::FIRST, DeletableKey::OpenCount(site));
+        deletion.delete(
+            line.version,
+            DeletableKey::StockTakeItem(take, line.value.id),
+        );
         let mut again = mark_change(3, organisation);
-        again.insert(mark(2));
+        again.insert((*line.value).clone());
 
         let mut host = store.pool().get().await.unwrap();
         let transaction = host.transaction().await.unwrap();
@@ -792,7 +802,9 @@ fn what_is_inserted_while_it_is_being_deleted_has_a_later_version() {
         }
         transaction.commit().await.unwrap();
         assert_eq!(inserting.await.unwrap().unwrap(), CommitOutcome::Applied);
-        let mark = store.open_count(organisation, site).await.unwrap().unwrap();
-        assert_eq!(mark.version, Version::FIRST.next());
+        let ids = [line.value.id];
+        let view = store.counting_view(organisation, take, &ids).await;
+        let (_, found) = view.unwrap().unwrap().into_line().unwrap();
+        assert_eq!(found.item.version, line.version.next());
     });
 }

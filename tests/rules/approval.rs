@@ -1,5 +1,6 @@
 //! Who must look at an adjustment before it happens, and how far a count may be off: every boundary.
 
+use crate::certain::certain;
 use crate::shop::{at, by, key, note, product, site};
 use proptest::prelude::*;
 use stocktake::domain::{
@@ -447,6 +448,8 @@ fn a_difference_out_of_range_is_an_error() {
 }
 
 proptest! {
+    #![proptest_config(certain(256))]
+
     #[test]
     fn percent_agrees_with_exact_fractions(
         expected in 0..=1_000_000_000_000_000_i64,

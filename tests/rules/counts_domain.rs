@@ -171,6 +171,7 @@ fn a_completion_is_given_up_before_it_posts_and_finished_after() {
     let mut completion = checking.completion().unwrap().clone();
     completion.refused_total = 1;
     completion.refused.push(RefusedCountItem {
+        name: "SKU-1".into(),
         item: InventoryCountItemId::for_key(checking.id(), &key()),
         key: key(),
         problem: LineProblem::CostUnknown,

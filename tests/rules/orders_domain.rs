@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::certain::certain;
 use crate::shop::{at, by, note, product, site, supplier};
 use proptest::prelude::*;
 use stocktake::domain::{
@@ -176,6 +177,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(certain(256))]
+
     #[test]
     fn an_order_follows_from_its_lines(
         steps in prop::collection::vec(any_step(), 1..40),
@@ -280,16 +283,19 @@ fn the_first_submission_is_remembered() {
     let sent = kept.order.submit(&by(1, 10)).unwrap();
     assert!(!sent.needs_submission());
     assert_eq!(sent.sent_at(), None);
-    let known = sent.sent(1, at(11)).unwrap();
+    let known = sent
+        .sent(1, at(11), Some("letters_missing".to_owned()))
+        .unwrap();
+    assert_eq!(known.sent_without(), Some("letters_missing"));
     assert_eq!(known.sent_at(), Some(at(11)));
-    assert_eq!(known.sent(1, at(12)), None, "it is known");
-    assert_eq!(sent.sent(2, at(12)), None, "another letter");
+    assert_eq!(known.sent(1, at(12), None), None, "it is known");
+    assert_eq!(sent.sent(2, at(12), None), None, "another letter");
     // A letter can get lost: it is sent again, and nobody knows yet whether that one arrived.
     let lost = known.submit(&by(1, 11)).unwrap();
     assert_eq!((lost.submissions(), lost.sent_at()), (2, None));
     assert_eq!(lost.submitted_at(), Some(at(10)));
     assert_eq!(lost.last_submitted_at(), Some(at(11)));
-    assert_eq!(lost.sent(1, at(12)), None, "of the letter before");
+    assert_eq!(lost.sent(1, at(12), None), None, "of the letter before");
     // The same again is no edit.
     let line = &kept.items[0];
     let same = line

@@ -83,6 +83,7 @@ get /jobs/{id}/file
 post /jobs/{id}/requeue
 get /stock-levels
 get /stock-events
+post /stock-costs
 get /inventory-counts/{id}/queue
 get /stock-adjustments/queue
 get /stock-levels/queue

@@ -271,6 +271,11 @@ impl Twice {
         let started = self.send(&values(-3), 200, Some(values(-4)));
         shop.job(&started["job_id"]);
         assert_eq!(shop.on_hand(3), 20);
+        let cost = |cost: i32| {
+            let body = json!({"articleId": "SKU-3", "unitCost": cost});
+            shop.post("/stock-costs", &body)
+        };
+        self.send(&cost(9), 201, Some(cost(8)));
     }
 }
 

@@ -9,7 +9,7 @@ use stocktake::store::{JobKind, JobQueue as _, JobTask, NewJob};
 use uuid::Uuid;
 
 use crate::app::StoreChoice;
-use crate::shop::{COUNTER, MANAGER, NOTHING, SITE, STRANGER, Shop, id, new_file};
+use crate::shop::{COUNTER, MANAGER, NOTHING, SITE, STRANGER, Shop, each_store, id, new_file};
 
 const JOB: &str = "00000000-0000-4000-8000-00000000000a";
 const ORGANISATION: &str = "00000001-0000-4000-8000-000000000001";
@@ -118,6 +118,29 @@ fn jobs_that_failed_for_good_are_listed_and_queued_again() {
     shop.job(&json!(JOB));
     assert_eq!(listed(&shop), Vec::<Value>::new());
     requeue(MANAGER, JOB).refused(409, "not_dead");
+}
+
+#[test]
+fn jobs_that_succeeded_are_listed_as_they_ended() {
+    each_store(|shop| {
+        let takes = [shop.take(), shop.take(), shop.take()];
+        let read = |more: &str| {
+            let jobs = shop
+                .get(&format!("/jobs?status=succeeded{more}"))
+                .gives(200);
+            jobs["data"].as_array().unwrap().clone()
+        };
+        let jobs = read("");
+        assert_eq!(jobs.len(), takes.len(), "{jobs:?}");
+        for job in &jobs {
+            assert_eq!(job["kind"], "populate_stock_take", "{job}");
+            assert_eq!(job["status"], "succeeded", "{job}");
+        }
+        let newest: Vec<Value> = jobs.into_iter().rev().collect();
+        assert_eq!(read("&order=desc"), newest);
+        shop.get_by(COUNTER, "/jobs?status=succeeded")
+            .refused(403, "forbidden");
+    });
 }
 
 #[test]

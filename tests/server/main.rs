@@ -18,6 +18,7 @@ mod n_limits;
 mod n_streaming;
 mod newest_first;
 mod on_postgres;
+mod plain_words;
 mod precedence;
 mod program;
 mod reports;
@@ -34,5 +35,14 @@ mod s4_printing;
 mod s4_wire;
 mod s5_imports;
 mod shop;
+mod smtp;
+#[path = "../services/smtp/server.rs"]
+#[expect(
+    dead_code,
+    reason = "what a mail server can do wrong is tried with the mailer alone"
+)]
+mod smtp_server;
+mod stock_costs;
+mod stock_names;
 mod stopping;
 mod who_may_ask;

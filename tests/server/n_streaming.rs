@@ -1,6 +1,7 @@
 //! Long answers are written as they are read.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -77,5 +78,57 @@ fn fault_n3_long_lists_and_files_are_streamed_and_whole() {
             (rows(&lines), &lines["meta"]["total"]),
             (items.len(), &json!(2))
         );
+    });
+}
+
+/// How often a long answer is asked for while others count.
+const LOOKS: usize = 8;
+
+/// A long answer is read in parts, and lines are counted meanwhile: its totals are those of its rows all the same.
+#[test]
+fn fault_f_the_totals_of_a_long_answer_are_those_of_its_rows_while_others_count() {
+    each_store(|shop| {
+        stocked(shop);
+        let take = format!("/inventory/stock-takes/{}", shop.take());
+        let lines = shop
+            .get(&format!("{take}/items-v2?page=1&per_page=100"))
+            .gives(200);
+        let ids: Vec<&str> = lines["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap())
+            .collect();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut counts = ids.iter().cycle().zip(0_u32..5_000);
+                while !is_over.load(Ordering::Acquire)
+                    && let Some((id, number)) = counts.next()
+                {
+                    let body = if number % 3 == 2 {
+                        json!({"counted_quantity": null})
+                    } else {
+                        json!({"counted_quantity": number % 2})
+                    };
+                    shop.put(&format!("{take}/items/{id}"), &body).gives(200);
+                }
+            });
+            for _ in 0..LOOKS {
+                let all = shop.get(&format!("{take}/items-v2")).gives(200);
+                let rows = all["data"].as_array().unwrap();
+                let counted = rows.iter().filter(|row| row["status"] == "counted").count();
+                let value: i64 = rows
+                    .iter()
+                    .filter_map(|row| row["adjustment_value"].as_i64())
+                    .sum();
+                let totals = &all["totals"];
+                assert_eq!(totals["total_items"], json!(rows.len()));
+                assert_eq!(totals["counted"], json!(counted));
+                assert_eq!(totals["uncounted"], json!(rows.len() - counted));
+                assert_eq!(totals["total_adjustment_value"], json!(value));
+            }
+            is_over.store(true, Ordering::Release);
+        });
     });
 }

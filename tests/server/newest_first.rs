@@ -85,15 +85,19 @@ fn every_list_is_turned_round() {
                 "{path}"
             );
         }
-        let levels = |more: &str| {
-            let found = shop
-                .get(&format!("/stock-levels?site_id={SITE}&{more}"))
-                .gives(200);
-            found["data"].as_array().unwrap().clone()
-        };
-        let mut up = levels("");
-        up.reverse();
-        assert_eq!(levels("order=desc"), up);
+        for list in ["stock-levels", "stock-events"] {
+            let read = |more: &str| {
+                let path = format!("/{list}?site_id={SITE}&{more}");
+                shop.get(&path).gives(200)["data"]
+                    .as_array()
+                    .unwrap()
+                    .clone()
+            };
+            let mut up = read("");
+            assert!(up.len() >= 3, "{list}: {up:?}");
+            up.reverse();
+            assert_eq!(read("order=desc"), up, "{list}");
+        }
         shop.get(&format!("/stock-levels?site_id={STATION}"))
             .expect(404);
     });

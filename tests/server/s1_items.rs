@@ -148,6 +148,10 @@ fn s1_10_a_line_is_counted_and_uncounted() {
 
         let refused = shop.put(&path, &json!({"counted_quantity": -1})).gives(422);
         assert_eq!(refused["error"]["code"], "negative_count");
+        assert_eq!(refused["error"]["fields"][0]["field"], "counted_quantity");
+        let ahead = json!({"counted_quantity": 1, "counted_at": "2199-01-01T00:00:00Z"});
+        let refused = shop.put(&path, &ahead).gives(422);
+        assert_eq!(refused["error"]["fields"][0]["field"], "counted_at");
         shop.put_by(VIEWER, &path, &json!({"counted_quantity": 1}))
             .refused(403, "forbidden");
         let elsewhere = format!("{}/{}", items(&shop.take()), id(&line));

@@ -281,6 +281,8 @@ fn s1_07_what_can_t_be_posted_is_told_and_nothing_is() {
                 .unwrap()
                 .starts_with("would_go_negative")
         );
+        let told = field["message"].as_str().unwrap();
+        assert!(told.ends_with("(SKU-1, stock place A-01)"), "{told}");
         assert_eq!(shop.on_hand(1), 2);
         assert_eq!(
             shop.get(&format!("{TAKES}/{take}")).gives(200)["status"],
@@ -292,12 +294,10 @@ fn s1_07_what_can_t_be_posted_is_told_and_nothing_is() {
             .gives(200);
         let job = shop.job(&queued["job"]["id"]);
         assert_eq!(job["status"], "failed");
-        assert!(
-            job["error"]
-                .as_str()
-                .unwrap()
-                .contains("1 lines can't be posted"),
-            "{job}"
-        );
+        let told = "1 line can't be posted: SKU-1, stock place A-01: ";
+        assert!(job["error"].as_str().unwrap().contains(told), "{job}");
+        let failed = shop.get("/jobs?status=failed").gives(200);
+        let mut jobs = failed["data"].as_array().unwrap().iter();
+        assert!(jobs.any(|it| it["id"] == job["id"]), "{failed}");
     });
 }

@@ -42,6 +42,28 @@ fn s4_12_a_sheet_and_a_receipt_are_pdf() {
     });
 }
 
+/// A shop counts also when one article's name is in a script that the font lacks.
+#[test]
+fn s4_12_letters_that_no_font_has_do_not_stop_a_print() {
+    each_store(|shop| {
+        let body = json!({"store-1": {"\u{62b9}\u{8336}-7": 3}});
+        let started_job = shop.post("/imports/stock", &body).gives(200);
+        shop.job(&started_job["job_id"]);
+        let list = started(shop, &["SKU-1", "\u{62b9}\u{8336}-7"]);
+        let sheet = text(&shop.list("GET", &format!("/{list}/print")).expect(200));
+        for told in ["Cleansing balm", "??-7", "U+62B9", "U+8336"] {
+            assert!(sheet.contains(told), "{told} in {sheet}");
+        }
+        // Nor does a blind sheet say what somebody has counted.
+        counted(shop, &list, "SKU-1", &json!(31));
+        let sheet = text(&shop.list("GET", &format!("/{list}/print")).expect(200));
+        assert!(!sheet.contains("so far"), "{sheet}");
+        let open = shop.list("GET", &format!("/{list}/print?expected=true"));
+        let open = text(&open.expect(200));
+        assert!(open.contains("Counted so far: 31"), "{open}");
+    });
+}
+
 /// The words and the files of the mails in a folder.
 fn mails(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut mails = Vec::new();

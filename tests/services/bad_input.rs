@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use stocktake::documents::ReportOptions;
 use stocktake::domain::{
-    Actor, Code, Entered, JobId, Label, LedgerEntry, MovementPolicy, Note, PostingOptions, Product,
-    ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId, StockEventId, StockEventKind,
-    StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId, StockTakeItemId,
-    StockTakeState, Supplier, SupplierId, Timestamp, Tracking, UnitCost, UnitCosts,
+    Actor, Code, Entered, JobId, Label, LedgerEntry, MovementPolicy, NamePart, Note,
+    PostingOptions, Product, ProductId, Quantity, Role, SearchText, Site, SiteAccess, SiteId,
+    StockEventId, StockEventKind, StockKey, StockLevel, StockTake, StockTakeDetails, StockTakeId,
+    StockTakeItemId, StockTakeState, Supplier, SupplierId, Timestamp, Tracking, UnitCost,
+    UnitCosts,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::service::access::{ACCESS, Operation, allows};
@@ -25,15 +26,16 @@ use stocktake::service::{
 };
 use stocktake::store::{
     ArticleFilter, ArticleSort, Cursor, IdempotencyKey, LevelFilter, MAX_PAGE, PageRequest,
-    PageStart, Repository, StockTakeFilter, StockTakeItemFilter, StockTakeTotals, Version,
+    PageStart, Repository, RepositoryExt, StockTakeFilter, StockTakeItemFilter, StockTakeTotals,
+    Version,
 };
 use stocktake::testing::Shop;
 use uuid::Uuid;
 
 /// A shop, and its store to look into.
-struct World {
-    store: MemoryStore,
-    shop: Shop,
+pub(super) struct World {
+    store: Arc<dyn Repository>,
+    pub(super) shop: Shop,
 }
 
 /// Everything that a refused request must leave alone.
@@ -49,78 +51,94 @@ struct State {
 }
 
 impl World {
-    /// Forty of each of ten products.
-    async fn open() -> Self {
-        let store = MemoryStore::new();
-        let shop = Shop::on(Arc::new(store.clone()));
-        shop.open().await.unwrap();
+    /// A shop that is on a store.
+    pub(super) fn of(store: Arc<dyn Repository>, shop: Shop) -> Self {
         Self { store, shop }
     }
 
-    /// With a take of ten lines, of which the first is two short.
-    async fn counted() -> Self {
-        let world = Self::open().await;
-        let takes = world.shop.stocktake.stock_takes();
-        takes
-            .create(&world.manager(), new_take(world.shop.site.id))
-            .await
-            .unwrap();
-        world.shop.run_jobs().await.unwrap();
-        world.shop.clock.advance_seconds(60);
-        world.count(0, "38").await;
-        world
+    async fn open() -> Self {
+        Prepare::Open.world().await
     }
 
-    /// Posting has begun, and no worker has come yet.
+    async fn counted() -> Self {
+        Prepare::Counted.world().await
+    }
+
     async fn posting() -> Self {
-        let world = Self::counted().await;
-        let takes = world.shop.stocktake.stock_takes();
-        let options = PostingOptions::default();
-        takes
-            .post(&world.manager(), world.take().await, options)
-            .await
-            .unwrap();
-        world
+        Prepare::Posting.world().await
     }
 
     async fn finished() -> Self {
-        let world = Self::posting().await;
-        world.shop.run_jobs().await.unwrap();
-        world.shop.clock.advance_seconds(60);
-        world
+        Prepare::Finished.world().await
     }
 
-    /// A finished take with one line that could not be posted.
     async fn left_over() -> Self {
-        let world = Self::counted().await;
-        world.count(1, "1").await;
-        world.record(&[issue(world.shop.key(1), "39")]).await;
-        let takes = world.shop.stocktake.stock_takes();
+        Prepare::LeftOver.world().await
+    }
+
+    async fn listed() -> Self {
+        World::open().await.with_list().await
+    }
+
+    /// A take of ten lines, of which the first is two short.
+    async fn with_count(self) -> Self {
+        let takes = self.shop.stocktake.stock_takes();
+        takes
+            .create(&self.manager(), new_take(self.shop.site.id))
+            .await
+            .unwrap();
+        self.shop.run_jobs().await.unwrap();
+        self.shop.clock.advance_seconds(60);
+        self.count(0, "38").await;
+        self
+    }
+
+    /// Posting has begun, and no worker has come yet.
+    async fn with_posting(self) -> Self {
+        let takes = self.shop.stocktake.stock_takes();
+        let options = PostingOptions::default();
+        takes
+            .post(&self.manager(), self.take().await, options)
+            .await
+            .unwrap();
+        self
+    }
+
+    async fn with_what_is_posted(self) -> Self {
+        self.shop.run_jobs().await.unwrap();
+        self.shop.clock.advance_seconds(60);
+        self
+    }
+
+    /// The take is finished, with one line that could not be posted.
+    async fn with_left_over(self) -> Self {
+        self.count(1, "1").await;
+        self.record(&[issue(self.shop.key(1), "39")]).await;
+        let takes = self.shop.stocktake.stock_takes();
         let options = PostingOptions {
             skip_unpostable: true,
             ..PostingOptions::default()
         };
         let take = takes
-            .submit(&world.manager(), world.take().await, options)
+            .submit(&self.manager(), self.take().await, options)
             .await
             .unwrap();
         assert_eq!(take.result().unwrap().unposted, 1);
-        world
+        self
     }
 
     /// A new list with one line.
-    async fn listed() -> Self {
-        let world = Self::open().await;
-        let takes = world.shop.stocktake.stock_takes();
+    async fn with_list(self) -> Self {
+        let takes = self.shop.stocktake.stock_takes();
         let list = takes
-            .create_list(&world.manager(), new_list(world.shop.site.id))
+            .create_list(&self.manager(), new_list(self.shop.site.id))
             .await
             .unwrap();
         takes
-            .add_articles(&world.manager(), list.id(), &[code("SKU-0")])
+            .add_articles(&self.manager(), list.id(), &[code("SKU-0")])
             .await
             .unwrap();
-        world
+        self
     }
 
     fn manager(&self) -> Caller {
@@ -1966,11 +1984,11 @@ async fn the_role_is_asked_before_the_request() {
         .await;
 }
 
-/// What is asked of the library.
-type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
+/// What is asked of the library: the answer as it reads.
+pub(super) type Asked<'a> = Pin<Box<dyn Future<Output = Result<String, Error>> + 'a>>;
 
 /// What a request names.
-struct Names {
+pub(super) struct Names {
     site: Site,
     take: StockTakeId,
     item: StockTakeItemId,
@@ -1981,17 +1999,17 @@ struct Names {
 }
 
 /// A public operation of the service.
-struct Row {
-    name: &'static str,
+pub(super) struct Row {
+    pub(super) name: &'static str,
     operation: Operation,
-    prepare: Prepare,
+    pub(super) prepare: Prepare,
     scope: Scope,
-    ask: for<'a> fn(&'a World, &'a Caller, &'a Names) -> Asked<'a>,
+    pub(super) ask: for<'a> fn(&'a World, &'a Caller, &'a Names) -> Asked<'a>,
 }
 
 /// In what state an operation is possible.
-#[derive(Clone, Copy)]
-enum Prepare {
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Prepare {
     Open,
     Listed,
     Counted,
@@ -2022,13 +2040,13 @@ macro_rules! rows {
             operation: Operation::$operation,
             prepare: Prepare::$prepare,
             scope: Scope::$scope,
-            ask: |$world, $caller, $names| Box::pin(async move { $call.await.map(drop) }),
+            ask: |$world, $caller, $names| Box::pin(async move { $call.await.map(|answer| format!("{answer:?}")) }),
         }),+]
     };
 }
 
 /// Every public operation that names an actor.
-fn operations() -> Vec<Row> {
+pub(super) fn operations() -> Vec<Row> {
     let mut rows = Vec::from(rows! {
         Read Open Site "catalogue.site" |w, c, n| w.shop.stocktake.catalogue().site(c, n.site.id);
         Read Open Site "catalogue.site_by_external_id" |w, c, n| w.shop.stocktake.catalogue().site_by_external_id(c, &n.site.external_id);
@@ -2043,12 +2061,18 @@ fn operations() -> Vec<Row> {
         Read Open Site "stock.levels" |w, c, n| async { w.shop.stocktake.stock().levels(c, n.site.id, None, None, &PageRequest::first(5)).await };
         Read Open Site "stock.key_events" |w, c, n| w.shop.stocktake.stock().key_events(c, &n.key, 0);
         Read Open Site "stock.ledger" |w, c, n| w.shop.stocktake.stock().ledger(c, n.site.id, 0, 5);
+        Read Open Site "stock.ledger_back" |w, c, n| w.shop.stocktake.stock().ledger_back(c, n.site.id, None, 5);
         MoveStock Open Site "stock.record" |w, c, n| async { w.shop.stocktake.stock().record(c, n.site.id, &[issue(n.key.clone(), "1")]).await };
         MoveStock Open Site "stock.set_reserved" |w, c, n| w.shop.stocktake.stock().set_reserved(c, &n.key, q("1"));
+        MoveStock Open Site "stock.state_cost" |w, c, n| async {
+            let stock = FoundStock { product: FoundProduct::Id(n.key.product), variant: NamePart::Any, place: NamePart::Any, batch: NamePart::Any, serial: NamePart::Any };
+            w.shop.stocktake.stock().state_cost(c, n.site.id, &stock, "2".parse().unwrap()).await
+        };
         VerifyLedger Open Site "stock.verify" |w, c, n| w.shop.stocktake.stock().verify(c, n.site.id);
         RebuildStock Open Site "stock.rebuild" |w, c, n| w.shop.stocktake.stock().rebuild(c, n.site.id);
         Read Posting Site "job" |w, c, n| w.shop.stocktake.job(c, n.job);
         ManageJobs Posting Anybody "dead_jobs" |w, c, _n| async { w.shop.stocktake.dead_jobs(c, &PageRequest::first(5)).await };
+        ManageJobs Posting Anybody "over_jobs" |w, c, _n| async { w.shop.stocktake.over_jobs(c, &PageRequest::first(5)).await };
         ManageJobs Posting Anybody "open_jobs" |w, c, _n| async { w.shop.stocktake.open_jobs(c, &PageRequest::first(5)).await };
         ManageJobs Posting Site "requeue_job" |w, c, n| w.shop.stocktake.requeue_job(c, n.job);
     });
@@ -2072,7 +2096,7 @@ fn operations() -> Vec<Row> {
         };
         EditStockTakeItems Counted Site "add_found" |w, c, n| w.shop.stocktake.stock_takes().add_found(c, n.take, &n.key);
         EditStockTakeItems Counted Site "add_found_stock" |w, c, n| async {
-            let found = FoundStock { product: FoundProduct::Id(n.key.product), variant: None, place: None, batch: None, serial: None };
+            let found = FoundStock { product: FoundProduct::Id(n.key.product), variant: NamePart::Any, place: NamePart::Any, batch: NamePart::Any, serial: NamePart::Any };
             w.shop.stocktake.stock_takes().add_found_stock(c, n.take, &found).await
         };
         CountItem Counted Site "count" |w, c, n| w.shop.stocktake.stock_takes().count(c, n.take, n.item, CountRequest::set(q("1")));
@@ -2108,10 +2132,17 @@ fn operations() -> Vec<Row> {
 
 impl Prepare {
     async fn world(self) -> World {
+        let store = Arc::new(MemoryStore::new());
+        self.made(World::of(store.clone(), Shop::on(store))).await
+    }
+
+    /// Forty of each of ten products, and what the state is of.
+    pub(super) async fn made(self, world: World) -> World {
+        world.shop.open().await.unwrap();
         match self {
-            Self::Open => World::open().await,
+            Self::Open => world,
             Self::Listed => {
-                let world = World::listed().await;
+                let world = world.with_list().await;
                 let key = world.shop.key(1).at(code("A-1"));
                 let receipt = Movement::Receipt {
                     key,
@@ -2121,17 +2152,20 @@ impl Prepare {
                 world.record(&[receipt.into()]).await;
                 world
             }
-            Self::Counted => World::counted().await,
-            Self::Posting => World::posting().await,
-            Self::Finished => World::finished().await,
-            Self::LeftOver => World::left_over().await,
+            Self::Counted => world.with_count().await,
+            Self::Posting => world.with_count().await.with_posting().await,
+            Self::Finished => {
+                let world = world.with_count().await.with_posting().await;
+                world.with_what_is_posted().await
+            }
+            Self::LeftOver => world.with_count().await.with_left_over().await,
         }
     }
 }
 
 impl World {
     /// What is there.
-    async fn names(&self, prepare: Prepare) -> Names {
+    pub(super) async fn names(&self, prepare: Prepare) -> Names {
         let takes = self.takes().await;
         let take = takes
             .first()
@@ -2196,7 +2230,7 @@ async fn cell(
     let who = format!("{}: {:?} of {}", row.name, actor.role, actor.organisation);
     let caller = Caller::of(&actor);
     match ((row.ask)(&world, &caller, &names).await, expected) {
-        (Ok(()), None) => String::new(),
+        (Ok(_), None) => String::new(),
         (Err(error), Some(code)) => {
             assert_eq!(error.code(), code, "{who}: {error}");
             assert_eq!(world.state().await, before, "{who} changed something");

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calamine::{Data, Reader as _, Xlsx};
-use stocktake::domain::{JobId, MovementPolicy, StockTakeId};
+use stocktake::domain::{AdjustmentType, JobId, MovementPolicy, StockTakeId};
 use stocktake::jobs::{Ran, Worker};
 use stocktake::memory::MemoryStore;
-use stocktake::service::{Caller, Movement, NewMovement, NewStockTake};
+use stocktake::service::{Caller, Movement, NewMovement, NewStockAdjustment, NewStockTake};
 use stocktake::store::{
     ExportForm, ExportFormat, ExportStyle, JobState, LevelFilter, StockAdjustmentFilter,
     StockEventFilter, StockTakeItemFilter,
@@ -189,6 +189,12 @@ async fn people_are_told_what_it_is_of_and_what_it_comes_to() {
         };
         assert_eq!(rows[0][..2], ["Stock take", "Quarterly"]);
         assert_eq!(rows[1][..2], ["Site", shop.site.name.as_str()]);
+        let created = rows.iter().find(|row| row[0] == "Created (UTC)").unwrap();
+        let moment = match format {
+            ExportFormat::Xlsx => "46027.375",
+            _ => "2026-01-05 09:00:00",
+        };
+        assert_eq!(created[1], moment, "a moment, not a text");
         let header = rows.iter().position(|row| row[0] == "Article").unwrap();
         let at = |word: &str| rows[header].iter().position(|it| it == word).unwrap();
         assert!(!rows[header].iter().any(|it| it.ends_with("_id")));
@@ -245,6 +251,41 @@ async fn what_is_of_a_site_is_exported_as_it_is_listed() {
             above + usize::from(above > 1)
         );
     }
+}
+
+/// The sums below adjustments are of what has changed something: not of what waits or was rejected.
+#[tokio::test]
+async fn only_adjustments_that_were_applied_are_summed() {
+    let shop = shop();
+    shop.open().await.unwrap();
+    let (by, site, adjustments) = (
+        manager(&shop),
+        shop.site.id,
+        shop.stocktake.stock_adjustments(),
+    );
+    let counter = Caller::of(&shop.counter);
+    let of = |change: &str| {
+        let reason = "counted".parse().unwrap();
+        let (kind, change) = (AdjustmentType::Correction, change.parse().unwrap());
+        NewStockAdjustment::of(shop.key(0), kind, change, reason)
+    };
+    adjustments.create(&counter, site, of("-2")).await.unwrap();
+    let rejected = adjustments.create(&counter, site, of("100")).await.unwrap();
+    let reason = "typed twice".parse().unwrap();
+    adjustments
+        .reject(&by, rejected.id(), reason)
+        .await
+        .unwrap();
+    adjustments.create(&counter, site, of("90")).await.unwrap();
+    let exports = shop.stocktake.exports();
+    let none = StockAdjustmentFilter::default();
+    let job = exports.stock_adjustments(&by, site, none, PEOPLE).await;
+    let rows = sheet(bytes_of(&shop, job.unwrap()).await);
+    let column = rows
+        .iter()
+        .find_map(|row| row.iter().position(|cell| *cell == "Change"));
+    let last = rows.last().unwrap();
+    assert_eq!(last[column.unwrap()], Data::Float(-2.0), "{rows:?}");
 }
 
 /// A lease that is as short as it can be does not keep a workbook from being written by a worker alone.

@@ -11,8 +11,9 @@ use stocktake::service::{
     NewStockTake,
 };
 use stocktake::store::{
-    ArticleSort, ExportForm, IdempotencyKey, InventoryOrderItemFilter, JobState, JobTask,
-    PageRequest, StockTakeItemFilter,
+    ArticleSort, ExportForm, ExportFormat, IdempotencyKey, InventoryOrderItemFilter, JobState,
+    JobTask, LevelFilter, PageRequest, StockAdjustmentFilter, StockEventFilter,
+    StockTakeItemFilter,
 };
 use stocktake::testing::{Shop, shop};
 use uuid::Uuid;
@@ -687,4 +688,42 @@ async fn s3_7_an_export_of_an_order_is_filtered_by_brand_and_category() {
         .collect();
     assert_eq!(articles, ["SKU-1", "SKU-3"]);
     assert!(file(&shop, both).await.is_empty());
+}
+
+/// What this build has no writer for is refused when it is asked for, and nothing is queued: a workbook without the feature
+/// `xlsx`, and lines as something to print.
+#[tokio::test]
+async fn s1_12_a_form_that_can_t_be_written_is_refused_at_once() {
+    let (shop, take) = opened().await;
+    for format in [ExportFormat::Csv, ExportFormat::Xlsx, ExportFormat::Pdf] {
+        let has_writer = cfg!(feature = "xlsx") && format == ExportFormat::Xlsx;
+        let can = has_writer || format == ExportFormat::Csv;
+        let form = ExportForm {
+            format,
+            ..ExportForm::default()
+        };
+        let (exports, manager, site) = (shop.stocktake.exports(), manager(&shop), shop.site.id);
+        let answers = [
+            exports.stock_take(&manager, take, all(), form).await,
+            exports
+                .stock_levels(&manager, site, LevelFilter::default(), form)
+                .await,
+            exports
+                .stock_events(&manager, site, StockEventFilter::default(), form)
+                .await,
+            exports
+                .stock_adjustments(&manager, site, StockAdjustmentFilter::default(), form)
+                .await,
+        ];
+        for answer in answers {
+            match answer {
+                Ok(_) => assert!(can, "{format:?}"),
+                Err(error) => assert_eq!((error.code(), can), ("format_not_available", false)),
+            }
+        }
+        let first = PageRequest::first(9);
+        let open = shop.stocktake.open_jobs(&manager, &first).await.unwrap();
+        assert_eq!(open.items.is_empty(), !can, "{format:?}");
+        shop.run_jobs().await.unwrap();
+    }
 }

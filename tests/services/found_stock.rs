@@ -1,6 +1,6 @@
 //! Articles by any of their barcodes, and what is found that a take does not have.
 
-use stocktake::domain::{Barcode, Entered, MovementPolicy, StockTakeId};
+use stocktake::domain::{Barcode, Entered, MovementPolicy, NamePart, StockTakeId};
 use stocktake::service::{
     ArticleName, Caller, FoundProduct, FoundStock, InventoryRequest, NewStockTakeList,
 };
@@ -121,10 +121,10 @@ async fn s4_7_a_shared_barcode_means_what_the_take_has_of_it() {
 
     let found = |product: FoundProduct| FoundStock {
         product,
-        variant: None,
-        place: None,
-        batch: None,
-        serial: None,
+        variant: NamePart::Any,
+        place: NamePart::Any,
+        batch: NamePart::Any,
+        serial: NamePart::Any,
     };
     let shared = found(FoundProduct::Barcode("500".parse().unwrap()));
     let shared = takes.add_found_stock(&by, id, &shared).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stocktake::domain::{CountType, InventoryCountState, ProductId, StockKey, Tracking};
+use stocktake::domain::{CountType, InventoryCountState, NamePart, ProductId, StockKey, Tracking};
 use stocktake::service::access::Operation;
 use stocktake::service::{
     Caller, Error, ErrorKind, InventoryCountSummary, Movement, NewCountItem, StockName,
@@ -343,7 +343,7 @@ async fn s2_3_batches_are_lines_of_their_own_and_an_ambiguous_product_is_refused
     let caller = counter(&shop);
     let try_count = async |item: NewCountItem| counts.count(&caller, on.id(), item).await;
     let batch = |batch: &str| StockName {
-        batch: Some(batch.parse().unwrap()),
+        batch: NamePart::Is(batch.parse().unwrap()),
         ..StockName::of(product)
     };
 
@@ -419,7 +419,7 @@ async fn s2_3_bad_requests_are_refused_and_leave_nothing() {
     let serial = add_product(&shop, 1, "2", Tracking::Serial).await;
     let unknown = ProductId::new(Uuid::from_u128(77));
     let number = StockName {
-        serial: Some("S1".parse().unwrap()),
+        serial: NamePart::Is("S1".parse().unwrap()),
         ..StockName::of(serial)
     };
     let mut other_site = shop.key(0);

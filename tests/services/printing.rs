@@ -1,9 +1,11 @@
 //! Printing through the service (S4.12): at once, or by a job that mails it.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use stocktake::documents::ReportOptions;
 use stocktake::domain::{
     JobId, MovementPolicy, PostingOptions, Role, StockTakeId, StockTakeItemId,
 };
@@ -14,7 +16,8 @@ use stocktake::service::{
     Caller, CountRequest, ErrorKind, NewStockTake, PrintPolicy, Printed, Stocktake,
 };
 use stocktake::store::{
-    ArticleColumn, ArticleSort, CountSheetForm, IdempotencyKey, JobState, JobTask,
+    ArticleColumn, ArticleSort, CountSheetForm, ExportForm, ExportFormat, ExportStyle,
+    IdempotencyKey, JobQueue, JobState, JobTask, Repository, StockEventFilter, StockTakeItemFilter,
 };
 use stocktake::testing::{
     Fault, FaultStore, MailFault, ManualClock, RecordingMailer, SequentialIds, Shop,
@@ -311,7 +314,7 @@ async fn s4_12_what_was_not_mailed_is_told_and_mailed_again() {
 }
 
 /// A turn of a worker up to where it ends, or where its process dies.
-async fn until_it_dies(worker: &Worker, store: &FaultStore<MemoryStore>) {
+async fn until_it_dies<S>(worker: &Worker, store: &FaultStore<S>) {
     let mut turn = worker.run_once();
     poll_fn(|context| match turn.as_mut().poll(context) {
         Poll::Ready(_) => Poll::Ready(()),
@@ -325,7 +328,7 @@ async fn until_it_dies(worker: &Worker, store: &FaultStore<MemoryStore>) {
 }
 
 /// A large sheet that was asked for, and who mails it.
-async fn asked_for(store: &FaultStore<MemoryStore>) -> (Shop, Stocktake, JobId) {
+async fn asked_for<S: Repository + JobQueue>(store: &FaultStore<S>) -> (Shop, Stocktake, JobId) {
     let shared = Arc::new(store.clone());
     let clock = Arc::new(ManualClock::default());
     let ids = Arc::new(SequentialIds::default());
@@ -346,14 +349,7 @@ async fn asked_for(store: &FaultStore<MemoryStore>) -> (Shop, Stocktake, JobId) 
 /// Wherever the process dies or the store fails: no half file, and what is mailed is the whole file.
 #[tokio::test]
 async fn s4_12_a_job_that_dies_anywhere_mails_whole_files_only() {
-    let store = FaultStore::new(MemoryStore::new());
-    let (_shop, library, _) = asked_for(&store).await;
-    let mailer = Arc::new(RecordingMailer::default());
-    let worker = Worker::new(&library, "clean").with_mailer(mailer.clone());
-    worker.run_once().await.unwrap();
-    let calls = store.calls();
-    assert!(calls > 5, "{:?}", store.log());
-    for fault in [
+    let faults = [
         Fault::HangBefore,
         Fault::HangAfter,
         Fault::Before,
@@ -361,34 +357,189 @@ async fn s4_12_a_job_that_dies_anywhere_mails_whole_files_only() {
         Fault::Unknown,
         Fault::Late,
         Fault::Conflict,
-    ] {
+    ];
+    dies_anywhere(&faults, MemoryStore::new).await;
+}
+
+/// The same on a file, for a process that dies.
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn s4_12_a_job_that_dies_anywhere_leaves_no_half_file_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    let fresh = || {
+        number.set(number.get() + 1);
+        let name = format!("{}.db", number.get());
+        stocktake::sqlite::SqliteStore::open(folder.path().join(name)).unwrap()
+    };
+    dies_anywhere(&[Fault::HangBefore, Fault::HangAfter], fresh).await;
+}
+
+async fn dies_anywhere<S: Repository + JobQueue>(faults: &[Fault], fresh: impl Fn() -> S) {
+    let store = FaultStore::new(fresh());
+    let (_shop, library, _) = asked_for(&store).await;
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&library, "clean").with_mailer(mailer.clone());
+    worker.run_once().await.unwrap();
+    let calls = store.calls();
+    assert!(calls > 5, "{:?}", store.log());
+    for fault in faults {
         for call in 1..=calls {
-            let store = FaultStore::new(MemoryStore::new());
+            let store = FaultStore::new(fresh());
             let (shop, library, job) = asked_for(&store).await;
             let mailer = Arc::new(RecordingMailer::default());
             let worker = Worker::new(&library, "mortal").with_mailer(mailer.clone());
-            store.fail_at(call, fault);
+            store.fail_at(call, *fault);
             until_it_dies(&worker, &store).await;
             store.heal();
+            // What is there now is whole, or is not read.
+            let exports = library.exports();
+            let left = exports.file(&manager(&shop), job).await.unwrap();
+            let is_whole = |bytes: &Vec<u8>| text(bytes).contains("Product 9");
+            assert!(
+                left.bytes.as_ref().is_none_or(is_whole),
+                "{fault:?} at {call}"
+            );
             let heir = Worker::new(&library, "heir").with_mailer(mailer.clone());
-            let read = async || library.job(&manager(&shop), job).await.unwrap();
             for _ in 0..5 {
                 shop.clock.advance_seconds(120);
                 heir.run_once().await.unwrap();
             }
-            assert_eq!(
-                read().await.state,
-                JobState::Succeeded,
+            let read = library.job(&manager(&shop), job).await.unwrap();
+            assert_eq!(read.state, JobState::Succeeded, "{fault:?} at {call}");
+            let file = exports.file(&manager(&shop), job).await.unwrap();
+            let bytes = file.bytes.unwrap();
+            assert!(is_whole(&bytes));
+            assert!(
+                left.bytes.is_none_or(|left| left == bytes),
                 "{fault:?} at {call}"
             );
-            let file = library.exports().file(&manager(&shop), job).await.unwrap();
-            let bytes = file.bytes.unwrap();
-            assert!(text(&bytes).contains("Product 9"));
             let sent = mailer.sent();
             assert!((1..=2).contains(&sent.len()), "{fault:?} at {call}");
             for mail in sent {
                 assert_eq!(*mail.attachments[0].bytes, *bytes, "{fault:?} at {call}");
             }
         }
+    }
+}
+
+/// Who asks again before it was mailed has the same job; who asks again afterwards wants it again.
+#[tokio::test]
+async fn s4_12_the_same_request_is_the_same_job_until_it_is_mailed() {
+    let shop = stocktake::testing::shop();
+    let take = take(&shop).await;
+    let library = small(&shop.stocktake);
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&library, "mail").with_mailer(mailer.clone());
+    let ask = async |caller: &Caller, sheet: CountSheetForm, to: &str| {
+        let printing = library.printing();
+        let printed = printing.count_sheet(caller, take, sheet, Some(to));
+        job(printed.await.unwrap())
+    };
+    let (manager, counter) = (manager(&shop), Caller::of(&shop.counter));
+    let first = ask(&manager, blind(), "ann@example.com").await;
+    assert_eq!(ask(&manager, blind(), "ann@example.com").await, first);
+    // Another address, another sheet, somebody else, who is named on it: another document.
+    let by_name = CountSheetForm {
+        sort: ArticleSort {
+            column: ArticleColumn::Name,
+            descending: false,
+        },
+        ..blind()
+    };
+    let others = [
+        ask(&manager, blind(), "bob@example.com").await,
+        ask(&manager, by_name, "ann@example.com").await,
+        ask(&counter, blind(), "ann@example.com").await,
+    ];
+    assert!(!others.contains(&first));
+
+    // It was refused: asking again sends it again, under the same job.
+    mailer.fail_with(Some(MailFault::Refuses));
+    while worker.run_once().await.unwrap() != Ran::Nothing {}
+    let state = async |job| library.job(&manager, job).await.unwrap().state;
+    assert_eq!(state(first).await, JobState::Dead);
+    mailer.fail_with(None);
+    assert_eq!(ask(&manager, blind(), "ann@example.com").await, first);
+    worker.run_all_due().await.unwrap();
+    assert_eq!(state(first).await, JobState::Succeeded);
+    assert_eq!(mailer.sent().len(), 1);
+
+    // It went out: a mail can get lost.
+    let second = ask(&manager, blind(), "ann@example.com").await;
+    assert_ne!(second, first);
+    assert_eq!(ask(&manager, blind(), "ann@example.com").await, second);
+    worker.run_all_due().await.unwrap();
+    assert_eq!(mailer.sent().len(), 2);
+
+    // A line has changed meanwhile: it is another sheet.
+    let third = ask(&manager, blind(), "ann@example.com").await;
+    let line = StockTakeItemId::for_key(take, &shop.key(0));
+    let takes = shop.stocktake.stock_takes();
+    takes
+        .count(&manager, take, line, CountRequest::set(3.into()))
+        .await
+        .unwrap();
+    assert_ne!(ask(&manager, blind(), "ann@example.com").await, third);
+}
+
+/// Of who counted the library keeps the id: the host says what they are called, on every file for people.
+#[tokio::test]
+async fn people_are_shown_by_name() {
+    let shop = stocktake::testing::shop();
+    let take = take(&shop).await;
+    let takes = shop.stocktake.stock_takes();
+    let (manager, counter) = (manager(&shop), Caller::of(&shop.counter));
+    for (number, caller) in [(0, &counter), (1, &manager)] {
+        let line = StockTakeItemId::for_key(take, &shop.key(number));
+        let three = CountRequest::set(3.into());
+        takes.count(caller, take, line, three).await.unwrap();
+    }
+    let posted = takes.submit(&manager, take, PostingOptions::default());
+    posted.await.unwrap();
+    let (eve, dan) = (shop.counter.user.id, shop.manager.user.id);
+    let names = [(eve, "Eve Adams".to_owned()), (dan, "Dan Adams".to_owned())];
+    let library = shop
+        .stocktake
+        .clone()
+        .with_people(Arc::new(BTreeMap::from(names)));
+    for (library, eve, dan) in [
+        (&shop.stocktake, eve.to_string(), dan.to_string()),
+        (&library, "Eve Adams".to_owned(), "Dan Adams".to_owned()),
+    ] {
+        let printing = library.printing();
+        let receipt = printing.receipt(&manager, take, None);
+        let receipt = text(&file(receipt.await.unwrap()));
+        // The take knows by itself who created and posted it.
+        for name in [&eve, "Dan Johnson"] {
+            assert!(receipt.contains(name), "{name} in {receipt}");
+        }
+        let options = ReportOptions::default();
+        let takes = library.stock_takes();
+        let report = takes.variance_report(&manager, take, options);
+        assert!(report.await.unwrap().contains(&eve));
+        let form = ExportForm {
+            format: ExportFormat::Csv,
+            style: ExportStyle::People,
+        };
+        let (exports, all) = (library.exports(), StockTakeItemFilter::default());
+        let lines = exports.stock_take(&manager, take, all, form);
+        let lines = lines.await.unwrap();
+        let all = StockEventFilter::default();
+        let ledger = exports.stock_events(&manager, shop.site.id, all, form);
+        let ledger = ledger.await.unwrap();
+        Worker::new(library, "files").run_all_due().await.unwrap();
+        for (job, word, shown) in [
+            (lines, "Counted by", [&eve, "Dan Johnson"].as_slice()),
+            (ledger, "Recorded by", &[&dan]),
+        ] {
+            let file = exports.file(&manager, job).await.unwrap();
+            let rows = String::from_utf8(file.bytes.unwrap()).unwrap();
+            for told in shown.iter().chain([&word]) {
+                assert!(rows.contains(&format!("{told}\r\n")), "{told} in {rows}");
+            }
+        }
+        // Asking again sooner would give the same files.
+        shop.clock.advance_seconds(3 * 24 * 60 * 60);
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use stocktake::domain::{
     AdjustmentType, CountType, ImportMode, InventoryCountDetails, InventoryOrderDetails,
-    MovementPolicy, Ordered, Product, ProductId, Quantity, StockKey, Tracking,
+    MovementPolicy, NamePart, Ordered, Product, ProductId, Quantity, StockKey, Tracking,
 };
 use stocktake::memory::MemoryStore;
 use stocktake::service::{
     Caller, Error, Movement, NewCountItem, NewInventoryOrder, NewMovement, NewOrderItem,
-    NewStockAdjustment, ReceiveRequest, StockName,
+    NewStockAdjustment, ReceiptLine, ReceiveRequest, StockName,
 };
 use stocktake::testing::{FaultStore, Shop};
 use uuid::Uuid;
@@ -77,7 +77,8 @@ impl World {
         Caller::of(&self.shop.manager)
     }
 
-    /// A key as the tables write it: `V@A#L` is variant V at place A in batch L; `-` is delisted.
+    /// A key as the tables write it: `V@A#L` is variant V at place A in batch L; before it, `-` is delisted and `0` has none
+    /// left.
     fn key(&self, text: &str) -> StockKey {
         let (text, batch) = split(text, '#');
         let (variant, place) = split(text, '@');
@@ -94,7 +95,7 @@ impl World {
     async fn stock(&self, keys: &[&str]) {
         let mut movements: Vec<NewMovement> = Vec::new();
         for text in keys {
-            let key = self.key(text.trim_start_matches('-'));
+            let key = self.key(text.trim_start_matches(['-', '0']));
             let receipt = Movement::Receipt {
                 key: key.clone(),
                 quantity: Quantity::ONE,
@@ -103,6 +104,9 @@ impl World {
             movements.push(receipt.into());
             if text.starts_with('-') {
                 movements.push(Movement::Remove { key }.into());
+            } else if text.starts_with('0') {
+                let quantity = Quantity::ONE;
+                movements.push(Movement::Issue { key, quantity }.into());
             }
         }
         if movements.is_empty() {
@@ -115,12 +119,23 @@ impl World {
             .unwrap();
     }
 
-    /// The key that a document finds by the product and, maybe, a variant; or the code of its refusal.
-    async fn found(&self, document: Document, variant: Option<&str>) -> Result<StockKey, String> {
-        let name = StockName {
-            variant: variant.map(|it| it.parse().unwrap()),
-            ..StockName::of(self.product.id)
+    /// A name as the tables write it: as a key, and `~` is that there is none.
+    fn name(&self, text: &str) -> StockName {
+        let (variant, place) = split(text, '@');
+        let said = |part: Option<&str>| {
+            let written = part.map(|text| if text == "~" { "" } else { text });
+            NamePart::from_text(written).unwrap()
         };
+        StockName {
+            variant: said(Some(variant).filter(|it| !it.is_empty())),
+            place: said(place),
+            ..StockName::of(self.product.id)
+        }
+    }
+
+    /// The key that a document finds by a name; or the code of its refusal.
+    async fn found(&self, document: Document, name: &str) -> Result<StockKey, String> {
+        let name = self.name(name);
         let (library, caller, site) = (&self.shop.stocktake, self.manager(), self.shop.site.id);
         let told = |error: Error| error.code().to_owned();
         match document {
@@ -158,26 +173,34 @@ impl World {
                 let order = orders.create(&caller, new).await.unwrap().id();
                 let item = NewOrderItem {
                     product: name.product,
-                    variant: name.variant,
+                    variant: name.variant.code().cloned(),
                     ordered: Ordered {
                         quantity: Quantity::ONE,
                         unit_price_minor: 200,
                     },
                 };
-                orders.add_item(&caller, order, item).await.unwrap();
+                let item = orders.add_item(&caller, order, item).await.unwrap();
                 orders.submit(&caller, order).await.unwrap();
-                let received = orders.receive(&caller, order, ReceiveRequest::all()).await;
+                let line = ReceiptLine {
+                    variant: name.variant,
+                    place: name.place,
+                    ..ReceiptLine::of(item.id(), Quantity::ONE)
+                };
+                let request = ReceiveRequest::of(vec![line]);
+                let received = orders.receive(&caller, order, request).await;
                 received.map_err(told)?;
                 Ok(self.last_key().await)
             }
             Document::Import => {
-                let body = match variant {
+                let body = match name.variant.as_text() {
                     None => r#"{"store-1": {"P": 1}}"#.to_owned(),
                     Some(variant) => format!(r#"{{"store-1": {{"P": {{"{variant}": 1}}}}}}"#),
                 };
                 let imports = library.stock_imports();
                 let mode = ImportMode::Adjustment;
-                let started = imports.begin(&caller, mode, body.as_bytes(), false).await;
+                let body = body.as_bytes();
+                let started = imports.begin_at(&caller, mode, body, false, name.place);
+                let started = started.await;
                 let id = started.map_err(told)?.import.id();
                 self.shop.run_jobs().await.unwrap();
                 let import = imports.get(&caller, id).await.unwrap();
@@ -205,63 +228,121 @@ fn split(text: &str, sign: char) -> (&str, Option<&str>) {
 }
 
 async fn hold(tracking: Tracking, document: Document, rows: &[Row<'_>]) {
-    for (stocked, variant, expected) in rows {
+    for (stocked, name, expected) in rows {
         let world = World::open(tracking).await;
         world.stock(stocked).await;
-        let found = world.found(document, *variant).await;
+        let found = world.found(document, name).await;
         let expected = expected.map(|key| world.key(key)).map_err(str::to_owned);
-        assert_eq!(found, expected, "{document:?}: {variant:?} of {stocked:?}");
+        assert_eq!(found, expected, "{document:?}: {name:?} of {stocked:?}");
     }
 }
 
-/// What is stocked, the variant that the document names, and the key that it means.
-type Row<'a> = (&'a [&'a str], Option<&'a str>, Result<&'a str, &'a str>);
+/// What is stocked, the name that the document has, and the key that it means.
+type Row<'a> = (&'a [&'a str], &'a str, Result<&'a str, &'a str>);
+
+const AMBIGUOUS: Result<&str, &str> = Err("ambiguous_stock");
 
 #[tokio::test]
 async fn s2_3_s2_9_s3_6_s5_1_a_name_means_the_only_stocked_key_that_fits_it() {
-    let ambiguous = Err("ambiguous_stock");
     let rows: &[Row<'_>] = &[
         // With none, the key without a stock place is made.
-        (&[], None, Ok("")),
-        (&[], Some("V"), Ok("V")),
-        (&["-@A"], None, Ok("")),
-        (&["@A"], Some("V"), Ok("V")),
-        (&["W@A"], Some("V"), Ok("V")),
+        (&[], "", Ok("")),
+        (&[], "V", Ok("V")),
+        (&["-@A"], "", Ok("")),
+        (&["@A"], "V", Ok("V")),
+        (&["W@A"], "V", Ok("V")),
         // The only one is meant, whatever the name leaves open.
-        (&[""], None, Ok("")),
-        (&["@A"], None, Ok("@A")),
-        (&["V"], None, Ok("V")),
-        (&["V@A"], None, Ok("V@A")),
-        (&["V@A#L"], None, Ok("V@A#L")),
-        (&["V@A"], Some("V"), Ok("V@A")),
-        (&["V@A", "W", ""], Some("V"), Ok("V@A")),
-        (&["@A", "-@B"], None, Ok("@A")),
+        (&[""], "", Ok("")),
+        (&["@A"], "", Ok("@A")),
+        (&["V"], "", Ok("V")),
+        (&["V@A"], "", Ok("V@A")),
+        (&["V@A"], "V", Ok("V@A")),
+        (&["V@A", "W", ""], "V", Ok("V@A")),
+        (&["@A", "-@B"], "", Ok("@A")),
         // With several, none is.
-        (&["", "@A"], None, ambiguous),
-        (&["@A", "@B"], None, ambiguous),
-        (&["", "V"], None, ambiguous),
-        (&["V", "W"], None, ambiguous),
-        (&["#L", "#M"], None, ambiguous),
-        (&["V@A", "V@B", "W"], Some("V"), ambiguous),
+        (&["", "@A"], "", AMBIGUOUS),
+        (&["@A", "@B"], "", AMBIGUOUS),
+        (&["", "V"], "", AMBIGUOUS),
+        (&["V", "W"], "", AMBIGUOUS),
+        (&["V@A", "V@B", "W"], "V", AMBIGUOUS),
     ];
     for document in DOCUMENTS {
         hold(Tracking::None, document, rows).await;
     }
 }
 
+/// A shelf that was cleared does not stand in the way of the one that has the goods.
+#[tokio::test]
+async fn s2_3_s2_9_s3_6_s5_1_of_several_the_only_one_that_holds_something_is_meant() {
+    let rows: &[Row<'_>] = &[
+        (&["0@A"], "", Ok("@A")),
+        (&["@A", "0@B"], "", Ok("@A")),
+        (&["0@A", "@B", "0"], "", Ok("@B")),
+        (&["0V@A", "V@B", "W"], "V", Ok("V@B")),
+        // What is named is meant, empty or not.
+        (&["@A", "0@B"], "@B", Ok("@B")),
+        (&["@A", "0"], "@~", Ok("")),
+        (&["0@A", "0@B"], "", AMBIGUOUS),
+        (&["@A", "@B", "0@C"], "", AMBIGUOUS),
+    ];
+    for document in DOCUMENTS {
+        hold(Tracking::None, document, rows).await;
+    }
+}
+
+/// Leaving a part out and saying that there is none are two things.
+#[tokio::test]
+async fn s2_3_s2_9_s3_6_s5_1_stock_at_no_place_or_of_no_variant_can_be_named() {
+    let rows: &[Row<'_>] = &[
+        (&["", "@A"], "@~", Ok("")),
+        (&["", "@A"], "@A", Ok("@A")),
+        (&["@A"], "@~", Ok("")),
+        (&["V", "V@A"], "V@~", Ok("V")),
+        (&["V", "@A"], "@~", Ok("V")),
+        (&["", "V", "@A"], "@~", AMBIGUOUS),
+        (&["", "V", "@A"], "~@~", Ok("")),
+    ];
+    for document in DOCUMENTS {
+        hold(Tracking::None, document, rows).await;
+    }
+    let rows: &[Row<'_>] = &[(&["", "V"], "~", Ok("")), (&["V"], "~", Ok(""))];
+    for document in DOCUMENTS {
+        hold(Tracking::None, document, rows).await;
+    }
+}
+
+/// Whoever removes an article that was at two places may well mean the empty one.
+#[tokio::test]
+async fn s5_3_removing_never_chooses_among_places() {
+    let world = World::open(Tracking::None).await;
+    world.stock(&["@A", "0@B"]).await;
+    let (imports, caller) = (world.shop.stocktake.stock_imports(), world.manager());
+    let (mode, body) = (ImportMode::Remove, br#"{"store-1": {"P": 0}}"#);
+    let unclear = imports.begin(&caller, mode, body, false).await.unwrap_err();
+    assert_eq!(unclear.code(), "ambiguous_stock");
+    let place = NamePart::Is("B".parse().unwrap());
+    let started = imports.begin_at(&caller, mode, body, false, place).await;
+    started.unwrap();
+    world.shop.run_jobs().await.unwrap();
+    let left = world.shop.on_hand(&world.key("@A")).await.unwrap();
+    assert_eq!(left, Quantity::ONE);
+    // Now it is the only one.
+    imports.begin(&caller, mode, body, false).await.unwrap();
+}
+
 #[tokio::test]
 async fn s2_3_s2_9_s5_1_the_only_batch_is_meant_and_s3_6_new_goods_name_theirs() {
     let required = Err("batch_required");
     for document in DOCUMENTS {
-        let only = if document == Document::Order {
-            required
-        } else {
-            Ok("@A#L")
-        };
+        let is_order = document == Document::Order;
+        let unless_new = |meant| if is_order { required } else { meant };
         let rows: &[Row<'_>] = &[
-            (&[], None, required),
-            (&["@A#L"], None, only),
-            (&["@A#L"], Some("V"), required),
+            (&[], "", required),
+            (&["@A#L"], "", unless_new(Ok("@A#L"))),
+            (&["V@A#L"], "", unless_new(Ok("V@A#L"))),
+            (&["@A#L", "0@A#M"], "", unless_new(Ok("@A#L"))),
+            (&["#L", "#M"], "", unless_new(AMBIGUOUS)),
+            (&["@A#L"], "V", required),
         ];
         hold(Tracking::Batch, document, rows).await;
     }

@@ -1,8 +1,8 @@
 //! Stocktake lists through the service, row by row of S4. Each test is named by the row it shows.
 
 use stocktake::domain::{
-    Entered, LineOutcome, MovementPolicy, PostingOptions, Quantity, SearchText, StockKey,
-    StockTake, StockTakeState,
+    Entered, LineOutcome, MovementPolicy, NamePart, PostingOptions, Product, Quantity, SearchText,
+    StockKey, StockTake, StockTakeState, Tracking,
 };
 use stocktake::service::{
     ArticleName, Caller, CountRequest, InventoryRequest, Movement, NewMovement, NewStockTakeList,
@@ -387,6 +387,15 @@ async fn s4_6_a_list_starts_with_at_least_one_line() {
 async fn s4_7_an_article_is_counted_by_batch_and_serial_and_adds_by_default() {
     let shop = opened().await;
     let takes = shop.stocktake.stock_takes();
+    let tracked = Product {
+        tracking: Tracking::Batch,
+        ..shop.products[0].clone()
+    };
+    let catalogue = shop.stocktake.catalogue();
+    catalogue
+        .put_products(&manager(&shop), vec![tracked])
+        .await
+        .unwrap();
     let batches = ["B-1", "B-2"].map(|batch| shop.key(0).in_batch(batch.parse().unwrap()));
     let receipts = batches.clone().map(|key| {
         Movement::Receipt {
@@ -405,7 +414,7 @@ async fn s4_7_an_article_is_counted_by_batch_and_serial_and_adds_by_default() {
     assert_eq!(ambiguous.code(), "ambiguous_article");
     let of_batch = |amount: &str, add_to_existing: bool| InventoryRequest {
         article: ArticleName {
-            batch: Some("B-1".parse().unwrap()),
+            batch: NamePart::Is("B-1".parse().unwrap()),
             ..ArticleName::of("SKU-0".parse().unwrap())
         },
         entered: if add_to_existing {
@@ -448,7 +457,7 @@ async fn s4_7_an_article_at_several_stock_places_is_counted_at_the_one_that_is_n
     let take = started(&shop, &["SKU-0"]).await;
     let request = |place: Option<&str>| InventoryRequest {
         article: ArticleName {
-            place: place.map(|place| place.parse().unwrap()),
+            place: NamePart::from_text(place).unwrap(),
             ..ArticleName::of("SKU-0".parse().unwrap())
         },
         ..inventory("SKU-0", "6")

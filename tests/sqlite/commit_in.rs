@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 use stocktake::sqlite::{self, rusqlite};
-use stocktake::store::{CommitError, CommitOutcome, Conflict, Repository};
+use stocktake::store::{CommitError, CommitOutcome, Conflict, Repository, RepositoryExt};
 
 use super::{ORGANISATION, added, changes, nowhere, open, raw, site};
 

@@ -16,7 +16,7 @@ use stocktake::service::{
 use stocktake::store::{
     ArticleFilter, ArticleSort, ChangeToken, ExportForm, InventoryCountFilter,
     InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter, JobQueue,
-    LevelFilter, PageRequest, Repository, StockAdjustmentFilter, StockTakeFilter,
+    LevelFilter, PageRequest, Repository, RepositoryExt, StockAdjustmentFilter, StockTakeFilter,
     StockTakeItemFilter, StoreError, StoreErrorKind,
 };
 use stocktake::testing::{ManualClock, Shop};

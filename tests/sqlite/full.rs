@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stocktake::service::Error;
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{CommitError, CommitOutcome, Repository, StoreErrorKind};
+use stocktake::store::{CommitError, CommitOutcome, Repository, RepositoryExt, StoreErrorKind};
 
 use super::script::{COMMANDS, Phase, Script, Size};
 use super::state::State;

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use stocktake::domain::Quantity;
 use stocktake::service::{Caller, Movement, Stocktake, TimeOrderedIds};
 use stocktake::sqlite::{Durability, SqliteStore};
-use stocktake::store::{CommitError, CommitOutcome, Repository};
+use stocktake::store::{CommitError, CommitOutcome, Repository, RepositoryExt};
 use stocktake::testing::{ManualClock, Shop};
 
 use super::{ORGANISATION, added, assert_intact, changes, nowhere, open, quick, site};

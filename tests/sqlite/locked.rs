@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use stocktake::sqlite::SqliteStore;
-use stocktake::store::{CommitError, CommitOutcome, JobKind, JobQueue, Repository, StoreErrorKind};
+use stocktake::store::{
+    CommitError, CommitOutcome, JobKind, JobQueue, Repository, RepositoryExt, StoreErrorKind,
+};
 
 use super::{ORGANISATION, added, nowhere, open, quick, raw, site};
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use stocktake::sqlite::{OpenError, SqliteStore};
-use stocktake::store::{Repository, StoreErrorKind};
+use stocktake::store::{Repository, RepositoryExt, StoreErrorKind};
 
 use super::{ORGANISATION, added, nowhere, open, raw, site};
 

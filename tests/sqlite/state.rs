@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use stocktake::domain::{ProductId, StockKey};
 use stocktake::service::Caller;
 use stocktake::store::{
-    ArticleSort, LevelFilter, MAX_PAGE, PageRequest, StockTakeFilter, StockTakeItemFilter,
+    ArticleSort, LevelFilter, MAX_PAGE, PageRequest, RepositoryExt, StockTakeFilter,
+    StockTakeItemFilter,
 };
 
 use super::script::Script;

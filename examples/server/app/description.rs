@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::rendering::{DocumentError, ErrorBody, LISTS};
 use super::{
-    Shared, exports, health, imports, inventory_counts, inventory_orders, jobs, lists, reports,
-    stock, stock_adjustments, stock_takes,
+    Shared, costs, exports, health, imports, inventory_counts, inventory_orders, jobs, lists,
+    reports, stock, stock_adjustments, stock_takes,
 };
 
 /// Every route, and the description of them.
@@ -31,6 +31,7 @@ pub(super) fn routes() -> (Router<Shared>, OpenApi) {
         .merge(jobs::routes())
         .merge(reports::routes())
         .merge(stock::routes())
+        .merge(costs::routes())
         .merge(health::routes())
         .split_for_parts();
     (router, completed(api))

@@ -48,7 +48,8 @@ enum FileStyle {
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FormQuery {
-    /// The kind of file; `csv` unless told.
+    /// The kind of file; `csv` unless told. In CSV a text that a spreadsheet would run as a formula has an apostrophe before
+    /// it, also for machines: nobody knows what opens the file.
     #[param(inline)]
     format: Option<FileFormat>,
     /// For whom: `machines` (minor units, ids, the names of the API) unless told, or `people` (major units, names, words,

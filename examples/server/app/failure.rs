@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use stocktake::domain::{KeyError, TextError};
+use stocktake::domain::{CountError, KeyError, LineProblem, TextError};
 use stocktake::service::{Error, ErrorKind};
+use stocktake::store::ArticleColumn;
 use utoipa::ToSchema;
 
 /// How much of what was sent is ever repeated in an answer.
@@ -109,7 +110,7 @@ impl Failure {
             .flatten()
             .filter(|it| !it.is_empty())
             .collect();
-        Self::invalid(field.join("."), code, problem)
+        Self::invalid(field.join("."), code, in_words(problem))
     }
 
     /// 500.
@@ -134,6 +135,52 @@ impl Failure {
     /// Whether the state does not allow it.
     pub(super) fn is_of_state(&self) -> bool {
         self.kind == Kind::State
+    }
+}
+
+/// What readers of bodies call what they expect, and what people do.
+const EXPECTED: &[(&str, &str)] = &[
+    ("i8", "a whole number"),
+    ("i16", "a whole number"),
+    ("i32", "a whole number"),
+    ("i64", "a whole number"),
+    ("i128", "a whole number"),
+    ("isize", "a whole number"),
+    ("u8", "a whole number, zero or more"),
+    ("u16", "a whole number, zero or more"),
+    ("u32", "a whole number, zero or more"),
+    ("u64", "a whole number, zero or more"),
+    ("u128", "a whole number, zero or more"),
+    ("usize", "a whole number, zero or more"),
+    ("f32", "a number"),
+    ("f64", "a number"),
+    ("a boolean", "true or false"),
+    ("a string", "a text"),
+    ("a borrowed string", "a text"),
+    ("a sequence", "a list"),
+    ("a map", "an object"),
+    ("any valid JSON value", "a value"),
+    ("a UUID string", "an id (UUID)"),
+    ("a formatted UUID string", "an id (UUID)"),
+];
+
+/// A problem of reading in people's words: names of types say nothing to them.
+fn in_words(problem: &str) -> String {
+    const EXPECTS: &str = "expected ";
+    let Some((before, expected)) = problem.rsplit_once(EXPECTS) else {
+        return problem.to_owned();
+    };
+    let (what, place) = match expected.find(" at line ") {
+        Some(at) => expected.split_at(at),
+        None => (expected, ""),
+    };
+    let known = EXPECTED.iter().find(|(name, _)| *name == what);
+    let is_type = what.starts_with("struct ") || what.starts_with("internally tagged enum ");
+    match known {
+        Some((_, words)) => format!("{before}{EXPECTS}{words}{place}"),
+        None if is_type => format!("{before}{EXPECTS}an object{place}"),
+        None if what.starts_with("enum ") => format!("{before}{EXPECTS}one of its words{place}"),
+        None => problem.to_owned(),
     }
 }
 
@@ -174,8 +221,8 @@ impl From<Error> for Failure {
 /// What an error says about fields, or about lines.
 fn fields_of(error: &Error) -> Vec<FieldProblem> {
     let problem = |field: String, message: String| FieldProblem { field, message };
-    let line = |item: String, error: &stocktake::domain::LineProblem| {
-        problem(item, format!("{}: {error}", error.code()))
+    let line = |item: String, error: &LineProblem, name: &str| {
+        problem(item, format!("{}: {error} ({name})", error.code()))
     };
     match error {
         Error::Invalid(fields) => fields
@@ -185,25 +232,41 @@ fn fields_of(error: &Error) -> Vec<FieldProblem> {
         Error::Refused(refusal) => refusal
             .lines
             .iter()
-            .map(|it| line(it.item.to_string(), &it.problem))
+            .map(|it| line(it.item.to_string(), &it.problem, &it.name))
             .collect(),
         Error::CountRefused(refusal) => refusal
             .items
             .iter()
-            .map(|it| line(it.item.to_string(), &it.problem))
+            .map(|it| line(it.item.to_string(), &it.problem, &it.name))
             .collect(),
         Error::Taken { what } => vec![problem((*what).to_owned(), error.to_string())],
-        Error::Count(count) => vec![problem("quantity".to_owned(), count.to_string())],
+        Error::Count(count) => {
+            let field = match count {
+                CountError::FutureDated { .. }
+                | CountError::PeriodClosed { .. }
+                | CountError::BeforeStart { .. }
+                | CountError::CountedSince { .. } => "counted_at",
+                _ => "quantity",
+            };
+            vec![problem(field.to_owned(), count.to_string())]
+        }
         Error::Key { problem: wrong, .. } => {
             let field = match wrong {
-                KeyError::BatchRequired => "batch",
-                KeyError::SerialRequired => "serial",
+                KeyError::BatchRequired | KeyError::BatchUntracked => "batch",
+                KeyError::SerialRequired | KeyError::SerialUntracked => "serial",
                 _ => "product",
             };
             vec![problem(field.to_owned(), wrong.to_string())]
         }
         _ => Vec::new(),
     }
+}
+
+/// 422, because lines are not sorted by that; it tells by what they are.
+pub(super) fn no_such_column() -> Failure {
+    let names: Vec<&str> = ArticleColumn::NAMES.iter().map(|(name, _)| *name).collect();
+    let message = format!("no such column; there are {}", names.join(", "));
+    Failure::invalid("sort_column", "invalid_parameter", message)
 }
 
 /// 422, because a text is none of ours.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use stocktake::domain::{
     Code, CompletionOptions, CountTotals, CountType, Currency, InventoryCount,
     InventoryCountDetails, InventoryCountId, InventoryCountItem, InventoryCountItemId,
-    InventoryCountState, Label, MovementPolicy, Note, ProductId, SiteId,
+    InventoryCountState, Label, MovementPolicy, NamePart, Note, ProductId, SiteId,
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{InventoryCountSummary, NewCountItem, StockName};
@@ -90,21 +90,21 @@ struct CountView {
 struct CountItemBody {
     #[schema(value_type = Uuid)]
     product_id: ProductId,
-    /// Not in the document: which of several; what is named is meant.
-    #[serde(default, deserialize_with = "filled")]
+    /// Not in the document: which of several. Null, or nothing, does not say; `""` is stock without one.
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<Code>,
+    variant: NamePart,
     /// As `variant`.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    stock_place: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<Code>,
+    batch_id: NamePart,
     /// As `variant`.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<Code>,
+    serial_nr: NamePart,
     #[schema(minimum = 0)]
     counted_quantity: Given,
     /// Not in the document: when it was counted, in ISO 8601, where a device was offline.

@@ -49,6 +49,9 @@ pub(super) struct OrderView {
     /// When it went out to the supplier as it was last submitted; null as long as it has not.
     #[schema(format = DateTime, required)]
     sent_at: Option<String>,
+    /// Why it went out without its PDF, if it did.
+    #[schema(required)]
+    sent_without: Option<String>,
     /// The job that sends it as it was last submitted, or has: `GET /jobs/{id}` tells why it has not gone out.
     #[schema(value_type = Option<Uuid>, required)]
     sending_job_id: Option<JobId>,
@@ -120,6 +123,7 @@ impl OrderView {
             submitted_at: order.submitted_at().map(|at| at.to_string()),
             last_submitted_at: order.last_submitted_at().map(|at| at.to_string()),
             sent_at: order.sent_at().map(|at| at.to_string()),
+            sent_without: order.sent_without().map(str::to_owned),
             sending_job_id: InventoryOrders::sending_job(order),
         }
     }

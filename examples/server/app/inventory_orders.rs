@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use stocktake::domain::{
-    BrandId, CategoryId, Code, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
-    InventoryOrderItemId, Label, Note, Ordered, ProductId, PurchaseOrderNumber, SiteId, SupplierId,
+    BrandId, CategoryId, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
+    InventoryOrderItemId, Label, NamePart, Note, Ordered, ProductId, PurchaseOrderNumber, SiteId,
+    SupplierId,
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{
@@ -141,22 +142,23 @@ struct ReceivedLine {
     id: InventoryOrderItemId,
     /// Without it, all that is outstanding of the line.
     quantity: Option<Given>,
-    /// Where it went; without it, to the site's place for what arrives, or to where the product is kept.
-    #[serde(default, deserialize_with = "filled")]
+    /// Where it went; without it, to the site's place for what arrives, or to where the product is kept. `""` is no stock
+    /// place.
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<Code>,
+    stock_place: NamePart,
     /// The variant of what came; without it, that of the line.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<Code>,
+    variant: NamePart,
     /// The batch of what came; a product that is tracked by batch needs one.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<Code>,
+    batch_id: NamePart,
     /// The serial number of what came; a product that is tracked by serial number needs one.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<Code>,
+    serial_nr: NamePart,
 }
 
 /// Why the rest will not come.

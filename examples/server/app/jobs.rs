@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::query::{At, Parameters};
+use super::query::{At, OrderQuery, Parameters};
 use super::signed::Signed;
 use super::streaming::{self, Part};
 use super::{Answer, App, Failure, Reply, Shared};
@@ -52,13 +52,14 @@ struct JobList {
 enum JobStatus {
     Queued,
     Running,
+    Succeeded,
     Failed,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatusQuery {
-    /// Only these. What has ended otherwise is read by its id.
+    /// Only these; `succeeded` by when they ended; `failed` are those that can be queued again, then those that were refused.
     #[param(inline)]
     status: Option<JobStatus>,
 }
@@ -67,6 +68,7 @@ struct StatusQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listed {
     Open,
+    Over,
     Dead,
 }
 
@@ -74,6 +76,7 @@ impl StatusQuery {
     fn first(self) -> Listed {
         match self.status {
             Some(JobStatus::Failed) => Listed::Dead,
+            Some(JobStatus::Succeeded) => Listed::Over,
             None | Some(JobStatus::Queued | JobStatus::Running) => Listed::Open,
         }
     }
@@ -81,9 +84,11 @@ impl StatusQuery {
     fn shows(self, job: &Job) -> bool {
         let is_running = matches!(job.state, JobState::Running { .. });
         match self.status {
-            None | Some(JobStatus::Failed) => true,
+            None => true,
+            Some(JobStatus::Failed) => matches!(job.state, JobState::Dead | JobState::Refused),
             Some(JobStatus::Queued) => !is_running,
             Some(JobStatus::Running) => is_running,
+            Some(JobStatus::Succeeded) => job.state == JobState::Succeeded,
         }
     }
 }
@@ -97,6 +102,7 @@ pub(super) struct JobView {
     /// `queued`, `running`, `succeeded` or `failed`.
     status: &'static str,
     progress: ProgressView,
+    /// Why it failed; of one that succeeded, what it had to leave out.
     #[schema(required)]
     error: Option<String>,
     #[schema(required)]
@@ -199,7 +205,7 @@ impl JobView {
         let (status, error) = match &job.state {
             JobState::Queued => ("queued", None),
             JobState::Running { .. } => ("running", None),
-            JobState::Succeeded => ("succeeded", None),
+            JobState::Succeeded => ("succeeded", left_out(app, caller, &job).await?),
             JobState::Dead => ("failed", job.last_error.clone()),
             JobState::Refused => ("failed", Some(refusal(app, caller, &job).await?)),
         };
@@ -217,6 +223,29 @@ impl JobView {
             }),
             imported,
         })
+    }
+}
+
+/// How many lines that can't be posted are told.
+const LINES_TOLD: usize = 10;
+
+/// What a job that succeeded could not do: an order went out without its PDF.
+async fn left_out(app: &App, caller: &Caller, job: &Job) -> Result<Option<String>, Error> {
+    let JobTask::SendInventoryOrder { order } = job.task else {
+        return Ok(None);
+    };
+    match app
+        .stocktake
+        .inventory_orders()
+        .sending(caller, order)
+        .await
+    {
+        Ok(sending) => Ok(sending
+            .filter(|it| it.job == job.id)
+            .and_then(|it| it.problem)),
+        // It was removed since.
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -260,13 +289,15 @@ async fn of_take(app: &App, caller: &Caller, take: StockTakeId) -> Result<Option
         Err(error) => return Err(error),
     };
     Ok(take.refusal().map(|refusal| {
-        let line = |it: &stocktake::domain::RefusedLine| format!("{}: {}", it.item, it.problem);
-        let lines: Vec<String> = refusal.lines.iter().map(line).collect();
-        format!(
-            "{} lines can't be posted: {}",
-            refusal.total,
-            lines.join("; ")
-        )
+        let told = refusal.lines.iter().take(LINES_TOLD);
+        let lines: Vec<String> = told
+            .map(|it| format!("{}: {}", it.name, it.problem))
+            .collect();
+        let all = match refusal.total {
+            1 => "1 line".to_owned(),
+            several => format!("{several} lines"),
+        };
+        format!("{all} can't be posted: {}", lines.join("; "))
     }))
 }
 
@@ -277,34 +308,42 @@ async fn get(State(app): State<Shared>, signed: Signed, At(id): At<JobId>) -> Re
     Answer::ok(&JobView::read(&app, &signed.caller, id).await?)
 }
 
-/// The jobs that wait or run, then those that failed for good, each the oldest first: for those who look after them.
-#[utoipa::path(get, path = "/jobs", operation_id = "listJobs", tag = "jobs", params(StatusQuery),
+/// The jobs that wait or run, then those that failed for good, each the oldest first unless told, or those of a status: for
+/// those who look after them.
+#[utoipa::path(get, path = "/jobs", operation_id = "listJobs", tag = "jobs", params(StatusQuery, OrderQuery),
     responses((status = 200, body = JobList)))]
 async fn list(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<StatusQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
+    let order = order.order();
     let read = move |(listed, page): (Listed, PageRequest)| {
         let (app, caller) = (Arc::clone(&app), signed.caller.clone());
         async move {
             let found = match listed {
                 Listed::Open => app.stocktake.open_jobs(&caller, &page).await?,
+                Listed::Over => app.stocktake.over_jobs(&caller, &page).await?,
                 Listed::Dead => app.stocktake.dead_jobs(&caller, &page).await?,
             };
             let mut rows = Vec::with_capacity(found.items.len());
             for job in found.items.into_iter().filter(|job| query.shows(job)) {
                 rows.push(JobView::of(&app, &caller, job).await?);
             }
-            let behind = (Listed::Dead, PageRequest::first(ROWS));
-            let behind = (query.status.is_none() && listed == Listed::Open).then_some(behind);
+            let behind = match (query.status, listed) {
+                (None, Listed::Open) => Some(Listed::Dead),
+                (Some(JobStatus::Failed), Listed::Dead) => Some(Listed::Over),
+                _ => None,
+            };
+            let behind = behind.map(|list| (list, order.of(PageRequest::first(ROWS))));
             let next = found
                 .next
-                .map(|next| (listed, PageRequest::after(next, ROWS)));
+                .map(|next| (listed, order.of(PageRequest::after(next, ROWS))));
             Part::of(rows, next.or(behind))
         }
     };
-    let first = (query.first(), PageRequest::first(ROWS));
+    let first = (query.first(), order.of(PageRequest::first(ROWS)));
     streaming::rows(first, "{\"data\":[", read, |_| "]}".to_owned()).await
 }
 

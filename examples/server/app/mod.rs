@@ -9,6 +9,7 @@ mod answer;
 mod at_store;
 mod body;
 mod connections;
+mod costs;
 mod description;
 mod exports;
 mod failure;

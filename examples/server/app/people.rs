@@ -1,18 +1,18 @@
 //! Who may ask: the application's own users and keys. The library takes the application's word for who acts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use stocktake::domain::{Actor, SiteAccess, UserId, UserSummary};
 use uuid::Uuid;
 
-use super::seed::Seed;
+use super::seed::{Seed, seed_user};
 
 /// Users by token and by id, machines by key.
 #[derive(Debug, Default)]
 pub(super) struct People {
     by_token: HashMap<String, Actor>,
     by_key: HashMap<String, Actor>,
-    names: HashMap<UserId, String>,
+    names: BTreeMap<UserId, String>,
 }
 
 impl People {
@@ -23,6 +23,8 @@ impl People {
     /// In words, for two of one token or key.
     pub(super) fn of(seed: &Seed) -> Result<Self, String> {
         let mut people = Self::default();
+        let seed_file = seed_user();
+        people.names.insert(seed_file.id, seed_file.full_name());
         for user in &seed.users {
             let actor = Actor {
                 organisation: user.organisation_id,
@@ -49,7 +51,7 @@ impl People {
                 user: UserSummary {
                     id: UserId::new(id),
                     email: None,
-                    first_name: name,
+                    first_name: format!("Machine {}", number.saturating_add(1)),
                     last_name: String::new(),
                 },
                 role: key.role.to_role(),
@@ -80,8 +82,8 @@ impl People {
     }
 
     /// Everybody's full name.
-    pub(super) fn names(&self) -> impl Iterator<Item = (UserId, &str)> {
-        self.names.iter().map(|(user, name)| (*user, name.as_str()))
+    pub(super) const fn names(&self) -> &BTreeMap<UserId, String> {
+        &self.names
     }
 
     /// A user's full name.

@@ -18,6 +18,10 @@ pub(super) const LISTS: &str = "/v1/stocktake";
 /// What the library calls some fields, and what the documents do, by the beginning of the path.
 const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
     (
+        "/inventory/stock-takes",
+        &[("article", "article_id"), ("quantity", "counted_quantity")],
+    ),
+    (
         "/inventory/",
         &[
             ("product", "product_id"),
@@ -33,6 +37,7 @@ const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("product", "productId"),
             ("quantity", "countedQuantity"),
+            ("counted_at", "countedAt"),
             ("batch", "batchId"),
             ("serial", "serialNr"),
         ],
@@ -47,8 +52,21 @@ const FIELD_NAMES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "/stock-costs",
+        &[
+            ("product", "productId"),
+            ("article", "articleId"),
+            ("batch", "batchId"),
+            ("serial", "serialNr"),
+        ],
+    ),
+    (
         LISTS,
-        &[("article", "articleId"), ("quantity", "addedAmount")],
+        &[
+            ("article", "articleId"),
+            ("quantity", "addedAmount"),
+            ("counted_at", "countedAt"),
+        ],
     ),
 ];
 

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::query::At;
 use super::signed::Signed;
-use super::{App, Failure, Shared};
+use super::{Failure, Shared};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -28,7 +28,7 @@ async fn of_take(
     signed: Signed,
     At(id): At<StockTakeId>,
 ) -> Result<Response, Failure> {
-    let (takes, options) = (app.stocktake.stock_takes(), options(&app));
+    let (takes, options) = (app.stocktake.stock_takes(), ReportOptions::default());
     let page = takes.variance_report(&signed.caller, id, options).await?;
     shown(page)
 }
@@ -42,17 +42,9 @@ async fn of_count(
     signed: Signed,
     At(id): At<InventoryCountId>,
 ) -> Result<Response, Failure> {
-    let (counts, options) = (app.stocktake.inventory_counts(), options(&app));
+    let (counts, options) = (app.stocktake.inventory_counts(), ReportOptions::default());
     let page = counts.variance_report(&signed.caller, id, options).await?;
     shown(page)
-}
-
-/// The names of everybody who may have counted.
-fn options(app: &App) -> ReportOptions {
-    let people = app.people.names();
-    people.fold(ReportOptions::default(), |options, (user, name)| {
-        options.naming(user, name)
-    })
 }
 
 /// The page, which a browser may show and nothing else: it runs nothing, asks for nothing, and stands in no other page.

@@ -381,16 +381,21 @@ impl SeedStock {
     }
 }
 
+/// Whom the first stock of a seed file is recorded by.
+pub(super) fn seed_user() -> UserSummary {
+    UserSummary {
+        id: UserId::new(Uuid::nil()),
+        email: None,
+        first_name: "Seed file".to_owned(),
+        last_name: String::new(),
+    }
+}
+
 /// Who loads the seed of an organisation, one step of it once.
 fn loader(organisation: OrganisationId, step: &str) -> Result<Caller, String> {
     let actor = Actor {
         organisation,
-        user: UserSummary {
-            id: UserId::new(Uuid::nil()),
-            email: None,
-            first_name: "Seed".to_owned(),
-            last_name: String::new(),
-        },
+        user: seed_user(),
         role: Role::Manager,
         sites: SiteAccess::All,
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use stocktake::documents::pdf::LackingLetters;
 use stocktake::jobs::{Mailer, Worker};
 use stocktake::service::PrintPolicy;
 use tokio::net::TcpListener;
@@ -98,11 +99,17 @@ impl Server {
         let opened = open_store(&options.store).await?;
         let mut printing = PrintPolicy::default();
         printing.at_once = options.printed_at_once;
-        let stocktake = opened.stocktake.with_print_policy(printing);
+        // A shop counts also when one article's name is in a script that the font lacks: the sheet says so.
+        printing.print.letters = LackingLetters::Replace;
+        let people = People::of(&seed)?;
+        let stocktake = opened
+            .stocktake
+            .with_print_policy(printing)
+            .with_people(Arc::new(people.names().clone()));
         let mailer = options.mail.mailer()?;
         seed.load(&stocktake).await?;
         let app = App {
-            people: People::of(&seed)?,
+            people,
             stocktake,
             limit: RequestLimit::of(options.requests_per_minute),
             work: Notify::new(),

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::number::Number;
-use super::query::{OrderQuery, Parameters};
+use super::query::{Order, OrderQuery, Parameters};
 use super::signed::Signed;
 use super::streaming::{self, Part};
 use super::{Failure, Shared};
@@ -60,7 +60,7 @@ struct EventList {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct EventView {
+pub(super) struct EventView {
     #[schema(value_type = Uuid)]
     id: StockEventId,
     #[serde(flatten)]
@@ -126,7 +126,7 @@ impl LevelView {
 }
 
 impl EventView {
-    fn of(event: &StockEvent) -> Self {
+    pub(super) fn of(event: &StockEvent) -> Self {
         Self {
             id: event.id,
             key: KeyView::of(&event.key),
@@ -167,26 +167,31 @@ async fn levels(
     .await
 }
 
-/// The ledger of a site, in the order in which it was recorded.
-#[utoipa::path(get, path = "/stock-events", operation_id = "listStockEvents", tag = "stock", params(StockQuery),
+/// The ledger of a site, in the order in which it was recorded, or the newest first.
+#[utoipa::path(get, path = "/stock-events", operation_id = "listStockEvents", tag = "stock", params(StockQuery, OrderQuery),
     responses((status = 200, body = EventList)))]
 async fn events(
     State(app): State<Shared>,
     signed: Signed,
     Parameters(query): Parameters<StockQuery>,
+    Parameters(order): Parameters<OrderQuery>,
 ) -> Result<Response, Failure> {
     let site = signed.site("site_id", query.site_id)?;
-    let read = move |after: u64| {
+    let read = move |last: Option<u64>| {
         let (app, caller, product) = (Arc::clone(&app), signed.caller.clone(), query.product_id);
         async move {
             let stock = app.stocktake.stock();
-            let entries = stock.ledger(&caller, site, after, streaming::rows_at_once());
+            let most = streaming::rows_at_once();
+            let entries = match order.order() {
+                Order::Asc => stock.ledger(&caller, site, last.unwrap_or(0), most),
+                Order::Desc => stock.ledger_back(&caller, site, last, most),
+            };
             let entries = entries.await?;
-            let next = entries.last().map(|last| last.position);
+            let next = entries.last().map(|last| Some(last.position));
             let events = entries.iter().map(|entry| &entry.event);
             let events = events.filter(|it| product.is_none_or(|id| id == it.key.product));
             Part::of(events.map(EventView::of), next)
         }
     };
-    streaming::rows(0, "{\"data\":[", read, |_| "]}".to_owned()).await
+    streaming::rows(None, "{\"data\":[", read, |_| "]}".to_owned()).await
 }

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use stocktake::domain::{
-    AdjustmentType, Code, InventoryCountId, Note, ProductId, StockAdjustment, StockAdjustmentId,
-    StockAdjustmentState, UserSummary,
+    AdjustmentType, Code, InventoryCountId, NamePart, Note, ProductId, StockAdjustment,
+    StockAdjustmentId, StockAdjustmentState, UserSummary,
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{Error, NewStockAdjustment, StockName};
@@ -39,21 +39,21 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 struct NewAdjustmentBody {
     #[schema(value_type = Uuid)]
     product_id: ProductId,
-    /// Not in the document: which of several; what is named is meant.
-    #[serde(default, deserialize_with = "filled")]
+    /// Not in the document: which of several. Null, or nothing, does not say; `""` is stock without one.
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<Code>,
+    variant: NamePart,
     /// As `variant`.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    stock_place: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<Code>,
+    batch_id: NamePart,
     /// As `variant`.
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<Code>,
+    serial_nr: NamePart,
     #[serde(rename = "type")]
     kind: AdjustmentKind,
     /// Not zero.

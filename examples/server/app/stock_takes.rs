@@ -1,19 +1,21 @@
 //! Stock takes (S1).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use stocktake::domain::{
-    BrandId, CategoryId, Code, CountStatus, JobId, Label, MovementPolicy, PostingOptions,
+    BrandId, CategoryId, Code, CountStatus, JobId, Label, MovementPolicy, NamePart, PostingOptions,
     ProductId, SiteId, StockTake, StockTakeId, StockTakeItemId, StockTakeState, SupplierId,
 };
 use stocktake::service::access::Operation;
 use stocktake::service::{
     CountRequest, Edit, FoundProduct, FoundStock, NewStockTake, StockTakeAmendment,
 };
-use stocktake::store::{ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView};
+use stocktake::store::{
+    ArticleSort, PageRequest, StockTakeItemFilter, StockTakeItemView, StockTakeTotals,
+};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -287,17 +289,38 @@ async fn items_v2(
         query.filter()?,
     );
     let currency = takes.get(&caller, id).await?.take.currency();
-    let totals = TotalsView::of(&takes.totals(&caller, id, &filter).await?, currency);
-    let (totals, order) = (json(&totals)?, page.order());
+    // A long list is read in parts, while others count. Its totals are those of the very rows that were told.
+    let told = Arc::new(Mutex::new(StockTakeTotals::default()));
+    let (adding, sums) = (Arc::clone(&told), move || {
+        *told.lock().unwrap_or_else(PoisonError::into_inner)
+    });
     let list = move |page: PageRequest| {
         let (app, caller, filter) = (Arc::clone(&app), caller.clone(), filter.clone());
+        let adding = Arc::clone(&adding);
         async move {
             let (takes, sort) = (app.stocktake.stock_takes(), ArticleSort::default());
-            takes.items(&caller, id, &filter, sort, &page).await
+            let found = takes.items(&caller, id, &filter, sort, &page).await?;
+            let mut told = adding.lock().unwrap_or_else(PoisonError::into_inner);
+            for line in &found.items {
+                let item = &line.item.value;
+                let minor = i128::from(item.adjustment_minor());
+                told.items = told.items.saturating_add(1);
+                told.counted = told.counted.saturating_add(u64::from(item.is_counted()));
+                told.adjustment_minor = told.adjustment_minor.saturating_add(minor);
+            }
+            drop(told);
+            Ok(found)
         }
     };
-    let shown = move |line: &StockTakeItemView| StockTakeItemRow::of(line, currency);
-    let behind = move |rows| format!("],\"meta\":{},\"totals\":{totals}}}", Meta::of_all(rows));
+    let (shown, order) = (
+        move |line: &StockTakeItemView| StockTakeItemRow::of(line, currency),
+        page.order(),
+    );
+    let behind = move |rows| {
+        let totals = json(&TotalsView::of(&sums(), currency));
+        let (meta, totals) = (Meta::of_all(rows), totals.unwrap_or_default());
+        format!("],\"meta\":{meta},\"totals\":{totals}}}")
+    };
     streaming::pages("{\"data\":[", order, list, shown, behind).await
 }
 
@@ -338,18 +361,18 @@ struct FoundBody {
     #[serde(default, deserialize_with = "filled")]
     #[schema(value_type = Option<String>, max_length = 128)]
     barcode: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    stock_place: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    variant: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<Code>,
-    #[serde(default, deserialize_with = "filled")]
+    batch_id: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<Code>,
+    serial_nr: NamePart,
 }
 
 impl FoundBody {

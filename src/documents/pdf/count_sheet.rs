@@ -20,7 +20,8 @@ use crate::store::StockTakeItemView;
 pub struct CountSheetOptions {
     /// Paper and fonts.
     pub print: PrintOptions,
-    /// Whether each line says what the book expects. Default: no, so that nobody writes down what is expected.
+    /// Whether each line says what the book expects, and what was counted so far. Default: no, so that nobody writes down
+    /// what is expected, or what somebody else wrote.
     pub expected: bool,
     /// Whether lines stand under the stock place they are at; they must come sorted by it
     /// ([`ArticleColumn::StockPlaceArticle`](crate::store::ArticleColumn::StockPlaceArticle)).
@@ -213,7 +214,9 @@ impl CountSheet {
         block.text(table.line, TOP + small.lower_than(article::ID), lines);
 
         let mut details = article::details(&item.key, !by_place);
-        let so_far = item.counted_quantity().map(|counted| counted.to_string());
+        // On a blind sheet nobody reads what somebody else counted, either.
+        let so_far = item.counted_quantity().filter(|_| table.expected.is_some());
+        let so_far = so_far.map(|counted| counted.to_string());
         details.extend(so_far.as_ref().map(|it| ("Counted so far:", it.as_str())));
         let product = &item.product;
         article::describe(

@@ -8,6 +8,8 @@ use super::{Paper, PrintError, PrintOptions, PrintedPart};
 
 /// What stays white around a page, in points (12 mm): more than any printer needs.
 const MARGIN: f32 = 34.0;
+/// How many of the parts with replaced letters, and of their letters, are told one by one.
+const MOST_TOLD: usize = 40;
 /// The height of what stands at the foot of a page.
 const FOOT: f32 = 20.0;
 
@@ -32,7 +34,7 @@ impl Flow {
     ///
     /// `title` stands on top of the other pages and `foot` at the foot of all, each cut to its line.
     pub(super) fn new(options: &PrintOptions, title: &str, foot: &str) -> Result<Self, PrintError> {
-        let mut fonts = Fonts::new(&options.fonts)?;
+        let mut fonts = Fonts::new(&options.fonts, options.letters)?;
         let width = width(options.paper);
         let part = PrintedPart::Head("Title");
         let mut setter = Setter::new(&mut fonts, &part);
@@ -145,8 +147,48 @@ impl Flow {
         self.y += block.height;
     }
 
+    /// Says which letters were replaced, and where: who reads a question mark must know what it stands for.
+    fn put_replaced(&mut self) -> Result<(), PrintError> {
+        let replaced = self.fonts.replaced();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        self.end_rows();
+        let more = replaced.len().saturating_sub(MOST_TOLD);
+        let mut told = vec![(
+            "A question mark stands for letters that no font here has:".to_owned(),
+            Style::bold(8.0),
+        )];
+        let small = Style::regular(7.5);
+        for (part, letters) in replaced.iter().take(MOST_TOLD) {
+            let numbers = letters.iter().take(MOST_TOLD);
+            let numbers: Vec<String> = numbers
+                .map(|letter| format!("U+{:04X}", u32::from(*letter)))
+                .collect();
+            told.push((format!("{part}: {}", numbers.join(", ")), small));
+        }
+        if more > 0 {
+            told.push((format!("and {more} more"), small));
+        }
+        let part = PrintedPart::Head("Letters");
+        let width = self.width();
+        let whole = Column {
+            x: 0.0,
+            width,
+            side: Side::Left,
+        };
+        for (number, (text, style)) in told.into_iter().enumerate() {
+            let lines = self.setter(&part).wrapped(&text, style, width)?;
+            let mut block = Block::default();
+            block.text(whole, if number == 0 { 12.0 } else { 1.0 }, lines);
+            self.put(&block, &part)?;
+        }
+        Ok(())
+    }
+
     /// The pages with their numbers, and the fonts.
     pub(super) fn finish(mut self) -> Result<(Paper, Fonts, Vec<Page>), PrintError> {
+        self.put_replaced()?;
         let (width, total) = (self.width(), self.pages.len());
         let part = PrintedPart::Head("Page");
         let mut setter = Setter::new(&mut self.fonts, &part);

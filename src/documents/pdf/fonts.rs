@@ -7,8 +7,8 @@ use krilla::text::{Font, KrillaGlyph};
 use unicode_bidi::{BidiClass, Level, ParagraphBidiInfo, bidi_class};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::PrintError;
 use super::typeface::Typeface;
+use super::{LackingLetters, PrintError, PrintedPart};
 use crate::domain::is_invisible;
 
 /// DejaVu Sans Condensed: its licence stands beside it.
@@ -22,8 +22,16 @@ pub(super) enum Weight {
     Bold,
 }
 
+/// What stands for a letter that no font has.
+const INSTEAD: char = '?';
+
 /// All fonts of a document: regular, bold, then those that were given.
-pub(super) struct Fonts(Vec<Typeface>);
+pub(super) struct Fonts {
+    faces: Vec<Typeface>,
+    letters: LackingLetters,
+    /// Where letters were replaced, and which.
+    replaced: Vec<(PrintedPart, Vec<char>)>,
+}
 
 /// A part of a line in one font.
 pub(super) struct Run {
@@ -38,7 +46,7 @@ pub(super) struct Run {
 }
 
 impl Fonts {
-    pub(super) fn new(given: &[Arc<[u8]>]) -> Result<Self, PrintError> {
+    pub(super) fn new(given: &[Arc<[u8]>], letters: LackingLetters) -> Result<Self, PrintError> {
         let own = [REGULAR, BOLD]
             .into_iter()
             .map(|bytes| Typeface::new(Arc::new(bytes)));
@@ -56,12 +64,49 @@ impl Fonts {
                 })
             })
             .collect::<Result<_, _>>()
-            .map(Self)
+            .map(|faces| Self {
+                faces,
+                letters,
+                replaced: Vec::new(),
+            })
+    }
+
+    /// A [prepared](prepared) text with something else for letters that no font has, if that is asked for.
+    pub(super) fn readable(&mut self, text: String, weight: Weight, of: &PrintedPart) -> String {
+        if self.letters == LackingLetters::Refuse || text.is_ascii() {
+            return text;
+        }
+        let mut readable = String::with_capacity(text.len());
+        let mut lacking = Vec::new();
+        for cluster in clusters(&text) {
+            let letters = text.get(cluster).unwrap_or_default();
+            if self.face(letters, weight).is_some() {
+                readable.push_str(letters);
+            } else {
+                readable.push(INSTEAD);
+                lacking.extend(letters.chars().filter(|c| !is_invisible(*c)));
+            }
+        }
+        if lacking.is_empty() {
+            return text;
+        }
+        match self.replaced.last_mut() {
+            Some((last, known)) if last == of => known.extend(lacking),
+            _ => self.replaced.push((of.clone(), lacking)),
+        }
+        readable
+    }
+
+    /// Where letters were replaced since this was last asked, and which: in each part each of them once.
+    pub(super) fn replaced(&mut self) -> Vec<(PrintedPart, Vec<char>)> {
+        let replaced = std::mem::take(&mut self.replaced).into_iter();
+        let once = replaced.map(|(part, letters)| (part, each_once(letters)));
+        once.collect()
     }
 
     /// The fonts for a PDF, in their order.
     pub(super) fn for_pdf(&self) -> Result<Vec<Font>, PrintError> {
-        self.0
+        self.faces
             .iter()
             .enumerate()
             .map(|(number, face)| {
@@ -117,7 +162,7 @@ impl Fonts {
         let mut runs = Vec::new();
         for (face, range) in self.faces(text, range, weight)? {
             let part = text.get(range.clone()).unwrap_or_default();
-            let typeface = self.0.get_mut(face);
+            let typeface = self.faces.get_mut(face);
             let glyphs = typeface.and_then(|typeface| match shaped {
                 None => typeface.set_plain(part),
                 Some(right_to_left) => typeface.set_shaped(part, right_to_left),
@@ -175,9 +220,9 @@ impl Fonts {
     fn face(&mut self, letters: &str, weight: Weight) -> Option<usize> {
         let regular_first = weight == Weight::Regular;
         let own = if regular_first { [0, 1] } else { [1, 0] };
-        let given = 2..self.0.len();
+        let given = 2..self.faces.len();
         own.into_iter().chain(given).find(|face| {
-            self.0
+            self.faces
                 .get_mut(*face)
                 .is_some_and(|face| letters.chars().all(|c| is_invisible(c) || face.has(c)))
         })

@@ -22,7 +22,7 @@ impl Fact {
 
     /// When something was done, and by whom.
     pub(super) fn done(name: &'static str, at: Timestamp, by: &UserSummary) -> Self {
-        Self::new(name, format!("{} by {}", minute(at), person(by)))
+        Self::new(name, format!("{} by {}", minute(at), by.shown_name()))
     }
 
     /// That the document is printed.
@@ -58,15 +58,6 @@ pub(super) fn take_name(take: &StockTake) -> Option<Fact> {
         .as_ref()
         .filter(|_| details.description.is_some());
     name.map(|name| Fact::new("Name", name.as_str()))
-}
-
-/// A person's name; without one the e-mail address, or the id.
-pub(super) fn person(user: &UserSummary) -> String {
-    let name = user.full_name();
-    if !name.trim().is_empty() {
-        return name;
-    }
-    user.email.clone().unwrap_or_else(|| user.id.to_string())
 }
 
 /// The kind of the document in small letters, and its title in large ones.

@@ -39,6 +39,6 @@ mod typeface;
 
 pub use count_sheet::{CountSheet, CountSheetOptions};
 pub use error::{PrintError, PrintedPart};
-pub use options::{Paper, PrintOptions};
+pub use options::{LackingLetters, Paper, PrintOptions};
 pub use order_sheet::OrderSheet;
-pub use take_receipt::{TakeReceipt, TakeReceiptOptions};
+pub use take_receipt::TakeReceipt;

@@ -41,4 +41,19 @@ pub struct PrintOptions {
     /// font; the first that has a letter is taken. The library's has Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew
     /// and Arabic, and many signs.
     pub fonts: Vec<Arc<[u8]>>,
+    /// What becomes of letters that none of the fonts has.
+    pub letters: LackingLetters,
+}
+
+/// What becomes of letters that no font has. They are never printed as a box, and never left out without a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LackingLetters {
+    /// The document is not printed; the error names them and where they stand
+    /// ([`PrintError::Letters`](super::PrintError::Letters)).
+    #[default]
+    Refuse,
+    /// A question mark stands for each of them, and a note behind the lines names the articles and the letters, by their
+    /// Unicode numbers. Article ids, barcodes and numbers tell what is meant: one name in another script does not keep a
+    /// shop from counting.
+    Replace,
 }

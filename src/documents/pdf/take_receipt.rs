@@ -1,6 +1,6 @@
 //! What a finished take came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::article;
@@ -17,22 +17,14 @@ use crate::domain::{
 };
 use crate::store::StockTakeItemView;
 
-/// How the receipt of a take is printed.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct TakeReceiptOptions {
-    /// Paper and fonts.
-    pub print: PrintOptions,
-    /// The names of those who counted. Lines know only the ids of users; who is not named here, and neither created nor
-    /// posted the take, is printed as an id.
-    pub people: BTreeMap<UserId, String>,
-}
-
 /// The receipt of a finished take: every line with what was expected, counted and posted, then the totals, the value of
 /// the stock, who counted, and a place to sign.
 ///
 /// It takes lines one after the other, in any order. Lines that were not simply counted and posted say why: superseded, not
-/// counted, counted as zero, not posted. Totals and values are those of the posting, whichever lines are printed.
+/// counted, counted as zero, not posted. Totals are those of the posting, whichever lines are printed; the unit costs and
+/// values of variances are those of the moment of counting, and the receipt says so, because the ledger has those of the
+/// moment of posting. Lines know only the ids of those who counted them: [`unnamed`](Self::unnamed) tells who is printed as an id unless somebody
+/// [names](Self::add_names) them.
 pub struct TakeReceipt {
     flow: Flow,
     title: String,
@@ -46,6 +38,11 @@ pub struct TakeReceipt {
     lines: u64,
     table: Table,
 }
+
+/// The ledger may tell other values than the lines here: goods may have come and gone between counting and posting.
+const VALUES_TOLD: &str = "Unit cost and value of a line, and the adjustment, are those of the moment when it was counted. \
+    The ledger has what each was posted at, which differs where costs have changed in between. Stock values are those \
+    after posting.";
 
 /// The columns of a line.
 #[derive(Clone, Copy)]
@@ -108,26 +105,22 @@ impl TakeReceipt {
         take: &StockTake,
         site: &Site,
         printed: &Stamp,
-        options: &TakeReceiptOptions,
+        options: &PrintOptions,
     ) -> Result<Self, PrintError> {
         let result = take.result().ok_or(PrintError::NotPosted)?.clone();
         let description = head::take_title(take);
         let title = format!("Stock take receipt: {description}");
         let running = format!("{title} · {}", site.name);
         let foot = format!("Stock take {}", take.id());
-        let mut flow = Flow::new(&options.print, &running, &foot)?;
+        let mut flow = Flow::new(options, &running, &foot)?;
         put_head(&mut flow, take, site, printed)?;
         let table = Table::new(flow.width());
         let heading = table::heading(&mut flow, &table.named())?;
         let part = PrintedPart::Head("Columns");
         flow.begin_rows(heading, &part)?;
         let known = [Some(take.created_by()), take.posted_by()];
-        let mut people: BTreeMap<UserId, String> = known
-            .into_iter()
-            .flatten()
-            .map(|user| (user.id, head::person(user)))
-            .collect();
-        people.extend(options.people.clone());
+        let known = known.into_iter().flatten();
+        let people = known.map(|user| (user.id, user.shown_name())).collect();
         Ok(Self {
             flow,
             title,
@@ -164,6 +157,17 @@ impl TakeReceipt {
             self.zeroed = self.zeroed.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// Who has counted a line and has no name so far: neither created nor posted the take.
+    pub fn unnamed(&self) -> BTreeSet<UserId> {
+        let counted = self.counted_by.keys().copied();
+        counted.filter(|it| !self.people.contains_key(it)).collect()
+    }
+
+    /// Says what people are called.
+    pub fn add_names(&mut self, names: BTreeMap<UserId, String>) {
+        self.people.extend(names);
     }
 
     fn row(&mut self, view: &StockTakeItemView, part: &PrintedPart) -> Result<Block, PrintError> {
@@ -252,7 +256,7 @@ impl TakeReceipt {
             .collect();
         let unit = upper(currency);
         rows.push((
-            format!("Adjustment, {unit}"),
+            format!("Adjustment at the costs when counted, {unit}"),
             money(result.adjustment_minor),
         ));
         rows.push((
@@ -276,7 +280,18 @@ impl TakeReceipt {
                 (name.to_owned(), value.to_money(currency).major())
             })
             .collect();
-        self.put_list(&format!("Stock value by account, {unit}"), &accounts)
+        self.put_list(&format!("Stock value by account, {unit}"), &accounts)?;
+        self.put_note(VALUES_TOLD)
+    }
+
+    fn put_note(&mut self, text: &str) -> Result<(), PrintError> {
+        let part = PrintedPart::Head("Totals");
+        let [whole] = columns(self.flow.width(), 0.0, [(0.0, Side::Left)]);
+        let style = Style::regular(7.5).grey();
+        let lines = self.flow.setter(&part).wrapped(text, style, whole.width)?;
+        let mut block = Block::default();
+        block.text(whole, 6.0, lines);
+        self.flow.put(&block, &part)
     }
 
     fn put_people(&mut self) -> Result<(), PrintError> {

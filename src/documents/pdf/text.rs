@@ -100,6 +100,7 @@ impl<'a> Setter<'a> {
             return Err(self.no_room());
         }
         let text = prepared(text);
+        let text = self.fonts.readable(text, style.weight, self.part);
         let right_to_left = is_right_to_left(&text);
         let width = self.width(&text, style, right_to_left)?;
         Ok(Line {

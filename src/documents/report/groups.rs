@@ -54,6 +54,11 @@ impl<K: Ord + Clone> Groups<K> {
         &mut self.beyond
     }
 
+    /// The names that have a sum of their own.
+    pub(super) fn names(&self) -> impl Iterator<Item = &K> {
+        self.named.keys()
+    }
+
     /// Whether any line has a name.
     pub(super) fn is_named(&self) -> bool {
         !self.named.is_empty()

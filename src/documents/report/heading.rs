@@ -117,7 +117,6 @@ impl ReportHeading {
 fn people<'a>(
     known: impl IntoIterator<Item = Option<&'a UserSummary>>,
 ) -> BTreeMap<UserId, String> {
-    let named = |user: &UserSummary| (user.id, user.full_name());
-    let known = known.into_iter().flatten().map(named);
-    known.filter(|(_, name)| !name.trim().is_empty()).collect()
+    let named = |user: &UserSummary| (user.id, user.shown_name());
+    known.into_iter().flatten().map(named).collect()
 }

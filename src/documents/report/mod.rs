@@ -18,7 +18,7 @@ mod spread;
 mod table;
 mod tally;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{FixedOffset, Offset as _, Utc};
 
@@ -43,41 +43,26 @@ const WORST: usize = 20;
 /// # Example
 ///
 /// ```
+/// use chrono::FixedOffset;
 /// use stocktake::documents::ReportOptions;
-/// use stocktake::domain::UserId;
-/// use uuid::Uuid;
 ///
-/// let ann = UserId::new(Uuid::from_u128(2));
-/// let options = ReportOptions::default().naming(ann, "Ann Lee");
-/// # let _ = options;
+/// let options = FixedOffset::east_opt(2 * 60 * 60).map(|offset| ReportOptions::default().told_in(offset));
+/// # assert!(options.is_some());
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReportOptions {
-    /// What people are called. The library knows who created and who posted; whoever else counted is shown by this name,
-    /// and without one by the id.
-    pub names: BTreeMap<UserId, String>,
     /// In which time the report is told. Default: UTC.
     pub offset: FixedOffset,
 }
 
 impl Default for ReportOptions {
     fn default() -> Self {
-        Self {
-            names: BTreeMap::new(),
-            offset: Utc.fix(),
-        }
+        Self { offset: Utc.fix() }
     }
 }
 
 impl ReportOptions {
-    /// The same, with somebody's name.
-    #[must_use]
-    pub fn naming(mut self, user: UserId, name: impl Into<String>) -> Self {
-        self.names.insert(user, name.into());
-        self
-    }
-
     /// The same, told in a time other than UTC.
     #[must_use]
     pub const fn told_in(mut self, offset: FixedOffset) -> Self {
@@ -184,6 +169,18 @@ impl VarianceReport {
         self.left_out.add(line, self.options.offset);
     }
 
+    /// Who has counted a line and has no name so far: is not on the heading.
+    pub fn unnamed(&self) -> BTreeSet<UserId> {
+        let counted = self.counters.names();
+        let unnamed = counted.filter(|it| !self.heading.people.contains_key(it));
+        unnamed.copied().collect()
+    }
+
+    /// Says what people are called. Who has no name is shown by the id.
+    pub fn add_names(&mut self, names: BTreeMap<UserId, String>) {
+        self.heading.people.extend(names);
+    }
+
     /// The page: UTF-8, complete in itself. Serve it as `text/html; charset=utf-8`, with
     /// [`VARIANCE_REPORT_POLICY`] as its content security policy.
     pub fn finish(self) -> String {
@@ -192,8 +189,7 @@ impl VarianceReport {
 
     /// What somebody is called.
     fn name_of(&self, user: UserId) -> String {
-        let told = self.options.names.get(&user);
-        let name = told.or_else(|| self.heading.people.get(&user));
+        let name = self.heading.people.get(&user);
         name.cloned().unwrap_or_else(|| user.to_string())
     }
 }

@@ -391,6 +391,7 @@ fn foot(page: &mut Markup, report: &VarianceReport) {
     let told = [
         "A line is compared when it was counted and its count stands: superseded lines, and those that could not be posted, are in no accuracy and in no sum of variances.",
         "Expected is what the book said when the line was counted, with what was recorded later but had happened by then. A variance is counted less expected; its value is variance times unit cost, rounded once to the minor unit.",
+        "Unit costs and values of variances are those of the moment of counting. What is posted goes into the ledger at the costs of the moment of posting, which differ where goods came or went, or costs changed, in between.",
         "Accuracy by quantity is what was expected less everything missing or too much, as a share of what was expected; below zero it is shown as zero. Quantities are added as they are, whatever their units.",
     ];
     page.within("footer", &[], |page| {

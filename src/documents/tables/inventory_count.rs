@@ -1,8 +1,10 @@
 //! The lines of an inventory count.
 
+use std::collections::BTreeMap;
+
 use super::super::{Cell, Column, ColumnKind, Line};
-use super::{OfStock, id_columns, product_columns, stock_columns};
-use crate::domain::{InventoryCount, InventoryCountItem, Product, StockKey};
+use super::{OfStock, id_columns, named, product_columns, stock_columns};
+use crate::domain::{InventoryCount, InventoryCountItem, Product, StockKey, UserId};
 
 /// A line of a count.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,8 @@ pub struct InventoryCountLine<'r> {
     pub count: &'r InventoryCount,
     /// The line.
     pub item: &'r InventoryCountItem,
+    /// What those are called who counted.
+    pub people: &'r BTreeMap<UserId, String>,
 }
 
 impl OfStock for InventoryCountLine<'_> {
@@ -71,6 +75,7 @@ impl Line for InventoryCountLine<'_> {
             Column::<Self>::new("counted_at", "Counted", ColumnKind::Moment, |it| {
                 Cell::Moment(it.item.counted.moment.at)
             }),
+            Column::<Self>::for_people("Counted by", |it| named(it.people, it.item.counted.by)),
             Column::<Self>::for_machines("counted_by_id", |it| Cell::id(Some(it.item.counted.by))),
         ]);
         columns.extend(id_columns());

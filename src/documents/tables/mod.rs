@@ -14,8 +14,11 @@ pub use stock_events::StockEventLine;
 pub use stock_levels::StockLevelLine;
 pub use stock_take::StockTakeLine;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::{Cell, Column, ColumnKind};
-use crate::domain::{Code, Product, StockKey};
+use crate::domain::{Code, Product, StockKey, UserId};
 
 /// A line that is about a product at a place.
 trait OfStock {
@@ -30,10 +33,23 @@ fn code_of(code: Option<&Code>) -> Cell<'_> {
     Cell::code(code.map(Code::as_str))
 }
 
+/// What somebody is called, or the id.
+fn named(people: &BTreeMap<UserId, String>, user: UserId) -> Cell<'_> {
+    people.get(&user).map_or_else(
+        || Cell::id(Some(user)),
+        |name| Cell::words(Some(name.as_str())),
+    )
+}
+
 /// Several words in one cell.
-fn listed(parts: impl Iterator<Item = String>) -> Option<String> {
-    let parts: Vec<String> = parts.collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
+fn listed<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Cow<'a, str>> {
+    let mut all = Cow::Borrowed(parts.next()?);
+    for part in parts {
+        let all = all.to_mut();
+        all.push_str("; ");
+        all.push_str(part);
+    }
+    Some(all)
 }
 
 /// Which product, and exactly which of it.
@@ -68,7 +84,7 @@ fn product_columns<T: OfStock>() -> [Column<T>; 5] {
                 .product()
                 .into_iter()
                 .flat_map(|product| &product.barcodes);
-            Cell::code(listed(barcodes.map(|barcode| barcode.value.to_string())))
+            Cell::code(listed(barcodes.map(|barcode| barcode.value.as_str())))
         }),
         Column::new("brand", "Brand", ColumnKind::Text, |it| {
             let brand = it.product().and_then(|product| product.brand.as_ref());
@@ -80,7 +96,7 @@ fn product_columns<T: OfStock>() -> [Column<T>; 5] {
         }),
         Column::new("suppliers", "Suppliers", ColumnKind::Text, |it| {
             let suppliers = it.product().into_iter().flat_map(|it| &it.suppliers);
-            Cell::words(listed(suppliers.map(|supplier| supplier.name.to_string())))
+            Cell::words(listed(suppliers.map(|supplier| supplier.name.as_str())))
         }),
         Column::new("unit", "Unit", ColumnKind::Text, |it| {
             let unit = it.product().and_then(|product| product.unit.as_ref());
@@ -107,8 +123,12 @@ fn id_columns<T: OfStock>() -> [Column<T>; 4] {
             )
         }),
         Column::for_machines("supplier_ids", |it| {
-            let suppliers = it.product().into_iter().flat_map(|it| &it.suppliers);
-            Cell::code(listed(suppliers.map(|supplier| supplier.id.to_string())))
+            let suppliers = it.product().map_or(&[][..], |it| it.suppliers.as_slice());
+            if let [only] = suppliers {
+                return Cell::id(Some(only.id));
+            }
+            let ids: Vec<String> = suppliers.iter().map(|it| it.id.to_string()).collect();
+            Cell::code(Some(ids.join("; ")).filter(|ids| !ids.is_empty()))
         }),
         Column::for_machines("product_id", |it| Cell::id(Some(it.key().product))),
     ]

@@ -27,13 +27,16 @@ impl Line for StockAdjustmentLine<'_> {
     fn columns() -> Vec<Column<Self>> {
         let mut columns = Vec::from(stock_columns());
         columns.extend([
-            Column::<Self>::new("type", "Type", ColumnKind::Text, |it| {
+            Column::<Self>::for_machines("type", |it| {
                 Cell::words(Some(it.adjustment.kind().as_str()))
+            }),
+            Column::<Self>::for_people("Type", |it| {
+                Cell::words(Some(it.adjustment.kind().as_str().to_lowercase()))
             }),
             Column::<Self>::new("quantity_change", "Change", ColumnKind::Quantity, |it| {
                 Cell::Quantity(it.adjustment.change())
             })
-            .summed(),
+            .summed_of(is_applied),
             Column::<Self>::new("quantity_before", "Before", ColumnKind::Quantity, |it| {
                 (it.adjustment.applied()).map_or(Cell::Empty, |it| Cell::Quantity(it.before))
             }),
@@ -43,7 +46,7 @@ impl Line for StockAdjustmentLine<'_> {
             Column::<Self>::new("cost_impact", "Cost impact", ColumnKind::Money, |it| {
                 Cell::Money(it.adjustment.cost_impact_minor().into())
             })
-            .summed(),
+            .summed_of(is_applied),
             Column::<Self>::for_machines("currency", |it| {
                 Cell::words(Some(it.adjustment.currency().to_string()))
             }),
@@ -63,7 +66,7 @@ impl Line for StockAdjustmentLine<'_> {
                 Cell::Moment(it.adjustment.created_at())
             }),
             Column::<Self>::for_people("Asked for by", |it| {
-                Cell::words(Some(it.adjustment.created_by().full_name()))
+                Cell::words(Some(it.adjustment.created_by().shown_name()))
             }),
             Column::<Self>::for_machines("created_by_id", |it| {
                 Cell::id(Some(it.adjustment.created_by().id))
@@ -72,7 +75,7 @@ impl Line for StockAdjustmentLine<'_> {
                 Cell::moment(it.adjustment.decided_at())
             }),
             Column::<Self>::for_people("Decided by", |it| {
-                Cell::words(it.adjustment.decided_by().map(UserSummary::full_name))
+                Cell::words(it.adjustment.decided_by().map(UserSummary::shown_name))
             }),
             Column::<Self>::for_machines("decided_by_id", |it| {
                 Cell::id(it.adjustment.decided_by().map(|it| it.id))
@@ -92,4 +95,9 @@ impl Line for StockAdjustmentLine<'_> {
         ]);
         columns
     }
+}
+
+/// What waits or was rejected has changed nothing, and is in no sum.
+const fn is_applied(it: &StockAdjustmentLine<'_>) -> bool {
+    it.adjustment.applied().is_some()
 }

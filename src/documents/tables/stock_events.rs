@@ -1,10 +1,12 @@
 //! The ledger of a site.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::super::{Cell, Column, ColumnKind, Line};
-use super::{OfStock, code_of, stock_columns};
-use crate::domain::{Currency, LedgerEntry, Product, StockKey};
+use super::{OfStock, code_of, named, stock_columns};
+use crate::domain::{Currency, LedgerEntry, Product, StockEventKind, StockKey, UserId};
 
 /// An event of the ledger, with its product, if that is known.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub struct StockEventLine<'r> {
     pub product: Option<&'r Product>,
     /// The currency of the site.
     pub currency: Currency,
+    /// What those are called who recorded.
+    pub people: &'r BTreeMap<UserId, String>,
 }
 
 impl OfStock for StockEventLine<'_> {
@@ -39,8 +43,11 @@ impl Line for StockEventLine<'_> {
         ];
         columns.extend(stock_columns());
         columns.extend([
-            Column::<Self>::new("kind", "What happened", ColumnKind::Text, |it| {
+            Column::<Self>::for_machines("kind", |it| {
                 Cell::words(Some(it.entry.event.kind.as_str()))
+            }),
+            Column::<Self>::for_people("What happened", |it| {
+                Cell::words(Some(told(it.entry.event.kind)))
             }),
             Column::<Self>::new("change", "Change", ColumnKind::Quantity, |it| {
                 Cell::Quantity(it.entry.event.change)
@@ -74,6 +81,9 @@ impl Line for StockEventLine<'_> {
             Column::<Self>::new("recorded_at", "Recorded", ColumnKind::Moment, |it| {
                 Cell::Moment(it.entry.event.recorded_at)
             }),
+            Column::<Self>::for_people("Recorded by", |it| {
+                named(it.people, it.entry.event.recorded_by)
+            }),
             Column::<Self>::for_machines("recorded_by_id", |it| {
                 Cell::id(Some(it.entry.event.recorded_by))
             }),
@@ -82,5 +92,25 @@ impl Line for StockEventLine<'_> {
             Column::<Self>::for_machines("id", |it| Cell::id(Some(it.entry.event.id))),
         ]);
         columns
+    }
+}
+
+/// What happened, as people say it.
+const fn told(kind: StockEventKind) -> &'static str {
+    match kind {
+        StockEventKind::Receipt => "received",
+        StockEventKind::Issue => "issued",
+        StockEventKind::TransferOut => "moved to another place",
+        StockEventKind::TransferIn => "moved from another place",
+        StockEventKind::CustomerReturn => "returned by a customer",
+        StockEventKind::SupplierReturn => "returned to the supplier",
+        StockEventKind::CountVariance => "found by counting",
+        StockEventKind::Adjustment => "adjusted",
+        StockEventKind::ExternalReset => "set from outside",
+        StockEventKind::ExternalAdjustment => "changed from outside",
+        StockEventKind::Removed => "no longer kept on stock",
+        StockEventKind::Reversal => "taken back",
+        StockEventKind::Absorption => "balanced: a count knew of it already",
+        StockEventKind::Revaluation => "valued anew",
     }
 }

@@ -1,8 +1,10 @@
 //! The lines of a stock take.
 
+use std::collections::BTreeMap;
+
 use super::super::{Cell, Column, ColumnKind, Line};
-use super::{OfStock, id_columns, product_columns, stock_columns};
-use crate::domain::{Product, Quantity, StockKey, StockTake, StockTakeItem};
+use super::{OfStock, id_columns, named, product_columns, stock_columns};
+use crate::domain::{Product, Quantity, StockKey, StockTake, StockTakeItem, UserId};
 use crate::store::StockTakeItemView;
 
 /// A line of a take. What was not counted is empty, never zero.
@@ -12,6 +14,8 @@ pub struct StockTakeLine<'r> {
     pub take: &'r StockTake,
     /// The line, with what is on hand now.
     pub view: &'r StockTakeItemView,
+    /// What those are called who counted.
+    pub people: &'r BTreeMap<UserId, String>,
 }
 
 impl StockTakeLine<'_> {
@@ -83,6 +87,10 @@ impl Line for StockTakeLine<'_> {
             }),
             Column::<Self>::new("counted_at", "Counted", ColumnKind::Moment, |it| {
                 Cell::moment(it.item().count.as_ref().map(|count| count.moment.at))
+            }),
+            Column::<Self>::for_people("Counted by", |it| {
+                let count = it.item().count.as_ref();
+                count.map_or(Cell::Empty, |count| named(it.people, count.by))
             }),
             Column::<Self>::for_machines("counted_by_id", |it| {
                 Cell::id(it.item().count.as_ref().map(|count| count.by))

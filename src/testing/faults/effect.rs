@@ -6,7 +6,7 @@ use std::task::Poll;
 use super::{Fault, FaultStore};
 use crate::store::{
     ChangeSet, CommitError, CommitOutcome, Conflict, RecordKey, Repository, StoreError,
-    StoreErrorKind, Write,
+    StoreErrorKind, Version, Write,
 };
 
 impl<S> FaultStore<S> {
@@ -60,7 +60,9 @@ impl<S: Repository> FaultStore<S> {
         };
         let commit = self.inner().commit(changes);
         match fault {
-            Some(Fault::Conflict) => Err(CommitError::Conflict(conflict_of(changes))),
+            Some(Fault::Conflict) => {
+                Err(CommitError::Conflict(conflict_of(changes, self.commits())))
+            }
             Some(Fault::Taken) => Err(CommitError::Conflict(taken_in(changes))),
             Some(Fault::After) => {
                 drop(commit.await);
@@ -112,13 +114,13 @@ fn taken_in(changes: &ChangeSet) -> Vec<Conflict> {
     key.map(Conflict::Taken).into_iter().collect()
 }
 
-/// A conflict that a change set could have met.
-fn conflict_of(changes: &ChangeSet) -> Vec<Conflict> {
+/// A conflict that a change set could have met: somebody else has written a record as often as there were commits.
+fn conflict_of(changes: &ChangeSet, commits: u64) -> Vec<Conflict> {
     let writes = changes.parts().writes;
     let stale = |(key, write): (&RecordKey, &Write)| match write {
         Write::Update { expected, .. } | Write::Delete { expected } => Some(Conflict::Stale {
             key: key.clone(),
-            actual: expected.next(),
+            actual: Version::new(expected.get().saturating_add(commits)),
         }),
         Write::Insert(_) => None,
     };

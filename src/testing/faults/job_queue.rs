@@ -104,6 +104,17 @@ impl<S: Repository + JobQueue> JobQueue for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn over_jobs(
+        &self,
+        organisation: OrganisationId,
+        page: &PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let read = self.inner().over_jobs(organisation, page);
+        self.read("over_jobs", format!("{:?}", (organisation, page)), read)
+            .await
+    }
+
+    #[inline(never)]
     async fn requeue(
         &self,
         organisation: OrganisationId,

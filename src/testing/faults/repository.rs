@@ -9,18 +9,17 @@ use super::FaultStore;
 use crate::domain::{
     CategoryId, Code, CountEntry, CountTotals, InventoryCount, InventoryCountEntry,
     InventoryCountId, InventoryCountItem, InventoryCountItemId, InventoryOrder, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, JobId, LedgerEntry, OrganisationId, Product,
-    ProductId, Site, SiteId, StockAdjustment, StockAdjustmentId, StockEvent, StockEventId,
-    StockImport, StockImportId, StockKey, StockLevel, StockTake, StockTakeId, StockTakeItemId,
-    Supplier, SupplierId, Timestamp,
+    InventoryOrderItem, LedgerEntry, OrganisationId, Product, ProductId, Site, SiteId,
+    StockAdjustment, StockEvent, StockEventId, StockKey, StockLevel, StockTake, StockTakeId,
+    StockTakeItemId, Timestamp,
 };
 use crate::store::{
     ArticleFilter, ArticleSort, ArticleView, ChangeSet, ChangeToken, Command, CommandId,
-    CommitError, CommitOutcome, CountingView, Export, ExportChunk, ImportChunk,
-    InventoryCountFilter, InventoryCountItemFilter, InventoryOrderFilter, InventoryOrderItemFilter,
-    JobQueue, LevelFilter, OpenCount, Outcome, Page, PageRequest, Purge, RecordKey, Repository,
-    SerialMark, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, StockTakeItemView,
-    StockTakeTotals, StockTakeView, StoreError, Unlike, UnlikeEvent, Versioned,
+    CommitError, CommitOutcome, CountingView, InventoryCountFilter, InventoryCountItemFilter,
+    InventoryOrderFilter, InventoryOrderItemFilter, JobQueue, LevelFilter, Outcome, Page,
+    PageRequest, Purge, Record, RecordKey, Repository, SerialMark, StockAdjustmentFilter,
+    StockTakeFilter, StockTakeItemFilter, StockTakeItemView, StockTakeTotals, StockTakeView,
+    StoreError, Unlike, UnlikeEvent, Versioned,
 };
 
 /// A read, counted, remembered and failed as planned.
@@ -39,12 +38,12 @@ macro_rules! read {
 #[async_trait]
 impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     #[inline(never)]
-    async fn site(
+    async fn get(
         &self,
         organisation: OrganisationId,
-        id: SiteId,
-    ) -> Result<Option<Versioned<Site>>, StoreError> {
-        read!(self.site(organisation, id))
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned<Record>>>, StoreError> {
+        read!(self.get(organisation, keys))
     }
 
     #[inline(never)]
@@ -54,15 +53,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         external_id: &Code,
     ) -> Result<Option<Versioned<Site>>, StoreError> {
         read!(self.site_by_external_id(organisation, external_id))
-    }
-
-    #[inline(never)]
-    async fn products(
-        &self,
-        organisation: OrganisationId,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError> {
-        read!(self.products(organisation, ids))
     }
 
     #[inline(never)]
@@ -93,30 +83,22 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn product_ids_after(
+        &self,
+        organisation: OrganisationId,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductId>, StoreError> {
+        read!(self.product_ids_after(organisation, after, limit))
+    }
+
+    #[inline(never)]
     async fn category_sizes(
         &self,
         organisation: OrganisationId,
         categories: &[CategoryId],
     ) -> Result<Vec<u64>, StoreError> {
         read!(self.category_sizes(organisation, categories))
-    }
-
-    #[inline(never)]
-    async fn supplier(
-        &self,
-        organisation: OrganisationId,
-        id: SupplierId,
-    ) -> Result<Option<Versioned<Supplier>>, StoreError> {
-        read!(self.supplier(organisation, id))
-    }
-
-    #[inline(never)]
-    async fn levels(
-        &self,
-        organisation: OrganisationId,
-        keys: &[StockKey],
-    ) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError> {
-        read!(self.levels(organisation, keys))
     }
 
     #[inline(never)]
@@ -197,6 +179,17 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
+    async fn ledger_back(
+        &self,
+        organisation: OrganisationId,
+        site: SiteId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        read!(self.ledger_back(organisation, site, before, limit))
+    }
+
+    #[inline(never)]
     async fn ledger_by_key(
         &self,
         organisation: OrganisationId,
@@ -236,15 +229,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         let fault = self.next("mend");
         let mend = self.inner().mend(organisation, keys);
         self.under(fault, "mend", mend).await
-    }
-
-    #[inline(never)]
-    async fn stock_take(
-        &self,
-        organisation: OrganisationId,
-        id: StockTakeId,
-    ) -> Result<Option<Versioned<StockTake>>, StoreError> {
-        read!(self.stock_take(organisation, id))
     }
 
     #[inline(never)]
@@ -324,24 +308,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
-    async fn inventory_count(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryCountId,
-    ) -> Result<Option<Versioned<InventoryCount>>, StoreError> {
-        read!(self.inventory_count(organisation, id))
-    }
-
-    #[inline(never)]
-    async fn open_count(
-        &self,
-        organisation: OrganisationId,
-        site: SiteId,
-    ) -> Result<Option<Versioned<OpenCount>>, StoreError> {
-        read!(self.open_count(organisation, site))
-    }
-
-    #[inline(never)]
     async fn inventory_counts(
         &self,
         organisation: OrganisationId,
@@ -350,16 +316,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryCount>>, StoreError> {
         read!(self.inventory_counts(organisation, site, filter, page))
-    }
-
-    #[inline(never)]
-    async fn inventory_count_item(
-        &self,
-        organisation: OrganisationId,
-        count: InventoryCountId,
-        item: InventoryCountItemId,
-    ) -> Result<Option<Versioned<InventoryCountItem>>, StoreError> {
-        read!(self.inventory_count_item(organisation, count, item))
     }
 
     #[inline(never)]
@@ -393,15 +349,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
-    async fn stock_adjustment(
-        &self,
-        organisation: OrganisationId,
-        id: StockAdjustmentId,
-    ) -> Result<Option<Versioned<StockAdjustment>>, StoreError> {
-        read!(self.stock_adjustment(organisation, id))
-    }
-
-    #[inline(never)]
     async fn stock_adjustments(
         &self,
         organisation: OrganisationId,
@@ -410,15 +357,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         page: &PageRequest,
     ) -> Result<Page<Versioned<StockAdjustment>>, StoreError> {
         read!(self.stock_adjustments(organisation, site, filter, page))
-    }
-
-    #[inline(never)]
-    async fn inventory_order(
-        &self,
-        organisation: OrganisationId,
-        id: InventoryOrderId,
-    ) -> Result<Option<Versioned<InventoryOrder>>, StoreError> {
-        read!(self.inventory_order(organisation, id))
     }
 
     #[inline(never)]
@@ -433,16 +371,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
     }
 
     #[inline(never)]
-    async fn inventory_order_item(
-        &self,
-        organisation: OrganisationId,
-        order: InventoryOrderId,
-        item: InventoryOrderItemId,
-    ) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError> {
-        read!(self.inventory_order_item(organisation, order, item))
-    }
-
-    #[inline(never)]
     async fn inventory_order_items(
         &self,
         organisation: OrganisationId,
@@ -451,44 +379,6 @@ impl<S: Repository + JobQueue> Repository for FaultStore<S> {
         page: &PageRequest,
     ) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError> {
         read!(self.inventory_order_items(organisation, order, filter, page))
-    }
-
-    #[inline(never)]
-    async fn stock_import(
-        &self,
-        organisation: OrganisationId,
-        id: StockImportId,
-    ) -> Result<Option<Versioned<StockImport>>, StoreError> {
-        read!(self.stock_import(organisation, id))
-    }
-
-    #[inline(never)]
-    async fn import_chunk(
-        &self,
-        organisation: OrganisationId,
-        import: StockImportId,
-        number: u32,
-    ) -> Result<Option<Versioned<ImportChunk>>, StoreError> {
-        read!(self.import_chunk(organisation, import, number))
-    }
-
-    #[inline(never)]
-    async fn export(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-    ) -> Result<Option<Versioned<Export>>, StoreError> {
-        read!(self.export(organisation, job))
-    }
-
-    #[inline(never)]
-    async fn export_chunk(
-        &self,
-        organisation: OrganisationId,
-        job: JobId,
-        number: u32,
-    ) -> Result<Option<Versioned<ExportChunk>>, StoreError> {
-        read!(self.export_chunk(organisation, job, number))
     }
 
     #[inline(never)]

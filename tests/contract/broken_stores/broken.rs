@@ -24,8 +24,8 @@ macro_rules! methods {
                 None
             }
 
-            /// The store after its process died, where that is not the same store.
-            fn reopened(&self) -> Option<Arc<dyn Defect>> {
+            /// What is left of the store if its process dies, where that is not all of it.
+            fn crash_image(&self) -> Option<Arc<dyn Defect>> {
                 None
             }
 
@@ -67,8 +67,9 @@ impl Harness for Broken {
         BrokenStore(store.0.second_handle().unwrap_or_else(|| store.0.clone()))
     }
 
-    async fn reopen(&self, store: BrokenStore) -> Option<BrokenStore> {
-        Some(BrokenStore(store.0.reopened().unwrap_or(store.0)))
+    async fn crash_image(&self, store: &BrokenStore) -> Option<BrokenStore> {
+        let whole = || -> Arc<dyn Defect> { Arc::new(Sound(store.0.inner().fork())) };
+        Some(BrokenStore(store.0.crash_image().unwrap_or_else(whole)))
     }
 }
 
@@ -110,18 +111,17 @@ pub(crate) use defects;
 methods! {
     Defect, BrokenStore;
     Repository {
-        site(organisation: OrganisationId, id: SiteId) -> Result<Option<Versioned<Site>>, StoreError>;
+        get(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Option<Versioned<Record>>>, StoreError>;
         site_by_external_id(organisation: OrganisationId, external_id: &Code) -> Result<Option<Versioned<Site>>, StoreError>;
-        products(organisation: OrganisationId, ids: &[ProductId]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
         products_by_article(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Versioned<Arc<Product>>>>, StoreError>;
         articles_like(organisation: OrganisationId, articles: &[Code]) -> Result<Vec<Option<Code>>, StoreError>;
         products_by_barcode(organisation: OrganisationId, barcodes: &[Code]) -> Result<Vec<Vec<Versioned<Arc<Product>>>>, StoreError>;
+        product_ids_after(organisation: OrganisationId, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>, StoreError>;
         category_sizes(organisation: OrganisationId, categories: &[CategoryId]) -> Result<Vec<u64>, StoreError>;
-        supplier(organisation: OrganisationId, id: SupplierId) -> Result<Option<Versioned<Supplier>>, StoreError>;
-        levels(organisation: OrganisationId, keys: &[StockKey]) -> Result<Vec<Option<Versioned<StockLevel>>>, StoreError>;
         serial_marks(organisation: OrganisationId, serials: &BTreeSet<Code>, products: &BTreeSet<ProductId>) -> Result<Vec<Versioned<SerialMark>>, StoreError>;
         levels_page(organisation: OrganisationId, site: SiteId, filter: &LevelFilter, page: &PageRequest) -> Result<Page<Versioned<StockLevel>>, StoreError>;
         articles(organisation: OrganisationId, site: SiteId, filter: &ArticleFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<ArticleView>, StoreError>;
+        ledger_back(organisation: OrganisationId, site: SiteId, before: Option<u64>, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
         ledger_by_key(organisation: OrganisationId, site: SiteId, after: Option<(StockKey, u64)>, limit: u32) -> Result<Vec<StockEvent>, StoreError>;
         unlike(organisation: OrganisationId, keys: &[RecordKey]) -> Result<Vec<Unlike>, StoreError>;
         unlike_events(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<UnlikeEvent>, StoreError>;
@@ -131,7 +131,6 @@ methods! {
         events_after(organisation: OrganisationId, keys: &[(StockKey, u64)]) -> Result<Vec<StockEvent>, StoreError>;
         events(organisation: OrganisationId, ids: &[StockEventId]) -> Result<Vec<Option<LedgerEntry>>, StoreError>;
         ledger(organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Result<Vec<LedgerEntry>, StoreError>;
-        stock_take(organisation: OrganisationId, id: StockTakeId) -> Result<Option<Versioned<StockTake>>, StoreError>;
         stock_takes(organisation: OrganisationId, site: SiteId, filter: &StockTakeFilter, page: &PageRequest) -> Result<Page<Versioned<StockTake>>, StoreError>;
         stock_take_items(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Result<Page<StockTakeItemView>, StoreError>;
         stock_take_totals(organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Result<StockTakeTotals, StoreError>;
@@ -139,23 +138,13 @@ methods! {
         stock_take_item_ids(organisation: OrganisationId, take: StockTakeId, ids: &[StockTakeItemId]) -> Result<Vec<StockTakeItemId>, StoreError>;
         counting_view(organisation: OrganisationId, take: StockTakeId, items: &[StockTakeItemId]) -> Result<Option<CountingView>, StoreError>;
         count_entries(organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Result<Vec<CountEntry>, StoreError>;
-        inventory_count(organisation: OrganisationId, id: InventoryCountId) -> Result<Option<Versioned<InventoryCount>>, StoreError>;
-        open_count(organisation: OrganisationId, site: SiteId) -> Result<Option<Versioned<OpenCount>>, StoreError>;
         inventory_counts(organisation: OrganisationId, site: SiteId, filter: &InventoryCountFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryCount>>, StoreError>;
-        inventory_count_item(organisation: OrganisationId, count: InventoryCountId, item: InventoryCountItemId) -> Result<Option<Versioned<InventoryCountItem>>, StoreError>;
         inventory_count_items(organisation: OrganisationId, count: InventoryCountId, filter: &InventoryCountItemFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryCountItem>>, StoreError>;
         inventory_count_totals(organisation: OrganisationId, count: InventoryCountId) -> Result<CountTotals, StoreError>;
         inventory_count_entries(organisation: OrganisationId, count: InventoryCountId, item: InventoryCountItemId) -> Result<Vec<InventoryCountEntry>, StoreError>;
-        stock_adjustment(organisation: OrganisationId, id: StockAdjustmentId) -> Result<Option<Versioned<StockAdjustment>>, StoreError>;
         stock_adjustments(organisation: OrganisationId, site: SiteId, filter: &StockAdjustmentFilter, page: &PageRequest) -> Result<Page<Versioned<StockAdjustment>>, StoreError>;
-        inventory_order(organisation: OrganisationId, id: InventoryOrderId) -> Result<Option<Versioned<InventoryOrder>>, StoreError>;
         inventory_orders(organisation: OrganisationId, site: SiteId, filter: &InventoryOrderFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryOrder>>, StoreError>;
-        inventory_order_item(organisation: OrganisationId, order: InventoryOrderId, item: InventoryOrderItemId) -> Result<Option<Versioned<InventoryOrderItem>>, StoreError>;
         inventory_order_items(organisation: OrganisationId, order: InventoryOrderId, filter: &InventoryOrderItemFilter, page: &PageRequest) -> Result<Page<Versioned<InventoryOrderItem>>, StoreError>;
-        stock_import(organisation: OrganisationId, id: StockImportId) -> Result<Option<Versioned<StockImport>>, StoreError>;
-        import_chunk(organisation: OrganisationId, import: StockImportId, number: u32) -> Result<Option<Versioned<ImportChunk>>, StoreError>;
-        export(organisation: OrganisationId, job: JobId) -> Result<Option<Versioned<Export>>, StoreError>;
-        export_chunk(organisation: OrganisationId, job: JobId, number: u32) -> Result<Option<Versioned<ExportChunk>>, StoreError>;
         command(organisation: OrganisationId, id: &CommandId) -> Result<Option<Command>, StoreError>;
         commit(changes: &ChangeSet) -> Result<CommitOutcome, CommitError>;
         settle(organisation: OrganisationId, id: &CommandId, at: Timestamp) -> Result<Option<Outcome>, StoreError>;
@@ -172,6 +161,7 @@ methods! {
         unfinished(organisation: OrganisationId, kind: JobKind) -> Result<u64, StoreError>;
         open_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
         dead_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
+        over_jobs(organisation: OrganisationId, page: &PageRequest) -> Result<Page<Job>, StoreError>;
         requeue(organisation: OrganisationId, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
         purge_jobs(organisation: OrganisationId, which: EndedJobs, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
         enqueue(organisation: OrganisationId, job: &NewJob, now: Timestamp) -> Result<(), StoreError>;

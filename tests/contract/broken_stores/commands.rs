@@ -170,15 +170,4 @@ defects! {
             self.store.purge(organisation, what, before, limit).await
         }
     }
-
-    /// M182: last versions are forgotten before their time.
-    VersionsForgotten {} => {
-        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
-            let before = match what {
-                Purge::DeletedVersions => before.later_by(1),
-                _ => before,
-            };
-            self.store.purge(organisation, what, before, limit).await
-        }
-    }
 }

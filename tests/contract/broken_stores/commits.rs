@@ -374,3 +374,296 @@ defects! {
         }
     }
 }
+
+defects! {
+    /// M330: progress is told also by a commit that is refused.
+    TornProgress {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store_with(changes, |draft, bare| bare.progress.clone_from(&draft.progress)).await
+        }
+    }
+
+    /// M331: an act of counting is kept also of a commit that is refused.
+    TornEntries {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store_with(changes, |draft, bare| bare.entries.clone_from(&draft.entries)).await
+        }
+    }
+
+    /// M332: a commit that is refused settles its jobs.
+    TornAcks {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store_with(changes, |draft, bare| {
+                let ended = draft.acks.iter().map(|ack| match ack {
+                    JobAck::Leased(token) => JobAck::Settled(token.job),
+                    ack => *ack,
+                });
+                bare.acks.extend(ended);
+            })
+            .await
+        }
+    }
+
+    /// M333: a commit that is refused deletes what it would have deleted.
+    TornDeletions {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store_with(changes, |draft, bare| {
+                bare.writes.clone_from(&draft.writes);
+                bare.writes.retain(|_, write| write.record().is_none());
+            })
+            .await
+        }
+    }
+
+    /// M334: an act of counting needs no document.
+    EntriesOfNothing {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            match self.store.commit(changes).await {
+                Err(CommitError::Conflict(conflicts)) => {
+                    let mut draft = Draft::of(changes);
+                    let missing = |entry: &Entry| conflicts.contains(&Conflict::Missing(entry.document()));
+                    let documents: BTreeSet<RecordKey> = draft.writes.keys().filter_map(RecordKey::document).collect();
+                    draft.entries.retain(|entry| !missing(entry) || documents.contains(&entry.document()));
+                    self.store.commit(&draft.build()).await
+                }
+                outcome => outcome,
+            }
+        }
+    }
+
+    /// M335: of two records that take one name, the first is refused.
+    FirstIsTaken {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store.commit(changes).await.map_err(|error| match error {
+                CommitError::Conflict(conflicts) => CommitError::Conflict(conflicts.into_iter().map(|conflict| first_of_name(changes, conflict)).collect()),
+                error => error,
+            })
+        }
+    }
+
+    /// M336: a name that was given up stays taken.
+    NamesStay { names: Mutex<BTreeMap<Code, ProductId>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut named = Vec::new();
+            for record in Draft::of(changes).records() {
+                if let Record::Product(product) = record {
+                    let holder = locked(&self.names).get(&product.article_id).copied();
+                    if holder.is_some_and(|holder| holder != product.id) {
+                        return Err(CommitError::Conflict(vec![Conflict::Taken(record.key())]));
+                    }
+                    named.push((product.article_id.clone(), product.id));
+                }
+            }
+            let outcome = self.store.commit(changes).await?;
+            locked(&self.names).extend(named);
+            Ok(outcome)
+        }
+    }
+
+    /// M337: names that differ by case only are one.
+    FoldedNames { names: Mutex<BTreeMap<String, ProductId>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut named = Vec::new();
+            for record in Draft::of(changes).records() {
+                if let Record::Product(product) = record {
+                    let name = product.article_id.as_str().to_lowercase();
+                    let holder = locked(&self.names).get(&name).copied();
+                    if holder.is_some_and(|holder| holder != product.id) {
+                        return Err(CommitError::Conflict(vec![Conflict::Taken(record.key())]));
+                    }
+                    named.push((name, product.id));
+                }
+            }
+            let outcome = self.store.commit(changes).await?;
+            locked(&self.names).extend(named);
+            Ok(outcome)
+        }
+    }
+
+    /// M338: what was settled as never is told as used for another request.
+    VoidIsReused {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store.commit(changes).await.map_err(|error| match error {
+                CommitError::Voided => CommitError::CommandReused,
+                error => error,
+            })
+        }
+    }
+
+    /// M339: events come with a level, or not at all.
+    NoLevelNoEvent {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            let mut kept = Vec::new();
+            for event in draft.events {
+                let key = RecordKey::StockLevel(event.key.clone());
+                let known = self.store.levels(draft.organisation, std::slice::from_ref(&event.key)).await?;
+                if draft.writes.contains_key(&key) || known.iter().any(Option::is_some) {
+                    kept.push(event);
+                }
+            }
+            draft.events = kept;
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M340: sequences have to come in order.
+    InOrderOnly {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            for event in changes.parts().events {
+                let later = self.store.events_after(changes.organisation(), &[(event.key.clone(), event.sequence)]).await?;
+                if !later.is_empty() {
+                    return Err(CommitError::Conflict(vec![Conflict::EventExists(event.id)]));
+                }
+            }
+            self.store.commit(changes).await
+        }
+    }
+
+    /// M341: acts of counting go with their line.
+    EntriesGo { gone: Mutex<BTreeSet<StockTakeItemId>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let outcome = self.store.commit(changes).await;
+            if outcome.is_ok() {
+                for (key, write) in changes.parts().writes {
+                    if let (RecordKey::StockTakeItem(_, item), None) = (key, write.record()) {
+                        locked(&self.gone).insert(*item);
+                    }
+                }
+            }
+            outcome
+        }
+
+        async fn count_entries(&self, organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Read<Vec<CountEntry>> {
+            if locked(&self.gone).contains(&item) {
+                return Ok(Vec::new());
+            }
+            self.store.count_entries(organisation, take, item).await
+        }
+    }
+
+    /// M342: two acts of counting with one id are one.
+    OneEntryOfAnId {} => {
+        async fn count_entries(&self, organisation: OrganisationId, take: StockTakeId, item: StockTakeItemId) -> Read<Vec<CountEntry>> {
+            let mut seen = BTreeSet::new();
+            let mut entries = self.store.count_entries(organisation, take, item).await?;
+            entries.retain(|entry| seen.insert(entry.id));
+            Ok(entries)
+        }
+    }
+
+    /// M343: the digest of a command that was forgotten is still compared.
+    RemembersDigests { known: Mutex<BTreeMap<(OrganisationId, CommandId), Digest>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let command = changes.command();
+            let name = (changes.organisation(), command.id.clone());
+            if locked(&self.known).get(&name).is_some_and(|digest| *digest != command.digest) {
+                return Err(CommitError::CommandReused);
+            }
+            let outcome = self.store.commit(changes).await?;
+            locked(&self.known).insert(name, command.digest);
+            Ok(outcome)
+        }
+    }
+
+    /// M344: purging takes what other organisations have as well.
+    PurgesForeign { tenants: Mutex<BTreeSet<OrganisationId>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            locked(&self.tenants).insert(changes.organisation());
+            self.store.commit(changes).await
+        }
+
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
+            let tenants = locked(&self.tenants).clone();
+            for other in tenants.into_iter().filter(|other| *other != organisation) {
+                self.store.purge(other, what, before, limit).await?;
+            }
+            self.store.purge(organisation, what, before, limit).await
+        }
+    }
+
+    /// M345: an export is purged, and its parts stay.
+    PartsStay { parts: Mutex<BTreeMap<(JobId, u32), ExportChunk>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            for record in Draft::of(changes).records() {
+                if let Record::ExportChunk(chunk) = record {
+                    locked(&self.parts).insert((chunk.job, chunk.number), chunk.clone());
+                }
+            }
+            self.store.commit(changes).await
+        }
+
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let mut found = self.store.get(organisation, keys).await?;
+            for (key, found) in keys.iter().zip(&mut found) {
+                if let RecordKey::ExportChunk(job, number) = key
+                    && found.is_none()
+                {
+                    let kept = locked(&self.parts).get(&(*job, *number)).cloned();
+                    *found = kept.map(|value| Versioned { version: Version::FIRST, value: value.into() });
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    /// M346: an export expires at its moment, not after it.
+    ExpiresAtMoment {} => {
+        async fn purge(&self, organisation: OrganisationId, what: Purge, before: Timestamp, limit: u32) -> Read<u64> {
+            let before = if what == Purge::Exports { before.later_by(1) } else { before };
+            self.store.purge(organisation, what, before, limit).await
+        }
+    }
+
+    /// M347: a guard on a take looks at its version, so that counts that change its header are in each other's way.
+    EpochIsVersion {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            for guard in changes.parts().guards {
+                if let Guard::Epoch { take, epoch } = guard
+                    && let Some(header) = self.store.stock_take(changes.organisation(), *take).await?
+                    && header.version.get() != *epoch
+                {
+                    let actual = Some(header.value.epoch());
+                    return Err(CommitError::Conflict(vec![Conflict::Epoch { take: *take, actual }]));
+                }
+            }
+            self.store.commit(changes).await
+        }
+    }
+}
+
+/// The conflict of a name, told of the first record that takes it.
+fn first_of_name(changes: &ChangeSet, conflict: Conflict) -> Conflict {
+    let Conflict::Taken(key) = &conflict else {
+        return conflict;
+    };
+    let parts = changes.parts();
+    let name = |write: &Write| match write.record() {
+        Some(Record::Product(product)) => Some(product.article_id.clone()),
+        _ => None,
+    };
+    let wanted = parts.writes.get(key).and_then(name);
+    let first = parts
+        .writes
+        .iter()
+        .find(|(_, write)| wanted.is_some() && name(write) == wanted);
+    Conflict::Taken(first.map_or_else(|| key.clone(), |(key, _)| key.clone()))
+}
+
+/// Commits; of one that is refused, a part is committed all the same.
+macro_rules! torn {
+    ($($name:ident),+) => {$(
+        impl $name {
+            async fn store_with(&self, changes: &ChangeSet, keep: impl Fn(&Draft, &mut Draft) + Send) -> Committed {
+                let refused = self.store.commit(changes).await;
+                if matches!(refused, Err(CommitError::Conflict(_))) {
+                    let mut bare = Draft::bare(changes);
+                    keep(&Draft::of(changes), &mut bare);
+                    drop(forced(&self.store, part(&bare), every).await);
+                }
+                refused
+            }
+        }
+    )+};
+}
+torn!(TornProgress, TornEntries, TornAcks, TornDeletions);

@@ -179,6 +179,24 @@ defects! {
         }
     }
 
+    /// M350: the ledger from its end back begins with the first entries.
+    BackFromTheFront {} => {
+        async fn ledger_back(&self, organisation: OrganisationId, site: SiteId, before: Option<u64>, limit: u32) -> Read<Vec<LedgerEntry>> {
+            let mut entries = self.store.ledger_back(organisation, site, before, MAX_PAGE).await?;
+            entries.reverse();
+            entries.truncate(PageRequest::first(limit).bounded_limit());
+            Ok(entries)
+        }
+    }
+
+    /// M351: the ledger from its end back begins with the entry that it is to go on before.
+    BeforeIsIn {} => {
+        async fn ledger_back(&self, organisation: OrganisationId, site: SiteId, before: Option<u64>, limit: u32) -> Read<Vec<LedgerEntry>> {
+            let before = before.map(|before| before.saturating_add(1));
+            self.store.ledger_back(organisation, site, before, limit).await
+        }
+    }
+
     /// M12: the ledger is ordered by when things happened.
     SeqByOccurredAt {} => {
         async fn ledger(&self, organisation: OrganisationId, site: SiteId, after: u64, limit: u32) -> Read<Vec<LedgerEntry>> {
@@ -211,10 +229,15 @@ defects! {
 
     /// M14: nothing on hand is not stocked.
     ZeroIsRemoved {} => {
-        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
-            let levels = self.store.levels(organisation, keys).await?;
-            let some = |level: &Versioned<StockLevel>| level.value.quantity() != Quantity::ZERO;
-            Ok(levels.into_iter().map(|level| level.filter(some)).collect())
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let mut found = self.store.get(organisation, keys).await?;
+            for found in &mut found {
+                let is_nothing = |it: &Versioned<Record>| matches!(&it.value, Record::StockLevel(level) if level.quantity() == Quantity::ZERO);
+                if found.as_ref().is_some_and(is_nothing) {
+                    *found = None;
+                }
+            }
+            Ok(found)
         }
 
         async fn levels_page(&self, organisation: OrganisationId, site: SiteId, filter: &LevelFilter, page: &PageRequest) -> Read<Page<Versioned<StockLevel>>> {

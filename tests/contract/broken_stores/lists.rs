@@ -1,6 +1,7 @@
 //! Stores whose lists are not right.
 
 use super::prelude::*;
+use std::cmp::Reverse;
 
 /// What is wrong with every list of a store.
 trait Lists {
@@ -255,15 +256,15 @@ defects! {
         }
     }
 
-    /// M89: largest first turns rows that are equal around as well.
-    TurnedTies {} => {
+    /// M89: largest first keeps rows that are equal in the order of their lines.
+    KeptTies {} => {
         async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
             if sort.descending && page.start == PageStart::First {
                 let up = ArticleSort { descending: false, ..sort };
                 let all = PageRequest { limit: MAX_PAGE, ..page.clone() };
                 let mut all = self.store.stock_take_items(organisation, take, filter, up, &all).await?;
                 let down = self.store.stock_take_items(organisation, take, filter, sort, page).await?;
-                all.items.reverse();
+                all.items.sort_by_key(|row| Reverse(sort.column.value_of_line(&row.item.value, None)));
                 all.items.truncate(down.items.len());
                 return Ok(Page { items: all.items, ..down });
             }
@@ -280,6 +281,128 @@ defects! {
                 line.reserved = None;
             }
             Ok(lines)
+        }
+    }
+}
+
+lists! {
+    /// M310: the total counts the rows from the cursor on.
+    TotalAfterCursor {} => {
+        fn answered<T>(&self, asked: &PageRequest, mut answer: Page<T>) -> Page<T> {
+            if let PageStart::After(_) = asked.start {
+                let rows = u64::try_from(answer.items.len()).unwrap_or(u64::MAX);
+                answer.total = answer.total.map(|total| total.min(rows + u64::from(answer.next.is_some())));
+            }
+            answer
+        }
+    }
+
+    /// M311: a page beyond the end is an error.
+    BeyondIsError {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            match page.start {
+                PageStart::Skip(rows) if rows > i64::MAX.unsigned_abs() => {
+                    PageRequest { start: PageStart::After(cursor_of(rows)), ..page.clone() }
+                }
+                _ => page.clone(),
+            }
+        }
+    }
+
+    /// M312: a total is told also to who did not ask for it.
+    AlwaysTotal {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            PageRequest { with_total: true, ..page.clone() }
+        }
+    }
+
+    /// M313: a page has one row more than was asked for.
+    OneRowMore {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            PageRequest { limit: page.limit.saturating_add(1), ..page.clone() }
+        }
+    }
+
+    /// M314: a page that is turned round begins at the beginning when it goes on after a cursor.
+    TurnedBegins {} => {
+        fn asked(&self, page: &PageRequest) -> PageRequest {
+            match page.start {
+                PageStart::After(_) if page.reversed => PageRequest { start: PageStart::First, ..page.clone() },
+                _ => page.clone(),
+            }
+        }
+    }
+}
+
+defects! {
+    /// M315: the texts of names are compared with the case that they are written in.
+    CaseMatters {} => {
+        async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {
+            let mut found = self.store.stock_take_items(organisation, take, filter, sort, page).await?;
+            if let Some(text) = &filter.name {
+                let text = format!("{text:?}");
+                let text = text.trim_start_matches("SearchText(\"").trim_end_matches("\")").to_owned();
+                found.items.retain(|row| row.item.value.product.name.as_str().contains(&text));
+            }
+            Ok(found)
+        }
+    }
+
+    /// M316: conditions are alternatives: of two that are set, one will do.
+    AnyCondition {} => {
+        async fn levels_page(&self, organisation: OrganisationId, site: SiteId, filter: &LevelFilter, page: &PageRequest) -> Read<Page<Versioned<StockLevel>>> {
+            let mut filter = filter.clone();
+            if filter.place.is_some() {
+                filter.products.clear();
+            }
+            self.store.levels_page(organisation, site, &filter, page).await
+        }
+    }
+
+    /// M317: a span of time has its end in it.
+    EndIsIn {} => {
+        async fn inventory_counts(&self, organisation: OrganisationId, site: SiteId, filter: &InventoryCountFilter, page: &PageRequest) -> Read<Page<Versioned<InventoryCount>>> {
+            let filter = InventoryCountFilter { to: filter.to.map(|to| to.later_by(1)), ..filter.clone() };
+            self.store.inventory_counts(organisation, site, &filter, page).await
+        }
+    }
+
+    /// M318: removed orders are listed although nobody asked for them.
+    RemovedOrders {} => {
+        async fn inventory_orders(&self, organisation: OrganisationId, site: SiteId, filter: &InventoryOrderFilter, page: &PageRequest) -> Read<Page<Versioned<InventoryOrder>>> {
+            let mut filter = filter.clone();
+            if filter.states.is_empty() {
+                filter.states = InventoryOrderState::ALL.iter().copied().collect();
+            }
+            self.store.inventory_orders(organisation, site, &filter, page).await
+        }
+    }
+
+    /// M319: what is missing and what is in excess is one sum.
+    CountTotalsMixed {} => {
+        async fn inventory_count_totals(&self, organisation: OrganisationId, count: InventoryCountId) -> Read<CountTotals> {
+            let totals = self.store.inventory_count_totals(organisation, count).await?;
+            let mixed = CountTotals::new(totals.items(), totals.discrepancies(), totals.excess_minor(), totals.missing_minor());
+            Ok(mixed.unwrap_or(totals))
+        }
+    }
+
+    /// M320: the totals of a take still have in them what was deleted.
+    DeletedCounts { deleted: AtomicU64 } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let outcome = self.store.commit(changes).await;
+            if outcome.is_ok() {
+                let gone = changes.parts().writes.iter().filter(|(key, write)| {
+                    matches!(key, RecordKey::StockTakeItem(..)) && write.record().is_none()
+                });
+                self.deleted.fetch_add(u64::try_from(gone.count()).unwrap_or(0), Ordering::SeqCst);
+            }
+            outcome
+        }
+
+        async fn stock_take_totals(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Read<StockTakeTotals> {
+            let totals = self.store.stock_take_totals(organisation, take, filter).await?;
+            Ok(StockTakeTotals { items: totals.items + self.deleted.load(Ordering::SeqCst), ..totals })
         }
     }
 }

@@ -410,6 +410,15 @@ defects! {
         }
     }
 
+    /// M207: what was refused is not listed as over.
+    OnlyDone {} => {
+        async fn over_jobs(&self, organisation: OrganisationId, page: &PageRequest) -> Read<Page<Job>> {
+            let mut found = self.store.over_jobs(organisation, page).await?;
+            found.items.retain(|job| job.state == JobState::Succeeded);
+            Ok(found)
+        }
+    }
+
     /// M110: dead jobs are not listed.
     DeadHidden {} => {
         async fn dead_jobs(&self, _: OrganisationId, _: &PageRequest) -> Read<Page<Job>> {
@@ -460,6 +469,248 @@ defects! {
                 self.store.purge_jobs(organisation, EndedJobs::Dead, before, limit).await?;
             }
             self.store.purge_jobs(organisation, which, before, limit).await
+        }
+    }
+}
+
+/// When the jobs of one organisation are told to be due, and when they are kept as due: a moment later, so that they come after
+/// those of the others.
+fn later(organisation: OrganisationId, at: Timestamp) -> Timestamp {
+    at.later_by(i64::from(organisation.as_uuid().as_u128() > 0xA))
+}
+
+fn told(mut job: Job) -> Job {
+    job.run_at = job
+        .run_at
+        .later_by(-i64::from(job.organisation.as_uuid().as_u128() > 0xA));
+    job
+}
+
+defects! {
+    /// M290: of jobs that are due equally long, those of one organisation come first.
+    DueByOrganisation {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let whose = changes.organisation();
+            self.store.commit(&with_jobs(changes, |job| job.run_at = later(whose, job.run_at))).await
+        }
+
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let lease = self.store.lease(worker, kinds, now.later_by(1), until).await?;
+            Ok(lease.map(|lease| Lease { job: told(lease.job), ..lease }))
+        }
+
+        async fn job(&self, organisation: OrganisationId, id: JobId) -> Read<Option<Job>> {
+            Ok(self.store.job(organisation, id).await?.map(told))
+        }
+    }
+
+    /// M291: a job that failed runs again now at the earliest, whatever was said.
+    EarlyRetry {} => {
+        async fn fail(&self, token: LeaseToken, error: &str, now: Timestamp, retry_at: Option<Timestamp>) -> Result<(), LeaseError> {
+            self.store.fail(token, error, now, retry_at.map(|at| at.max(now))).await
+        }
+    }
+
+    /// M292: asked for no kind, a worker gets any.
+    NoKindIsAny {} => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let kinds = if kinds.is_empty() { JobKind::ALL } else { kinds };
+            self.store.lease(worker, kinds, now, until).await
+        }
+    }
+
+    /// M293: what runs is not counted as unfinished.
+    UnfinishedWaits { running: Mutex<BTreeMap<JobId, JobKind>> } => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            let lease = self.store.lease(worker, kinds, now, until).await?;
+            if let Some(lease) = &lease {
+                locked(&self.running).insert(lease.job.id, lease.job.task.kind());
+            }
+            Ok(lease)
+        }
+
+        async fn unfinished(&self, organisation: OrganisationId, kind: JobKind) -> Read<u64> {
+            let all = self.store.unfinished(organisation, kind).await?;
+            let running = locked(&self.running).values().filter(|it| **it == kind).count();
+            Ok(all.saturating_sub(u64::try_from(running).unwrap_or(u64::MAX)))
+        }
+    }
+
+    /// M294: a lease is live at the very moment that it ends.
+    ExpiresLate {} => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            self.store.lease(worker, kinds, now, until.later_by(1)).await
+        }
+    }
+
+    /// M295: whoever hands a job back need not have it.
+    ReleaseAnyToken { tokens: Tokens } => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            Ok(noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?))
+        }
+
+        async fn release(&self, token: LeaseToken, now: Timestamp) -> Result<(), LeaseError> {
+            match self.store.release(known(&self.tokens, token), now).await {
+                Err(LeaseError::Lost) => Ok(()),
+                outcome => outcome,
+            }
+        }
+    }
+
+    /// M296: whoever gives a job up need not have it.
+    FailAnyToken { tokens: Tokens } => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            Ok(noted(&self.tokens, self.store.lease(worker, kinds, now, until).await?))
+        }
+
+        async fn fail(&self, token: LeaseToken, error: &str, now: Timestamp, retry_at: Option<Timestamp>) -> Result<(), LeaseError> {
+            self.store.fail(known(&self.tokens, token), error, now, retry_at).await
+        }
+    }
+
+    /// M297: a job that may not be tried at all is tried once.
+    ZeroTries {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            self.store.commit(&with_jobs(changes, |job| job.max_attempts = job.max_attempts.max(1))).await
+        }
+    }
+
+    /// M298: an error is kept as long as it is.
+    LongErrors { errors: Mutex<BTreeMap<JobId, String>> } => {
+        async fn fail(&self, token: LeaseToken, error: &str, now: Timestamp, retry_at: Option<Timestamp>) -> Result<(), LeaseError> {
+            self.store.fail(token, error, now, retry_at).await?;
+            locked(&self.errors).insert(token.job, error.to_owned());
+            Ok(())
+        }
+
+        async fn job(&self, organisation: OrganisationId, id: JobId) -> Read<Option<Job>> {
+            let job = self.store.job(organisation, id).await?;
+            let error = locked(&self.errors).get(&id).cloned();
+            Ok(job.map(|job| Job { last_error: error.or(job.last_error), ..job }))
+        }
+    }
+
+    /// M299: a job that is queued again forgets why it failed.
+    RequeueForgets { requeued: Mutex<BTreeSet<JobId>> } => {
+        async fn requeue(&self, organisation: OrganisationId, id: JobId, run_at: Timestamp) -> Read<bool> {
+            locked(&self.requeued).insert(id);
+            self.store.requeue(organisation, id, run_at).await
+        }
+
+        async fn job(&self, organisation: OrganisationId, id: JobId) -> Read<Option<Job>> {
+            let forgotten = locked(&self.requeued).contains(&id);
+            let job = self.store.job(organisation, id).await?;
+            Ok(job.map(|job| Job { last_error: job.last_error.filter(|_| !forgotten), ..job }))
+        }
+    }
+
+    /// M300: settling ends only what runs.
+    SettlesRunning {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            let mut kept = Vec::new();
+            for ack in draft.acks {
+                if let JobAck::Settled(id) = ack
+                    && let Some(job) = self.store.job(draft.organisation, id).await?
+                    && job.state == JobState::Queued
+                {
+                    continue;
+                }
+                kept.push(ack);
+            }
+            draft.acks = kept;
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M301: an ack says nothing to a job that is born in the same commit.
+    BornAfterAcks {} => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            let born: BTreeSet<JobId> = draft.jobs.iter().map(|job| job.id).collect();
+            draft.acks.retain(|ack| !matches!(ack, JobAck::Settled(job) if born.contains(job)));
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M302: with as much done as before, the total stays.
+    TotalStays { told: Mutex<BTreeMap<JobId, Progress>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let mut draft = Draft::of(changes);
+            for step in &mut draft.progress {
+                let before = locked(&self.told).get(&step.job).copied().unwrap_or_default();
+                if step.progress.done == before.done && before.total > 0 {
+                    step.progress.total = before.total;
+                }
+                if step.progress.done >= before.done {
+                    locked(&self.told).insert(step.job, step.progress);
+                }
+            }
+            self.store.commit(&draft.build()).await
+        }
+    }
+
+    /// M303: jobs that ended at the very moment are purged.
+    PurgesAtMoment {} => {
+        async fn purge_jobs(&self, organisation: OrganisationId, which: EndedJobs, before: Timestamp, limit: u32) -> Read<u64> {
+            self.store.purge_jobs(organisation, which, before.later_by(1), limit).await
+        }
+    }
+
+    /// M304: all jobs that may be purged are, however few were to be.
+    PurgesAllJobs {} => {
+        async fn purge_jobs(&self, organisation: OrganisationId, which: EndedJobs, before: Timestamp, _: u32) -> Read<u64> {
+            self.store.purge_jobs(organisation, which, before, MAX_PAGE).await
+        }
+    }
+
+    /// M305: no job is ever purged.
+    PurgesNoJob {} => {
+        async fn purge_jobs(&self, _: OrganisationId, _: EndedJobs, _: Timestamp, _: u32) -> Read<u64> {
+            Ok(0)
+        }
+    }
+
+    /// M306: ids of jobs are unique in all organisations together.
+    GlobalJobIds { jobs: Mutex<BTreeMap<JobId, OrganisationId>> } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            let whose = changes.organisation();
+            for job in changes.parts().jobs {
+                if locked(&self.jobs).get(&job.id).is_some_and(|of| *of != whose) {
+                    return Err(CommitError::Conflict(vec![Conflict::JobExists(job.id)]));
+                }
+            }
+            let outcome = self.store.commit(changes).await?;
+            locked(&self.jobs).extend(changes.parts().jobs.iter().map(|job| (job.id, whose)));
+            Ok(outcome)
+        }
+    }
+
+    /// M307: a lease that has expired has been due since the job was, not since its own end.
+    ExpiredIsOldest { untils: Times } => {
+        async fn lease(&self, worker: &str, kinds: &[JobKind], now: Timestamp, until: Timestamp) -> Read<Option<Lease>> {
+            // What has run out is taken before all that waits, however long that has been due.
+            let expired: Vec<JobId> = locked(&self.untils).iter().filter(|(_, until)| **until <= now).map(|(job, _)| *job).collect();
+            let mut others = Vec::new();
+            let mut found = None;
+            while let Some(lease) = self.store.lease(worker, kinds, now, until).await? {
+                if expired.is_empty() || expired.contains(&lease.token.job) {
+                    found = Some(lease);
+                    break;
+                }
+                others.push(lease);
+            }
+            for other in others {
+                if found.is_none() {
+                    found = Some(other);
+                } else {
+                    drop(self.store.fail(other.token, "", now, Some(other.job.run_at)).await);
+                }
+            }
+            if let Some(lease) = &found {
+                locked(&self.untils).insert(lease.token.job, until);
+            }
+            Ok(found)
         }
     }
 }

@@ -18,21 +18,14 @@ defects! {
             self.store.commit(changes).await
         }
 
-        async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {
-            let mut found = self.store.site(organisation, id).await?;
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let mut found = self.store.get(organisation, keys).await?;
             for other in others(&self.tenants, organisation) {
-                if found.is_none() {
-                    found = self.store.site(other, id).await?;
-                }
-            }
-            Ok(found)
-        }
-
-        async fn stock_take(&self, organisation: OrganisationId, id: StockTakeId) -> Read<Option<Versioned<StockTake>>> {
-            let mut found = self.store.stock_take(organisation, id).await?;
-            for other in others(&self.tenants, organisation) {
-                if found.is_none() {
-                    found = self.store.stock_take(other, id).await?;
+                let theirs = self.store.get(other, keys).await?;
+                for (found, their) in found.iter_mut().zip(theirs) {
+                    if found.is_none() {
+                        *found = their;
+                    }
                 }
             }
             Ok(found)
@@ -169,6 +162,32 @@ defects! {
             let outcome = self.store.commit(changes).await?;
             locked(&self.names).extend(named.into_iter().map(|name| (name, organisation)));
             Ok(outcome)
+        }
+    }
+}
+
+defects! {
+    /// M348: every organisation that ever wrote is listed, whether it has a site or not.
+    WithoutSite { tenants: Tenants } => {
+        async fn commit(&self, changes: &ChangeSet) -> Committed {
+            locked(&self.tenants).insert(changes.organisation());
+            self.store.commit(changes).await
+        }
+
+        async fn organisations(&self, after: Option<OrganisationId>, limit: u32) -> Read<Vec<OrganisationId>> {
+            let all = locked(&self.tenants).clone().into_iter();
+            let behind = all.filter(|it| after.is_none_or(|after| *it > after));
+            Ok(behind.take(PageRequest::first(limit).bounded_limit()).collect())
+        }
+    }
+
+    /// M349: the list of organisations goes on with the one that was last.
+    OrganisationsFrom {} => {
+        async fn organisations(&self, after: Option<OrganisationId>, limit: u32) -> Read<Vec<OrganisationId>> {
+            let mut all = self.store.organisations(None, MAX_PAGE).await?;
+            all.retain(|it| after.is_none_or(|after| *it >= after));
+            all.truncate(PageRequest::first(limit).bounded_limit());
+            Ok(all)
         }
     }
 }

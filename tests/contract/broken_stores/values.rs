@@ -171,16 +171,53 @@ defects! {
         }
     }
 
+    /// M204: begins with the product that it is to go on after.
+    ProductsFrom {} => {
+        async fn product_ids_after(&self, organisation: OrganisationId, after: Option<ProductId>, limit: u32) -> Read<Vec<ProductId>> {
+            let mut ids: Vec<ProductId> = after.into_iter().collect();
+            ids.extend(self.store.product_ids_after(organisation, after, limit).await?);
+            ids.truncate(usize::try_from(limit.max(1)).unwrap_or(usize::MAX));
+            Ok(ids)
+        }
+    }
+
+    /// M205: tells a page of products from its end.
+    ProductsBackwards {} => {
+        async fn product_ids_after(&self, organisation: OrganisationId, after: Option<ProductId>, limit: u32) -> Read<Vec<ProductId>> {
+            let mut ids = self.store.product_ids_after(organisation, after, limit).await?;
+            ids.reverse();
+            Ok(ids)
+        }
+    }
+
+    /// M206: takes the barcodes that a product had first for those that it should have.
+    FirstCodes { first: Mutex<BTreeMap<ProductId, Vec<Code>>> } => {
+        async fn unlike(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Unlike>> {
+            let mut unlike = self.store.unlike(organisation, keys).await?;
+            let ids: Vec<ProductId> = keys.iter().filter_map(|key| match key {
+                RecordKey::Product(id) => Some(*id),
+                _ => None,
+            }).collect();
+            for product in self.store.products(organisation, &ids).await?.into_iter().flatten() {
+                let due: Vec<Code> = product.barcodes.iter().map(|it| it.value.clone()).collect();
+                let mut first = locked(&self.first);
+                let kept = first.entry(product.id).or_insert_with(|| due.clone());
+                if *kept != due {
+                    unlike.push(Unlike { record: RecordKey::Product(product.id), what: "barcodes", kept: format!("{kept:?}"), due: format!("{due:?}") });
+                }
+            }
+            Ok(unlike)
+        }
+    }
+
     /// M46: what is not there is an error.
     ErrOnMissing {} => {
-        async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {
-            let site = self.store.site(organisation, id).await?;
-            site.map(Some).ok_or_else(|| failure("site"))
-        }
-
-        async fn stock_take(&self, organisation: OrganisationId, id: StockTakeId) -> Read<Option<Versioned<StockTake>>> {
-            let take = self.store.stock_take(organisation, id).await?;
-            take.map(Some).ok_or_else(|| failure("stock_take"))
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let found = self.store.get(organisation, keys).await?;
+            if found.contains(&None) {
+                return Err(failure("get"));
+            }
+            Ok(found)
         }
     }
 
@@ -199,16 +236,10 @@ defects! {
 
     /// M80: leaves out of an answer what is not there, so that answers and questions do not match.
     CompactAnswers {} => {
-        async fn products(&self, organisation: OrganisationId, ids: &[ProductId]) -> Read<Vec<Option<Versioned<Arc<Product>>>>> {
-            let mut products = self.store.products(organisation, ids).await?;
-            products.retain(Option::is_some);
-            Ok(products)
-        }
-
-        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
-            let mut levels = self.store.levels(organisation, keys).await?;
-            levels.retain(Option::is_some);
-            Ok(levels)
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let mut found = self.store.get(organisation, keys).await?;
+            found.retain(Option::is_some);
+            Ok(found)
         }
     }
 
@@ -227,41 +258,6 @@ defects! {
             let mut entries = self.store.count_entries(organisation, take, item).await?;
             entries.reverse();
             Ok(entries)
-        }
-    }
-
-    /// M82: what comes back after it was deleted begins with the first version again.
-    RecycledVersion { lives: Mutex<BTreeMap<(OrganisationId, SiteId), u64>> } => {
-        async fn commit(&self, changes: &ChangeSet) -> Committed {
-            let mut draft = Draft::of(changes);
-            let mut born = Vec::new();
-            for (key, write) in &mut draft.writes {
-                let RecordKey::OpenCount(site) = key else { continue };
-                let place = (changes.organisation(), *site);
-                match write {
-                    Write::Insert(_) => born.push(place),
-                    Write::Update { expected, .. } | Write::Delete { expected } => {
-                        let before = locked(&self.lives).get(&place).copied().unwrap_or(0);
-                        *expected = Version::new(expected.get() + before);
-                    }
-                }
-            }
-            let outcome = self.store.commit(&draft.build()).await?;
-            for place in born {
-                if let Some(open) = self.store.open_count(place.0, place.1).await? {
-                    locked(&self.lives).insert(place, open.version.get() - 1);
-                }
-            }
-            Ok(outcome)
-        }
-
-        async fn open_count(&self, organisation: OrganisationId, site: SiteId) -> Read<Option<Versioned<OpenCount>>> {
-            let open = self.store.open_count(organisation, site).await?;
-            let before = locked(&self.lives).get(&(organisation, site)).copied().unwrap_or(0);
-            Ok(open.map(|open| Versioned {
-                version: Version::new(open.version.get() - before),
-                value: open.value,
-            }))
         }
     }
 }

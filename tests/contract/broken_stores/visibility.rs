@@ -109,8 +109,8 @@ defects! {
 
     /// M43: the last commit is gone when the process dies.
     Amnesia { copy: Copy } => {
-        fn reopened(&self) -> Option<Arc<dyn Defect>> {
-            Some(Arc::new(Sound(self.copy.store.clone())))
+        fn crash_image(&self) -> Option<Arc<dyn Defect>> {
+            Some(Arc::new(Sound(self.copy.store.fork())))
         }
 
         async fn commit(&self, changes: &ChangeSet) -> Committed {
@@ -124,16 +124,10 @@ defects! {
             self.copy.commit(&self.store, changes).await
         }
 
-        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
             let copied = self.reads.fetch_add(1, Ordering::SeqCst) % 3 == 1;
             let store = if copied { &self.copy.store } else { &self.store };
-            store.levels(organisation, keys).await
-        }
-
-        async fn stock_take(&self, organisation: OrganisationId, id: StockTakeId) -> Read<Option<Versioned<StockTake>>> {
-            let copied = self.reads.fetch_add(1, Ordering::SeqCst) % 3 == 1;
-            let store = if copied { &self.copy.store } else { &self.store };
-            store.stock_take(organisation, id).await
+            store.get(organisation, keys).await
         }
 
         async fn stock_take_totals(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter) -> Read<StockTakeTotals> {
@@ -161,35 +155,20 @@ defects! {
             self.store.commit(changes).await
         }
 
-        async fn stock_take(&self, organisation: OrganisationId, id: StockTakeId) -> Read<Option<Versioned<StockTake>>> {
-            let mut read = self.store.stock_take(organisation, id).await?;
-            if let Some((_, Record::StockTake(take))) = locked(&self.pending).get(&RecordKey::StockTake(id))
-                && let Some(read) = &mut read
-            {
-                read.value = (**take).clone();
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            if keys.iter().any(|key| matches!(key, RecordKey::StockLevel(_))) {
+                self.reads.fetch_add(1, Ordering::SeqCst);
             }
-            Ok(read)
-        }
-
-        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
-            self.reads.fetch_add(1, Ordering::SeqCst);
-            let mut read = self.store.levels(organisation, keys).await?;
-            for (key, level) in keys.iter().zip(&mut read) {
-                let pending = locked(&self.pending).get(&RecordKey::StockLevel(key.clone())).cloned();
-                if let Some((_, Record::StockLevel(pending))) = pending {
-                    let version = level.as_ref().map_or(Version::FIRST, |level| level.version);
-                    *level = Some(Versioned { version, value: *pending });
+            let mut read = self.store.get(organisation, keys).await?;
+            for (key, read) in keys.iter().zip(&mut read) {
+                let Some((_, pending)) = locked(&self.pending).get(key).cloned() else {
+                    continue;
+                };
+                let is_new = matches!(pending, Record::StockLevel(_));
+                let version = read.as_ref().map(|read| read.version);
+                if let Some(version) = version.or(is_new.then_some(Version::FIRST)) {
+                    *read = Some(Versioned { version, value: pending });
                 }
-            }
-            Ok(read)
-        }
-
-        async fn site(&self, organisation: OrganisationId, id: SiteId) -> Read<Option<Versioned<Site>>> {
-            let mut read = self.store.site(organisation, id).await?;
-            if let Some((_, Record::Site(site))) = locked(&self.pending).get(&RecordKey::Site(id))
-                && let Some(read) = &mut read
-            {
-                read.value = site.clone();
             }
             Ok(read)
         }
@@ -226,13 +205,13 @@ defects! {
             })
         }
 
-        async fn levels(&self, organisation: OrganisationId, keys: &[StockKey]) -> Read<Vec<Option<Versioned<StockLevel>>>> {
-            let mut levels = Vec::new();
+        async fn get(&self, organisation: OrganisationId, keys: &[RecordKey]) -> Read<Vec<Option<Versioned<Record>>>> {
+            let mut read = Vec::new();
             for key in keys {
-                levels.extend(self.store.levels(organisation, std::slice::from_ref(key)).await?);
+                read.extend(self.store.get(organisation, std::slice::from_ref(key)).await?);
                 until_more(&self.commits).await;
             }
-            Ok(levels)
+            Ok(read)
         }
 
         async fn stock_take_items(&self, organisation: OrganisationId, take: StockTakeId, filter: &StockTakeItemFilter, sort: ArticleSort, page: &PageRequest) -> Read<Page<StockTakeItemView>> {

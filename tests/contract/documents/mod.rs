@@ -13,7 +13,7 @@ use stocktake::domain::{
     AdjustmentCost, AdjustmentRequest, AdjustmentType, ApprovalPolicy, BrandId, CategoryId,
     CountMoment, CountType, Found, ImportMode, InventoryCount, InventoryCountDetails,
     InventoryCountId, InventoryCountItem, InventoryOrder, InventoryOrderDetails, InventoryOrderId,
-    InventoryOrderItem, InventoryOrderItemId, JobId, MovementPolicy, Named, Ordered,
+    InventoryOrderItem, InventoryOrderItemId, JobId, MovementPolicy, NamePart, Named, Ordered,
     OrganisationId, Product, ProductId, Quantity, SearchText, Site, SiteId, StockAdjustment,
     StockAdjustmentId, StockImport, StockImportId, StockKey, Unapproved,
 };
@@ -220,8 +220,9 @@ pub(crate) fn chunk(import: &StockImport, number: u32) -> ImportChunk {
         rows: vec![ImportRow {
             site: site().id,
             article: "SKU-1".parse().unwrap(),
-            variant: Some("L".parse().unwrap()),
+            variant: NamePart::Is("L".parse().unwrap()),
             value: "2.5".parse().unwrap(),
+            place: NamePart::Without,
         }],
     }
 }

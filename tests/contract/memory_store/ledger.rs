@@ -2,7 +2,7 @@
 
 use stocktake::domain::{SiteId, StockEvent, StockEventKind, StockKey};
 use stocktake::memory::MemoryStore;
-use stocktake::store::{LevelFilter, PageRequest, Repository};
+use stocktake::store::{LevelFilter, PageRequest, Repository, RepositoryExt};
 use uuid::Uuid;
 
 use super::fixtures::*;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stocktake::domain::StockTakeState;
 use stocktake::store::{
     ArticleFilter, ArticleSort, CommitError, Conflict, Cursor, DeletableKey, Guard, JobAck,
-    JobKind, JobQueue, LevelFilter, PageRequest, RecordKey, Repository, StockTakeFilter,
-    StockTakeItemFilter, StockTakeTotals, StoreErrorKind,
+    JobKind, JobQueue, LevelFilter, PageRequest, RecordKey, Repository, RepositoryExt,
+    StockTakeFilter, StockTakeItemFilter, StockTakeTotals, StoreErrorKind,
 };
 
 use super::fixtures::*;

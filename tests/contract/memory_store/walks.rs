@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use crate::certain::certain;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use stocktake::domain::{
@@ -251,14 +252,10 @@ impl Model {
             })
         };
         // The sort is stable, so rows that are equal keep the order of their lines.
-        lines.sort_by(|a, b| {
-            let order = value(a).cmp(&value(b));
-            if sort.descending {
-                order.reverse()
-            } else {
-                order
-            }
-        });
+        lines.sort_by_key(|line| value(line));
+        if sort.descending {
+            lines.reverse();
+        }
         lines
     }
 }
@@ -369,7 +366,7 @@ fn takes() -> impl Strategy<Value = Vec<Vec<(StockTakeItem, Option<StockLevel>)>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+    #![proptest_config(certain(192))]
 
     #[test]
     fn pages_and_totals_are_those_of_the_plain_list(

@@ -1,9 +1,9 @@
 //! Whatever is printed, nothing lies over something else, leaves the page or gets lost.
 
+use crate::certain::certain;
 use proptest::prelude::*;
 use stocktake::documents::pdf::{
     CountSheet, CountSheetOptions, OrderSheet, Paper, PrintError, PrintOptions, TakeReceipt,
-    TakeReceiptOptions,
 };
 use stocktake::domain::{Label, LineOutcome, LineProblem, PostingResult, Product, Unit, UnitId};
 use stocktake::store::StockTakeItemView;
@@ -187,8 +187,7 @@ fn receipts_and_orders_with_the_longest_texts_and_numbers_fit() {
         ..PostingResult::default()
     };
     let take = posted(&take(&site), result);
-    let mut options = TakeReceiptOptions::default();
-    options.people.insert(super::samples::ANN, "W".repeat(255));
+    let options = PrintOptions::default();
     let mut receipt = TakeReceipt::new(&take, &site, &stamp(), &options).unwrap();
     let unposted = LineOutcome::Unposted {
         problem: LineProblem::BelowZero {
@@ -202,6 +201,7 @@ fn receipts_and_orders_with_the_longest_texts_and_numbers_fit() {
         let line = posted_line(&before, &site, counted, "-1.000001", outcome);
         receipt.add(&line).unwrap();
     }
+    receipt.add_names([(super::samples::ANN, "W".repeat(255))].into());
     check(&read(&receipt.finish().unwrap()));
 
     let number = "W".repeat(64);
@@ -231,7 +231,7 @@ fn label() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(certain(48))]
 
     #[test]
     fn any_texts_give_pages_or_the_letters_that_are_lacking(

@@ -1,8 +1,8 @@
 //! What is written on the pages, read by a text extractor.
 
 use stocktake::documents::pdf::{
-    CountSheet, CountSheetOptions, OrderSheet, PrintError, PrintOptions, PrintedPart, TakeReceipt,
-    TakeReceiptOptions,
+    CountSheet, CountSheetOptions, LackingLetters, OrderSheet, PrintError, PrintOptions,
+    PrintedPart, TakeReceipt,
 };
 use stocktake::domain::{Cause, LineOutcome, PostingResult, StockAdjustmentId};
 use stocktake::store::StockTakeItemView;
@@ -82,6 +82,34 @@ fn letters_that_no_font_has_are_named() {
     ));
 }
 
+/// Or they are replaced, where that is asked for: never by a box, and never without a word.
+#[test]
+fn letters_that_no_font_has_are_replaced_and_named_behind_the_lines() {
+    let lines = [
+        line(1, product(1, "TEA-1", "Tea 🍵 🍵 for you"), |_| {}),
+        line(2, product(2, "TEA-2", "Green tea"), |_| {}),
+        line(3, product(3, "TEA-3", "抹茶"), |_| {}),
+    ];
+    let mut options = CountSheetOptions::default();
+    options.print.letters = LackingLetters::Replace;
+    let page = pages(&sheet(&lines, &options).unwrap()).remove(0);
+    for told in [
+        "Tea ? ? for you",
+        "Green tea",
+        "letters that no font here has",
+        "article TEA-1: U+1F375",
+        "article TEA-3: U+62B9, U+8336",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    assert!(!page.contains("article TEA-2"), "{page}");
+    let whole = sheet(&lines[1..2], &options).unwrap();
+    assert_eq!(
+        whole,
+        sheet(&lines[1..2], &CountSheetOptions::default()).unwrap()
+    );
+}
+
 #[test]
 fn a_receipt_tells_lines_totals_and_people() {
     let site = site("gbp");
@@ -95,8 +123,7 @@ fn a_receipt_tells_lines_totals_and_people() {
         ..PostingResult::default()
     };
     let take = posted(&take(&site), result);
-    let mut receipt =
-        TakeReceipt::new(&take, &site, &stamp(), &TakeReceiptOptions::default()).unwrap();
+    let mut receipt = TakeReceipt::new(&take, &site, &stamp(), &PrintOptions::default()).unwrap();
     let tea = line(1, product(1, "TEA-1", "Green tea"), |_| {});
     let counted = posted_line(
         &tea,
@@ -124,6 +151,10 @@ fn a_receipt_tells_lines_totals_and_people() {
         "Superseded: the stock was known later",
         "Counted by",
         "2 lines",
+        // The ledger has other values where costs changed between counting and posting.
+        "Adjustment at the costs when counted, GBP",
+        "are those of the moment when it was counted",
+        "The ledger has what each was posted at",
     ] {
         assert!(page.contains(words), "{words} is missing in {page}");
     }

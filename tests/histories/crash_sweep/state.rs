@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use stocktake::domain::{Cause, Count, CountEntry, LinePosting, StockEvent, StockKey, StockLevel};
 use stocktake::store::{
-    InventoryCountItemFilter, JobState, MAX_PAGE, PageRequest, Repository as _,
+    InventoryCountItemFilter, JobState, MAX_PAGE, PageRequest, Repository as _, RepositoryExt,
     StockTakeItemFilter, StockTakeTotals,
 };
 

@@ -18,8 +18,8 @@ use stocktake::service::{Caller, IdSource, InventoryOrders, OrderLetter, Stockta
 use stocktake::store::{
     ArticleSort, IdempotencyKey, InventoryCountFilter, InventoryOrderFilter,
     InventoryOrderItemFilter, JobQueue as _, JobState, LevelFilter, MAX_PAGE, PageRequest,
-    Repository as _, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter, Version,
-    Versioned,
+    Repository as _, RepositoryExt, StockAdjustmentFilter, StockTakeFilter, StockTakeItemFilter,
+    Version, Versioned,
 };
 use stocktake::testing::{FaultStore, ManualClock, Shop};
 use tempfile::TempDir;

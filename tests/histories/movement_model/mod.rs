@@ -26,6 +26,7 @@ use stocktake::testing::{Shop, shop};
 mod clocks;
 mod reopened;
 mod told_late;
+mod truth;
 
 use clocks::Mended;
 use reopened::{Kind, Reopened};

@@ -8,7 +8,6 @@ use stocktake::domain::MovementPolicy;
 use super::{History, Random};
 
 mod play;
-mod truth;
 
 /// One act.
 #[derive(Clone, Copy, Debug)]

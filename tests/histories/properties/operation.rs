@@ -1,14 +1,13 @@
 //! What the cases do, as data, so that it can be done again.
 
 use stocktake::domain::{
-    Code, Entered, JobId, Label, MovementPolicy, Note, PostingOptions, Role, Site, StockEvent,
-    StockKey, StockTake, StockTakeDetails, StockTakeId, StockTakeItem, StockTakeItemId,
+    Code, Entered, JobId, Label, MovementPolicy, Note, PostingOptions, Product, Role, Site,
+    StockEvent, StockKey, StockTake, StockTakeDetails, StockTakeId, StockTakeItem, StockTakeItemId,
 };
 use stocktake::service::{
     Caller, CountRequest, Error, InventoryRequest, NewMovement, NewStockTake, NewStockTakeList,
     Stocktake,
 };
-use stocktake::store::Version;
 
 /// A command.
 #[derive(Clone, Debug)]
@@ -26,6 +25,7 @@ pub(crate) enum Operation {
         site: usize,
         changed: Box<Site>,
     },
+    PutProduct(Box<Product>),
     CreateTake {
         site: usize,
         policy: MovementPolicy,
@@ -54,7 +54,7 @@ pub(crate) enum OfTake {
     RemovePlace(Code),
     AddFound(StockKey),
     DeleteItem(StockTakeItemId),
-    Count(StockTakeItemId, Entered, Option<Version>),
+    Count(StockTakeItemId, CountRequest),
     Inventory(InventoryRequest),
     Post(PostingOptions),
     Submit(PostingOptions),
@@ -102,6 +102,11 @@ impl Operation {
                 let done = catalogue.put_site(caller, (**changed).clone()).await;
                 done.map(|()| Answer::Nothing)
             }
+            Self::PutProduct(changed) => {
+                let products = vec![(**changed).clone()];
+                let done = library.catalogue().put_products(caller, products).await;
+                done.map(|()| Answer::Nothing)
+            }
             Self::CreateTake {
                 site,
                 policy,
@@ -144,6 +149,7 @@ impl Operation {
             }
             Self::Reserve { micros, .. } => *micros += 1,
             Self::PutSite { changed, .. } => changed.name = label("Low Street"),
+            Self::PutProduct(changed) => changed.bundled = !changed.bundled,
             Self::CreateTake { description, .. } => *description = "Another",
             Self::CreateList { name, .. } => *name = "Another",
             Self::OfTake(_, what) => match what {
@@ -153,8 +159,8 @@ impl Operation {
                     *place = "Z".parse().ok()?;
                 }
                 OfTake::RemoveArticle(article) => *article = "SKU-99".parse().ok()?,
-                OfTake::Count(_, entered, _) => {
-                    *entered = match entered {
+                OfTake::Count(_, request) => {
+                    request.entered = match request.entered {
                         Entered::Clear => Entered::Set(super::amounts::quantity(3_000_000)),
                         Entered::Set(_) | Entered::Add(_) => Entered::Clear,
                     };
@@ -190,6 +196,7 @@ impl Operation {
             Self::Record { .. }
             | Self::Reserve { .. }
             | Self::PutSite { .. }
+            | Self::PutProduct(_)
             | Self::CreateTake { .. }
             | Self::CreateList { .. } => machine,
             Self::OfTake(_, what) => match what {
@@ -258,14 +265,8 @@ impl OfTake {
                 let deleted = takes.delete_item(caller, id, *item).await;
                 deleted.map(|()| Answer::Nothing)
             }
-            Self::Count(item, entered, if_version) => {
-                let request = CountRequest {
-                    entered: *entered,
-                    if_version: *if_version,
-                    device: None,
-                    counted_at: None,
-                };
-                let line = takes.count(caller, id, *item, request).await;
+            Self::Count(item, request) => {
+                let line = takes.count(caller, id, *item, request.clone()).await;
                 line.map(|line| Answer::Line(Box::new(line)))
             }
             Self::Inventory(request) => {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use stocktake::domain::{
-    Cause, LineOutcome, MovementPolicy, PostingOptions, StockEventId, StockKey, StockTakeId,
-    StockTakeItem, StockTakeItemId, StockTakeState, UnitCost,
+    Cause, Entered, LineOutcome, MovementPolicy, PostingOptions, StockEventId, StockKey,
+    StockTakeId, StockTakeItem, StockTakeItemId, StockTakeState, UnitCost,
 };
 
 use super::amounts::pence;
-use super::stock::{Codes, Key, Moment, Policy};
+use super::stock::{Beginning, Codes, Key, Moment, Policy};
 
 /// A take.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ pub(crate) struct Take {
 pub(crate) struct Line {
     pub(crate) number: u64,
     pub(crate) key: StockKey,
-    /// How many events the key had had when the line was added, or the take began, and whether it had begun.
-    pub(crate) began: (u64, bool),
+    /// What the key had had when the line was added, or the take began.
+    pub(crate) began: Beginning,
     pub(crate) count: Option<Counted>,
     pub(crate) posting: Option<Posted>,
 }
@@ -47,6 +47,8 @@ pub(crate) struct Counted {
     /// That of its first part.
     pub(crate) first: Moment,
     pub(crate) book: i64,
+    /// Whether its first part was set.
+    pub(crate) was_set: bool,
     pub(crate) cost: Option<UnitCost>,
 }
 
@@ -112,6 +114,49 @@ pub(crate) enum Verdict {
     Refused(Codes),
 }
 
+impl Counted {
+    /// Whether one of its moments is later than a stated one, by a clock that has not been put right since.
+    fn is_later(moment: &Moment, stated: &Moment, now: i64) -> bool {
+        let was_ahead = moment.told.is_none() && moment.is_ahead_of(now);
+        stated.at < moment.at && !was_ahead
+    }
+
+    /// Whether something that is entered at a moment comes too late.
+    pub(crate) fn refuses(&self, entered: Entered, moment: &Moment, now: i64) -> bool {
+        let later = |than| Self::is_later(than, moment, now);
+        let too_late = match entered {
+            Entered::Add(_) => self.was_set && later(&self.first) && later(&self.moment),
+            Entered::Set(_) | Entered::Clear => later(&self.moment),
+        };
+        moment.told.is_some() && too_late
+    }
+
+    /// With a part more, which was counted at a moment.
+    pub(crate) fn with_part(self, part: Self, now: i64) -> Self {
+        let there = self.there + part.there;
+        let (first, was_set) = (self.first, self.was_set);
+        if part.moment.told.is_none() || !Self::is_later(&self.moment, &part.moment, now) {
+            return Self {
+                there,
+                first,
+                was_set,
+                ..part
+            };
+        }
+        let first = if Self::is_later(&self.first, &part.moment, now) {
+            part.moment
+        } else {
+            first
+        };
+        Self {
+            there,
+            first,
+            cost: part.cost,
+            ..self
+        }
+    }
+}
+
 impl Take {
     /// In the order of adding.
     pub(crate) fn in_order(&self) -> Vec<(StockTakeItemId, Line)> {
@@ -125,7 +170,7 @@ impl Take {
     }
 
     /// Adds lines for keys that have none, and tells how many.
-    pub(crate) fn add(&mut self, keys: Vec<(StockKey, (u64, bool))>) -> u64 {
+    pub(crate) fn add(&mut self, keys: Vec<(StockKey, Beginning)>) -> u64 {
         let mut added = 0;
         for (key, began) in keys {
             let id = StockTakeItemId::for_key(self.id, &key);
@@ -200,7 +245,8 @@ impl Take {
                 MovementPolicy::MatchCount => (now, count.there, false),
                 MovementPolicy::RefuseMoved => {
                     let first = key.in_hindsight(&count.first, policy.now);
-                    if key.moved_since(&first) {
+                    // By the time that a device states, something may be later that an earlier part had seen.
+                    if key.moved_since(&first) || key.moved_since(&moment) {
                         return Verdict::Refused(vec!["moved_since_count"]);
                     }
                     let unsure = key.stirred_since(&first);
@@ -208,9 +254,12 @@ impl Take {
                 }
             },
             None if zero_uncounted => {
-                let began = key.began(line.began, self.began_at.unwrap());
+                let began_at = self.began_at.unwrap();
+                let began = key.began(line.began, began_at, policy.now);
                 match self.policy {
-                    _ if key.supersedes_beginning(&began, policy.now) => return self.superseded(),
+                    _ if key.supersedes_beginning(line.began, &began, policy.now) => {
+                        return self.superseded();
+                    }
                     MovementPolicy::KeepMovements => (began, key.had_left(&began), false),
                     MovementPolicy::MatchCount => (now, 0, false),
                     MovementPolicy::RefuseMoved if key.moved_since(&began) => {

@@ -11,8 +11,8 @@ use stocktake::files::FolderFiles;
 use stocktake::jobs::{Ran, Worker};
 use stocktake::service::{Caller, CountRequest, NewStockTake, Retention, Stocktake};
 use stocktake::store::{
-    ExportForm, FilePart, FileStore, JobState, Repository, StockTakeItemFilter, StoreError,
-    StoreErrorKind,
+    ExportForm, FilePart, FileStore, JobState, Repository, RepositoryExt, StockTakeItemFilter,
+    StoreError, StoreErrorKind,
 };
 use stocktake::testing::{ManualClock, SequentialIds, Shop};
 use tempfile::TempDir;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::certain::certain;
 use proptest::prelude::*;
 use stocktake::domain::{
     InventoryOrderId, InventoryOrderItem, InventoryOrderItemId, MAX_UNIT_PRICE_MINOR, Product,
@@ -230,7 +231,7 @@ async fn apply(shop: &Shop, order: InventoryOrderId, edit: Edit) -> Result<(), E
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(certain(64))]
 
     #[test]
     fn s3_4_subtotal_and_item_count_always_equal_the_lines(edits in edits()) {

@@ -328,3 +328,49 @@ async fn s3_5_an_order_without_an_address_says_so_at_once() {
     let told = sending(&shop, &manager(&shop), order.id()).await;
     assert_eq!((told.sent_at, told.problem), (Some(shop.now()), None));
 }
+
+/// Letters that no font has keep the order out of a file, not out of the mail: it goes as text, and that is told.
+#[cfg(feature = "pdf")]
+#[tokio::test]
+async fn s3_5_an_order_that_no_font_can_print_goes_out_as_text_and_that_is_told() {
+    let shop = opened().await;
+    let mut tea = shop.products[0].clone();
+    tea.name = "\u{62b9}\u{8336}".parse().unwrap();
+    let catalogue = shop.stocktake.catalogue();
+    catalogue
+        .put_products(&manager(&shop), vec![tea])
+        .await
+        .unwrap();
+    let (order, job) = submitted(&shop).await;
+    let mailer = Arc::new(RecordingMailer::default());
+    let worker = Worker::new(&shop.stocktake, "mail").with_mailer(mailer.clone());
+    assert_eq!(worker.run_once().await.unwrap(), Ran::Done(job));
+    let sent = mailer.sent();
+    assert!(
+        sent[0].text.contains("\u{62b9}\u{8336}"),
+        "{}",
+        sent[0].text
+    );
+    assert!(sent[0].attachments.is_empty());
+    let told = sending(&shop, &manager(&shop), order.id()).await;
+    assert_eq!(told.sent_at, Some(shop.now()));
+    let problem = told.problem.unwrap();
+    assert!(problem.starts_with("letters_missing: "), "{problem}");
+    for letter in ["U+62B9", "U+8336", "article SKU-0"] {
+        assert!(problem.contains(letter), "{problem}");
+    }
+
+    // Written in letters that there are, it goes out whole, and nothing is left to tell.
+    catalogue
+        .put_products(&manager(&shop), vec![shop.products[0].clone()])
+        .await
+        .unwrap();
+    let whole = draft(&shop).await.id();
+    add(&shop, whole, 0).await;
+    let orders = shop.stocktake.inventory_orders();
+    orders.submit(&manager(&shop), whole).await.unwrap();
+    worker.run_all_due().await.unwrap();
+    assert_eq!(mailer.sent()[1].attachments.len(), 1);
+    let told = sending(&shop, &manager(&shop), whole).await;
+    assert_eq!((told.sent_at, told.problem), (Some(shop.now()), None));
+}

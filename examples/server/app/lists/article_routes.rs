@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use stocktake::domain::{Code, Entered, StockTake, StockTakeId, SupplierId, Timestamp};
+use stocktake::domain::{Code, Entered, NamePart, StockTake, StockTakeId, SupplierId, Timestamp};
 use stocktake::service::access::Operation;
 use stocktake::service::{ArticleName, FoundProduct, FoundStock, InventoryRequest};
 use stocktake::store::{
@@ -48,7 +48,9 @@ struct ArticleQuery {
     /// `asc` unless told.
     #[param(inline)]
     order: Option<Order>,
-    /// A column of the document; `art` unless told.
+    /// A column of the document; `art` unless told. One of `order`, `art`, `name`, `bundled`, `cat`, `unit`, `stock_place`,
+    /// `stock_place_article`, `desc`, `price`, `warning_order`, `stock`, `reserved`, `supplier`, `is_stock`, `type`, `status`,
+    /// `inventoried`, `active`.
     sort_column: Option<String>,
     /// Only what has changed after this: the `since` of an earlier answer's first page. It follows what was saved, not the
     /// clock: 0, and a moment in milliseconds, give everything.
@@ -66,16 +68,20 @@ struct SupplierQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct KeyQuery {
-    #[param(max_length = 128)]
-    batch_id: Option<String>,
-    #[param(max_length = 128)]
-    serial_nr: Option<String>,
-    /// Where it is at several.
-    #[param(max_length = 128)]
-    stock_place: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<String>, max_length = 128)]
+    batch_id: NamePart,
+    #[serde(default)]
+    #[param(value_type = Option<String>, max_length = 128)]
+    serial_nr: NamePart,
+    /// Where it is at several; empty: at none.
+    #[serde(default)]
+    #[param(value_type = Option<String>, max_length = 128)]
+    stock_place: NamePart,
     /// Which of several.
-    #[param(max_length = 128)]
-    variant: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<String>, max_length = 128)]
+    variant: NamePart,
 }
 
 /// The document's `ArticleIds`.
@@ -93,16 +99,20 @@ struct StocktakeArticleRequest {
     /// The article id, or any barcode of the article.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     article_id: Code,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<String>,
+    batch_id: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<String>,
-    /// Not in the document, whose articles have one place: which of several.
+    serial_nr: NamePart,
+    /// Not in the document, whose articles have one place: which of several; `""` is stock at none.
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<String>,
+    stock_place: NamePart,
     /// As `stockPlace`.
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<String>,
+    variant: NamePart,
     /// Null takes the count back.
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(value_type = Option<Given>, required)]
@@ -151,9 +161,7 @@ impl TryFrom<FlagOrText> for Flag {
 impl ArticleQuery {
     fn sort(&self) -> Result<ArticleSort, Failure> {
         let name = self.sort_column.as_deref().unwrap_or("art");
-        let column = ArticleColumn::from_name(name).ok_or_else(|| {
-            Failure::invalid("sort_column", "invalid_parameter", "no such column")
-        })?;
+        let column = ArticleColumn::from_name(name).ok_or_else(failure::no_such_column)?;
         Ok(ArticleSort {
             column,
             descending: matches!(self.order, Some(Order::Desc)),
@@ -182,14 +190,6 @@ impl ArticleQuery {
             self.since().unwrap_or_default()
         }
     }
-}
-
-/// A code that may be missing; an empty one is none.
-fn code(field: &'static str, text: Option<String>) -> Result<Option<Code>, Failure> {
-    text.filter(|text| !text.is_empty())
-        .map(Code::new)
-        .transpose()
-        .map_err(failure::text(field))
 }
 
 /// A code in a path: what is none names nothing.
@@ -328,10 +328,10 @@ async fn article(
     Parameters(key): Parameters<KeyQuery>,
 ) -> Reply {
     let name = ArticleName {
-        variant: code("variant", key.variant)?,
-        place: code("stock_place", key.stock_place)?,
-        batch: code("batch_id", key.batch_id)?,
-        serial: code("serial_nr", key.serial_nr)?,
+        variant: key.variant,
+        place: key.stock_place,
+        batch: key.batch_id,
+        serial: key.serial_nr,
         ..ArticleName::of(named(&article)?)
     };
     let takes = app.stocktake.stock_takes();
@@ -398,10 +398,10 @@ async fn inventory(
         let adds = body.add_to_existing.is_none_or(|Flag(add)| add);
         Ok(InventoryRequest {
             article: ArticleName {
-                variant: code("variant", body.variant)?,
-                place: code("stockPlace", body.stock_place)?,
-                batch: code("batchId", body.batch_id)?,
-                serial: code("serialNr", body.serial_nr)?,
+                variant: body.variant,
+                place: body.stock_place,
+                batch: body.batch_id,
+                serial: body.serial_nr,
                 ..ArticleName::of(body.article_id)
             },
             entered: match body.added_amount {
@@ -431,14 +431,18 @@ struct FoundArticleBody {
     /// The article id, or any barcode of the article.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     article_id: Code,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    variant: Option<String>,
+    variant: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    stock_place: Option<String>,
+    stock_place: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    batch_id: Option<String>,
+    batch_id: NamePart,
+    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128)]
-    serial_nr: Option<String>,
+    serial_nr: NamePart,
 }
 
 /// Adds what was found while counting and is not on the list. Not in the document.
@@ -453,10 +457,10 @@ async fn add_found(
     let found = body.and(|body| {
         Ok(FoundStock {
             product: FoundProduct::Article(body.article_id),
-            variant: code("variant", body.variant)?,
-            place: code("stockPlace", body.stock_place)?,
-            batch: code("batchId", body.batch_id)?,
-            serial: code("serialNr", body.serial_nr)?,
+            variant: body.variant,
+            place: body.stock_place,
+            batch: body.batch_id,
+            serial: body.serial_nr,
         })
     });
     let (takes, caller) = (app.stocktake.stock_takes(), &here.caller);

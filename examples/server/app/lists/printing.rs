@@ -15,7 +15,7 @@ use super::list_routes::finished;
 use crate::app::at_store::AtStore;
 use crate::app::jobs::JobAnswer;
 use crate::app::query::{At, Parameters};
-use crate::app::{App, Failure, Shared};
+use crate::app::{App, Failure, Shared, failure};
 
 /// Its routes.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -61,8 +61,7 @@ async fn print(
     Parameters(query): Parameters<SheetQuery>,
 ) -> Result<Response, Failure> {
     let name = query.sort_column.as_deref().unwrap_or("art");
-    let column = ArticleColumn::from_name(name)
-        .ok_or_else(|| Failure::invalid("sort_column", "invalid_parameter", "no such column"))?;
+    let column = ArticleColumn::from_name(name).ok_or_else(failure::no_such_column)?;
     let sheet = CountSheetForm {
         expected: query.expected.unwrap_or(false),
         sort: ArticleSort {

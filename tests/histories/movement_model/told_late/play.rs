@@ -8,8 +8,8 @@ use stocktake::service::{
 };
 use stocktake::testing::Shop;
 
+use super::super::truth::{Counted, Truth, Verdict};
 use super::super::{Random, key_history, movement, opened, pick, quantity, share_of, told};
-use super::truth::{Counted, Truth, Verdict};
 use super::{Step, Told, ToldLate};
 
 /// A take, as the test knows it.

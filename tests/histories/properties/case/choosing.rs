@@ -1,10 +1,13 @@
 //! What a case does next, by its seed.
 
 use stocktake::domain::{
-    Actor, Code, Entered, MovementPolicy, PostingOptions, Quantity, Site, SitePolicy, StockEventId,
-    StockEventKind, StockKey, StockTakeId, StockTakeItemId, StockTakeState, Timestamp, UnitCost,
+    Actor, Code, Entered, MovementPolicy, NamePart, PostingOptions, Product, ProductId, Quantity,
+    Site, SitePolicy, StockEventId, StockEventKind, StockKey, StockTakeId, StockTakeItemId,
+    StockTakeState, Timestamp, Tracking, UnitCost,
 };
-use stocktake::service::{ArticleName, Caller, InventoryRequest, Movement, NewMovement};
+use stocktake::service::{
+    ArticleName, Caller, CountRequest, InventoryRequest, Movement, NewMovement,
+};
 use stocktake::store::Version;
 use uuid::Uuid;
 
@@ -43,10 +46,15 @@ impl Case {
             .count();
         let make = if live < MANY_TAKES { 5 } else { 0 };
         Ok(
-            match self
-                .random
-                .weighted(&[(42, 0), (2, 1), (1, 2), (make, 3), (make, 4), (50, 5)])
-            {
+            match self.random.weighted(&[
+                (42, 0),
+                (2, 1),
+                (1, 2),
+                (make, 3),
+                (make, 4),
+                (50, 5),
+                (1, 6),
+            ]) {
                 0 => {
                     let many = self.random.weighted(&[(8, 1), (1, 2), (1, 4)]);
                     let mut movements: Vec<NewMovement> = Vec::new();
@@ -86,6 +94,7 @@ impl Case {
                     policy: self.movement_policy(),
                     description: "Quarterly",
                 },
+                6 => Operation::PutProduct(Box::new(self.changed_product())),
                 4 => Operation::CreateList {
                     site,
                     policy: self.movement_policy(),
@@ -121,13 +130,35 @@ impl Case {
             .random
             .percent(60)
             .then(|| time(now - self.random.up_to(200 * ONE)));
+        let mut other = |now: bool| now != self.random.percent(20);
         let site = &self.premises.sites[site];
         Site {
             policy: SitePolicy {
                 closed_until,
+                allow_negative: other(site.policy.allow_negative),
+                allow_zero_cost: other(site.policy.allow_zero_cost),
                 ..site.policy.clone()
             },
             ..site.clone()
+        }
+    }
+
+    /// A product is told apart by something else from now on, or no longer kept on stock, or no longer sold.
+    fn changed_product(&mut self) -> Product {
+        let products: Vec<ProductId> = self.products.keys().copied().collect();
+        let product = self.random.pick(&products).unwrap_or(&products[0]);
+        let product = self.products[product].clone();
+        let tracking = self.random.weighted(&[
+            (6, product.tracking),
+            (2, Tracking::None),
+            (1, Tracking::Batch),
+            (1, Tracking::Serial),
+        ]);
+        Product {
+            tracking,
+            is_stock: self.random.percent(70),
+            active: self.random.percent(80),
+            ..product
         }
     }
 
@@ -201,7 +232,13 @@ impl Case {
                 } else {
                     None
                 };
-                OfTake::Count(item, entered, version)
+                let request = CountRequest {
+                    entered,
+                    if_version: version,
+                    device: None,
+                    counted_at: self.counted_at(take),
+                };
+                OfTake::Count(item, request)
             }
             12 => OfTake::Inventory(self.inventory(take)),
             13 => OfTake::Post(self.options()),
@@ -267,14 +304,23 @@ impl Case {
         }
     }
 
+    /// A part of a key as people name it; that there is none mostly goes without saying.
+    fn said(&mut self, part: Option<Code>) -> NamePart {
+        match part {
+            Some(code) if self.random.percent(80) => NamePart::Is(code),
+            None if self.random.percent(20) => NamePart::Without,
+            Some(_) | None => NamePart::Any,
+        }
+    }
+
     fn inventory(&mut self, take: &Take) -> InventoryRequest {
         let lines: Vec<StockKey> = take.lines.values().map(|line| line.key.clone()).collect();
         let key = self.random.pick(&lines).cloned();
         let key = key.unwrap_or_else(|| self.good_key(take.site));
         let serial = key.serial.is_some();
         let article = ArticleName {
-            batch: key.batch.filter(|_| self.random.percent(80)),
-            serial: key.serial.filter(|_| self.random.percent(80)),
+            batch: self.said(key.batch),
+            serial: self.said(key.serial),
             ..ArticleName::of(self.products[&key.product].article_id.clone())
         };
         let amount = self.amount(serial);
@@ -285,8 +331,22 @@ impl Case {
             } else {
                 Entered::Set(amount)
             },
-            counted_at: None,
+            counted_at: self.counted_at(take),
         }
+    }
+
+    /// When a device says that it counted, which tells its counts later: mostly since the take began.
+    fn counted_at(&mut self, take: &Take) -> Option<Timestamp> {
+        let now = self.now();
+        let since = take.began_at.map_or(ONE, |began_at| now - began_at);
+        let ago = match self.random.below(100) {
+            0..75 => return None,
+            75..95 => self.random.up_to(since.clamp(ONE, 2_000 * ONE) / ONE) * ONE,
+            95..97 => 0,
+            97..99 => since + self.random.up_to(10) * ONE,
+            _ => -self.random.up_to(600) * ONE,
+        };
+        Some(time(now - ago))
     }
 
     /// The version of a line, or one that it no longer has.

@@ -81,6 +81,15 @@ impl Truth {
         change
     }
 
+    /// A movement is recorded that never was.
+    pub(super) fn mistake(&mut self, at: i64, change: i64) {
+        self.moves.push(Moved {
+            at,
+            change,
+            recorded: true,
+        });
+    }
+
     /// The movements that wait to be recorded: of which place in the list, when, and how many.
     pub(super) fn waiting(&self) -> Vec<(usize, i64, i64)> {
         let moves = self.moves.iter().enumerate();
