@@ -104,7 +104,7 @@ impl CountMoment {
         };
         let later = moment.sequence.saturating_add(1)..=told;
         for event in recent.iter().filter(|it| later.contains(&it.sequence)) {
-            if moment.includes(event.moment(), &Dates::Until(at)) {
+            if moment.includes(event.moment(), &Dates::until(at)) {
                 moment.book = moment.book.checked_add(event.change)?;
             }
         }
@@ -166,10 +166,9 @@ impl CountMoment {
         known.number > self.known && (!known.timed || clock_was_ahead || known.at > self.at)
     }
 
-    /// Whether something had happened by then. What states no time of its own happened when it was recorded, so it is
-    /// after a count that was told before, whatever the clock says.
+    /// Whether something had happened by then.
     fn includes(&self, moment: EventLink, dates: &Dates) -> bool {
-        self.had_in_book(moment) || (moment.timed && dates.include(moment))
+        self.had_in_book(moment) || dates.include(moment)
     }
 
     /// Whether the book had something when the count was told. Its reversal takes it out of the book, whenever that is
@@ -180,21 +179,45 @@ impl CountMoment {
     }
 }
 
-/// Which dates are those of things that had happened by a count.
+/// What tells of a thing that it had happened by a count.
 #[derive(Debug)]
-enum Dates {
-    /// Those up to this one.
-    Until(Timestamp),
-    /// The clock was ahead: those up to a moment that was known by then, when there had been so many.
-    Known(Box<Knowledge>, u64, Timestamp),
+struct Dates {
+    /// It is dated up to this time, unless the clock was ahead.
+    until: Option<Timestamp>,
+    /// It had happened by a moment that was known by a time, when there had been so many.
+    known: Option<(Box<Knowledge>, u64, Timestamp)>,
 }
 
 impl Dates {
-    fn include(&self, moment: EventLink) -> bool {
-        match self {
-            Self::Until(until) => moment.occurred_at <= *until,
-            Self::Known(knowledge, seen, at) => knowledge.dates(moment, (*seen, *at)),
+    const fn until(until: Timestamp) -> Self {
+        Self {
+            until: Some(until),
+            known: None,
         }
+    }
+
+    fn include(&self, moment: EventLink) -> bool {
+        self.up_to_count(moment) || self.up_to_known(moment)
+    }
+
+    /// Whether the count's own time tells, or, of a clock that was ahead, what was known by then.
+    fn tell(&self, moment: EventLink) -> bool {
+        match self.until {
+            Some(_) => self.up_to_count(moment),
+            None => self.up_to_known(moment),
+        }
+    }
+
+    /// What states no time of its own happened when it was recorded, so it is after a count that was told before, whatever
+    /// the clock says.
+    fn up_to_count(&self, moment: EventLink) -> bool {
+        let until = self.until.filter(|_| moment.timed);
+        until.is_some_and(|until| moment.occurred_at <= until)
+    }
+
+    fn up_to_known(&self, moment: EventLink) -> bool {
+        let known = self.known.as_ref();
+        known.is_some_and(|(knowledge, seen, at)| knowledge.by_known(moment, (*seen, *at)))
     }
 }
 
@@ -351,7 +374,10 @@ impl Beginning {
         began_at: Timestamp,
         key: &KeyHistory<'_>,
     ) -> Result<(CountMoment, Dates), DecimalError> {
-        let dates = Dates::Until(began_at);
+        let dates = Dates {
+            until: Some(began_at),
+            ..key.known_dates(u64::MAX, began_at)
+        };
         let moment = self.with_book(began_at, key, &dates)?;
         // What was recorded after a take began tells what the clock said since, whatever it is dated.
         let since = CountMoment {
@@ -366,7 +392,7 @@ impl Beginning {
         if ahead_by.is_none() {
             return Ok((moment, dates));
         }
-        let dates = key.sure_dates(self.known, began_at);
+        let dates = key.known_dates(self.known, began_at);
         let moment = self.with_book(began_at, key, &dates)?;
         Ok((moment.by_clock_ahead(ahead_by), dates))
     }
@@ -401,11 +427,13 @@ impl Beginning {
             let is_next = event.sequence == moment.sequence.saturating_add(1);
             let was_before =
                 clock_tells && belongs.event == event.id && belongs.occurred_at < began_at;
-            if belongs.found || moment.includes(belongs, dates) || (is_next && was_before) {
+            let includes = belongs.found || moment.includes(belongs, dates);
+            if includes || (is_next && was_before) {
                 moment.book = moment.book.checked_add(event.change)?;
-                if is_next {
-                    (moment.sequence, moment.told) = (event.sequence, event.sequence);
-                }
+            }
+            let tells = belongs.found || moment.had_in_book(belongs) || dates.tell(belongs);
+            if is_next && (tells || was_before) {
+                (moment.sequence, moment.told) = (event.sequence, event.sequence);
             }
         }
         Ok(moment)
@@ -604,21 +632,32 @@ impl KeyHistory<'_> {
     /// Which dates are those of things that had happened by a count.
     fn dates_by(&self, moment: &CountMoment) -> Dates {
         if moment.ahead_by(self.later, self.now).is_some() {
-            self.sure_dates(moment.known, moment.at)
-        } else {
-            Dates::Until(dated_until(moment.at, self.now.tolerance_millis))
+            return self.known_dates(moment.known, moment.at);
+        }
+        let until = dated_until(moment.at, self.now.tolerance_millis);
+        if !moment.stated {
+            // What had happened by what was known then, the book had.
+            return Dates::until(until);
+        }
+        // What is known of a time up to this one came before, also where it is known since.
+        Dates {
+            until: Some(until),
+            ..self.known_dates(u64::MAX, moment.at)
         }
     }
 
     /// Those up to a moment that was known by a time, when there had been so many.
-    fn sure_dates(&self, seen: u64, at: Timestamp) -> Dates {
+    fn known_dates(&self, seen: u64, at: Timestamp) -> Dates {
         let mut knowledge = Knowledge::default();
         if let Some(level) = self.level {
             knowledge.clone_from(&level.knowledge);
             let tolerance = self.now.tolerance_millis;
             knowledge.notice(self.now.at, tolerance, level.sequence());
         }
-        Dates::Known(Box::new(knowledge), seen, at)
+        Dates {
+            until: None,
+            known: Some((Box::new(knowledge), seen, at)),
+        }
     }
 
     /// Its later events but for revaluations, which move nothing.

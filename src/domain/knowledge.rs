@@ -8,8 +8,8 @@
 //!    differ. So was one that said an earlier time to a count that was made when that moment was known already.
 //! 2. A moment that a clock knew that was ahead covers what was in the book by then, and nothing by its date from then
 //!    on: nobody can tell how its date compares with others. What it had covered by its date before that stays covered.
-//! 3. It still came after the moments that were known by then. What is dated up to one of them whose clock was right
-//!    had happened by that one, so by this one too. That stays so when that one is taken back: what it counted was
+//! 3. It still came after the moments that were known by then. What was in the book by one of them, or is dated up to one
+//!    whose clock was right, had happened by that one, so by this one too. That stays so when that one is taken back: what it counted was
 //!    wrong, and not when.
 //! 4. So a moment covers whatever one before it covers. Taking it back releases what it absorbed, and what was known
 //!    before absorbs its own part of that anew; nothing is found that should have been absorbed and was not.
@@ -76,6 +76,9 @@ struct Dated {
     number: u64,
     /// When it was.
     at: Timestamp,
+    /// What has this sequence, or a lower one, was in the book by then.
+    #[serde(default)]
+    sequence: u64,
     /// What states a time up to this one had happened by then.
     until: Timestamp,
     /// What the clock said.
@@ -94,6 +97,7 @@ impl Dated {
         Self {
             number: known.number,
             at: known.at,
+            sequence: known.sequence,
             until: known.dated_until,
             clock: known.clock,
             ahead_since: known.ahead_since,
@@ -102,11 +106,12 @@ impl Dated {
         }
     }
 
-    /// Whether what belongs there had happened by then, going by its date.
+    /// Whether what belongs there had happened by then: it was in the book, or is dated so.
     fn covers(&self, moment: EventLink) -> bool {
         let was_sure = |since| moment.sequence <= since;
         let has_date = moment.timed || moment.sequence <= self.told;
-        has_date && moment.occurred_at <= self.until && self.ahead_since.is_none_or(was_sure)
+        let is_dated = has_date && moment.occurred_at <= self.until;
+        moment.sequence <= self.sequence || (is_dated && self.ahead_since.is_none_or(was_sure))
     }
 
     /// Takes note of what the clock says when something is recorded on a key that has had `sequence` events.
@@ -247,15 +252,16 @@ impl Knowledge {
         before
     }
 
-    /// What is known, if what belongs there had happened by then: it was in the book already, or is dated so. What a
-    /// count found later, going by what was known here, is not: whatever its date, only what is known after it can have
-    /// it in.
+    /// What is known, if what belongs there had happened by then: it was in the book already, or is dated so. Of what a
+    /// count found, whatever its date, what was posted before this moment was has been reckoned with, and what was later
+    /// only what is known after it can have in it.
     pub(super) fn covering(&self, moment: EventLink) -> Option<Covering> {
         let known = self.last?;
-        if moment.found && moment.sequence > known.posted_at {
-            return None;
+        if moment.found {
+            let at = known.at;
+            return (moment.sequence <= known.posted_at).then_some(Covering { known, at });
         }
-        if moment.sequence <= known.sequence || Dated::of(&known).covers(moment) {
+        if Dated::of(&known).covers(moment) {
             let at = known.at;
             return Some(Covering { known, at });
         }
@@ -265,8 +271,8 @@ impl Knowledge {
         Some(Covering { known, at })
     }
 
-    /// Whether what belongs there is dated up to a moment that was known by a time, when there had been so many.
-    pub(super) fn dates(&self, moment: EventLink, (seen, at): (u64, Timestamp)) -> bool {
+    /// Whether what belongs there had happened by a moment that was known by a time, when there had been so many.
+    pub(super) fn by_known(&self, moment: EventLink, (seen, at): (u64, Timestamp)) -> bool {
         self.before(seen, at).any(|dated| dated.covers(moment))
     }
 

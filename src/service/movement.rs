@@ -180,6 +180,8 @@ impl NewMovement {
 
     /// The key whose cost it goes by: of what comes in at no stated cost, or may go out beyond what is there.
     pub(super) const fn asks_cost_of(&self, policy: &SitePolicy) -> Option<&StockKey> {
+        // What happened before the key was counted goes out of the book and comes back into it, also of nothing.
+        let goes_below = policy.allow_negative || self.occurred_at.is_some();
         match &self.movement {
             Movement::Receipt { key, unit_cost, .. } | Movement::Reset { key, unit_cost, .. }
                 if unit_cost.is_none() =>
@@ -191,7 +193,7 @@ impl NewMovement {
                 change,
                 unit_cost,
             } if (change.is_positive() && unit_cost.is_none())
-                || (change.is_negative() && policy.allow_negative) =>
+                || (change.is_negative() && goes_below) =>
             {
                 Some(key)
             }
@@ -200,7 +202,7 @@ impl NewMovement {
             Movement::Issue { key, .. }
             | Movement::SupplierReturn { key, .. }
             | Movement::Transfer { from: key, .. }
-                if policy.allow_negative =>
+                if goes_below =>
             {
                 Some(key)
             }

@@ -6,8 +6,8 @@ use stocktake::domain::{
     StockEventKind, StockKey, StockLevel, StockTakeItemId, Tracking, UnitCost, UnitCosts, Value,
 };
 use stocktake::service::{
-    Caller, CountRequest, Error, Movement, NewCountItem, NewStockAdjustment, NewStockTake,
-    StockChoice,
+    Caller, CountRequest, Error, Movement, NewCountItem, NewMovement, NewStockAdjustment,
+    NewStockTake, StockChoice,
 };
 use stocktake::store::{InventoryCountFilter, InventoryCountItemFilter, PageRequest};
 
@@ -66,14 +66,17 @@ impl Tried {
         Caller::of(&self.shop.manager)
     }
 
-    pub(crate) async fn tried(&self, movement: Movement) -> Result<Vec<StockEvent>, Error> {
+    pub(crate) async fn tried(
+        &self,
+        movement: impl Into<NewMovement>,
+    ) -> Result<Vec<StockEvent>, Error> {
         let stock = self.shop.stocktake.stock();
         stock
             .record(&self.manager(), self.shop.site.id, &[movement.into()])
             .await
     }
 
-    pub(crate) async fn moved(&self, movement: Movement) -> Vec<StockEvent> {
+    pub(crate) async fn moved(&self, movement: impl Into<NewMovement>) -> Vec<StockEvent> {
         self.tried(movement).await.unwrap()
     }
 
@@ -544,4 +547,51 @@ async fn what_is_removed_below_zero_costs_what_other_keys_do() {
     let removed = tried.moved(Movement::Remove { key }).await;
     assert_eq!(removed[0].unit_cost, made("7"));
     tried.sound().await;
+}
+
+/// Nothing may go below zero, and a key was counted as empty. What had gone out of it before that changes nothing on hand,
+/// but the ledger tells what it was worth: what the product's other keys say.
+#[tokio::test]
+async fn what_went_out_before_a_key_was_counted_as_empty_costs_what_other_keys_do() {
+    let ways: [fn(StockKey) -> Movement; 4] = [
+        |key| Movement::Issue {
+            quantity: made("2"),
+            key,
+        },
+        |key| Movement::Adjust {
+            change: made("-2"),
+            unit_cost: None,
+            key,
+        },
+        |key| Movement::Transfer {
+            to: key.clone().at(made("A")),
+            quantity: made("2"),
+            from: key,
+        },
+        |key| Movement::SupplierReturn {
+            quantity: made("2"),
+            receipt: None,
+            key,
+        },
+    ];
+    for way in ways {
+        let mut tried = Tried::on(Kind::Memory).await;
+        tried.policy(|policy| policy.allow_negative = false).await;
+        let key = tried.shop.key(0);
+        tried.receipt(&key.clone().at(made("A")), "10", "7").await;
+        let before = tried.shop.now();
+        tried.shop.clock.advance_seconds(60);
+        tried
+            .moved(Movement::Reset {
+                key: key.clone(),
+                quantity: Quantity::ZERO,
+                unit_cost: None,
+                expected: None,
+            })
+            .await;
+        let late = NewMovement::from(way(key)).at(before);
+        let events = tried.moved(late).await;
+        assert_eq!(events[0].value_change, made("-14"), "{:?}", events[0].kind);
+        tried.sound().await;
+    }
 }

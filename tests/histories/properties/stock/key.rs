@@ -83,7 +83,7 @@ impl Key {
     pub(super) fn covers(&self, moment: &Moment, fact: &Moment) -> bool {
         let earlier = |known: &Moment| known.seen <= moment.after && known.at <= moment.at;
         let mut earlier = self.moments_known.iter().filter(|known| earlier(known));
-        moment.covers(fact) || earlier.any(|known| known.dates(fact))
+        moment.covers(fact) || earlier.any(|known| known.covers(fact))
     }
 
     /// What must be on hand once it is known that so many were there.

@@ -74,7 +74,10 @@ impl Staged<'_> {
     /// stocked.
     pub(super) fn is_sound(&self, effect: &Effect) -> bool {
         let stocked = match effect {
-            Effect::Fact { key, .. } | Effect::Reset { key, .. } => self.key(key).stocked,
+            Effect::Fact { key, .. } | Effect::Reset { key, .. } => {
+                let model = self.key(key);
+                model.stocked || model.stocked_open
+            }
             Effect::TakeBack(_) => true,
         };
         stocked || self.key_refusals(effect).is_empty()
