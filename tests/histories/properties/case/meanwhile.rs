@@ -87,11 +87,12 @@ impl Case {
         let sites = &self.premises.sites;
         let result = again.operation.run(&library, sites, &again.caller).await;
         let same = match (&result, &again.answer) {
-            (Err(error), _) if gone => error.code() == "not_found",
             // Which line is meant is looked for first, and the take has got another line of the article.
-            (Err(error), Answer::Line(_)) if !fresh && by_article => {
-                matches!(error.code(), "ambiguous_article" | "idempotency_key_reused")
-            }
+            (Err(error), Answer::Line(_)) if !fresh && by_article => match error.code() {
+                "ambiguous_article" | "idempotency_key_reused" => true,
+                code => gone && code == "not_found",
+            },
+            (Err(error), _) if gone => error.code() == "not_found",
             (Ok(Answer::Take(now)), Answer::Take(then)) if !fresh => now.id() == then.id(),
             (Ok(now), then) => now == then,
             (Err(_), _) => false,

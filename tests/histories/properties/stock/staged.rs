@@ -105,7 +105,9 @@ impl Staged<'_> {
             Effect::TakeBack(_) => return Codes::new(),
         };
         let model = self.key(key);
-        let there = model.stocked && after <= model.level().max(0);
+        // What is on hand is stocked, also once it is again because something was taken back.
+        let stocked = model.stocked || model.level() != 0;
+        let there = stocked && after <= model.level().max(0);
         key_refusals(key, self.site, self.products, there)
     }
 
