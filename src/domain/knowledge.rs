@@ -9,8 +9,8 @@
 //! 2. A moment that a clock knew that was ahead covers what was in the book by then, and nothing by its date from then
 //!    on: nobody can tell how its date compares with others. What it had covered by its date before that stays covered.
 //! 3. It still came after the moments that were known by then. What was in the book by one of them, or is dated up to one
-//!    whose clock was right, had happened by that one, so by this one too. That stays so when that one is taken back: what it counted was
-//!    wrong, and not when.
+//!    whose clock was right, had happened by that one, so by this one too. That stays so when that one is taken back: what
+//!    it counted was wrong, and not when.
 //! 4. So a moment covers whatever one before it covers. Taking it back releases what it absorbed, and what was known
 //!    before absorbs its own part of that anew; nothing is found that should have been absorbed and was not.
 //! 5. It was no later than any time that the clock said afterwards. So a count that states its own time, from a device,

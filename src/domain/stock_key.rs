@@ -120,9 +120,9 @@ impl StockKey {
         }
     }
 
-    /// Whether the level of this key may change so, from what was on hand, if it was stocked, to what is. What comes in anew follows the product as it is now
-    /// ([`check`](Self::check)); what is on hand under a form of key that the product had before stays reachable: it can
-    /// leave, be counted and be delisted.
+    /// Whether the level of this key may change so, from what was on hand, if it was stocked, to what is. What comes in anew
+    /// follows the product as it is now ([`check`](Self::check)); what is on hand under a form of key that the product had
+    /// before stays reachable: it can leave, be counted and be delisted.
     ///
     /// # Errors
     ///

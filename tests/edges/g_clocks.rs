@@ -320,7 +320,7 @@ async fn what_is_not_newer_than_a_count_did_not_move_between_its_parts() {
     room.shop.clock.advance_seconds(-299);
     sold(&room, "2", room.shop.now()).await;
     room.shop.clock.advance_seconds(1);
-    let counted_at = Some(room.shop.now());
+    let told_for = room.shop.now();
     room.shop.clock.advance_seconds(1);
     let options = PostingOptions {
         zero_uncounted: true,
@@ -330,14 +330,83 @@ async fn what_is_not_newer_than_a_count_did_not_move_between_its_parts() {
     zeroed.expect("the take is posted");
     assert_eq!(on_hand(&room).await, "0");
     room.shop.clock.advance_seconds(1);
-    let item = StockTakeItemId::for_key(refusing, &room.key(0));
-    let request = CountRequest {
-        counted_at,
-        ..CountRequest::set(amount("38"))
-    };
-    let counted = takes.count(&room.manager, refusing, item, request).await;
-    counted.expect("the line is there");
+    counted_at(&room, refusing, "38", told_for).await;
     room.post(refusing).await;
     assert_eq!(on_hand(&room).await, "38");
     room.assert_sound().await;
+}
+
+async fn counted_at(room: &Room, take: StockTakeId, quantity: &str, at: Timestamp) {
+    let takes = room.shop.stocktake.stock_takes();
+    let item = StockTakeItemId::for_key(take, &room.key(0));
+    let request = CountRequest {
+        counted_at: Some(at),
+        ..CountRequest::set(amount(quantity))
+    };
+    let counted = takes.count(&room.manager, take, item, request).await;
+    counted.expect("the line is there");
+}
+
+/// A sale was recorded by a clock that was ahead. What was counted then had it in the book, so a later count of a device has.
+#[tokio::test]
+async fn fault_g_what_the_book_had_by_a_count_it_had_by_a_later_one_of_a_device() {
+    for kind in Kind::ALL {
+        let room = opened(*kind, 0).await;
+        room.shop.clock.advance_seconds(4 * HOUR);
+        room.record(issue(&room.key(0), "5")).await;
+        room.shop.clock.advance_seconds(60 - 4 * HOUR);
+        let device = take(&room, MovementPolicy::KeepMovements).await;
+        let right = room.count(&room.key(0), "35").await;
+        room.shop.clock.advance_seconds(60);
+        counted_at(&room, device, "35", room.shop.now()).await;
+        room.post(right).await;
+        room.post(device).await;
+        assert_eq!(on_hand(&room).await, "35", "{kind:?}");
+        room.reopen(device).await;
+        assert_eq!(on_hand(&room).await, "35", "{kind:?}");
+        room.assert_sound().await;
+    }
+}
+
+/// A device's clock is ahead by less than clocks may be. By its time it counted after somebody else had, who had seen the
+/// sale.
+#[tokio::test]
+async fn fault_g_what_had_happened_by_a_count_had_by_a_later_one_that_was_told_before() {
+    for kind in Kind::ALL {
+        let room = opened(*kind, 0).await;
+        let device = take(&room, MovementPolicy::KeepMovements).await;
+        let ahead = room.shop.now().later_by(200 * SECOND);
+        counted_at(&room, device, "34", ahead).await;
+        room.shop.clock.advance_seconds(1);
+        room.record(issue(&room.key(0), "5")).await;
+        room.shop.clock.advance_seconds(1);
+        let right = room.count(&room.key(0), "35").await;
+        room.post(right).await;
+        room.post(device).await;
+        assert_eq!(on_hand(&room).await, "34", "{kind:?}");
+        room.reopen(device).await;
+        assert_eq!(on_hand(&room).await, "35", "{kind:?}");
+        room.assert_sound().await;
+    }
+}
+
+/// What a count found by a clock that was ahead was reckoned with when a device's count was posted: taking it back changes
+/// nothing on hand.
+#[tokio::test]
+async fn fault_g_what_was_found_before_a_later_count_is_taken_back_without_a_change() {
+    for kind in Kind::ALL {
+        let room = opened(*kind, 0).await;
+        room.shop.clock.advance_seconds(HOUR);
+        sold(&room, "1", room.shop.now()).await;
+        let ahead = room.count(&room.key(0), "38").await;
+        room.post(ahead).await;
+        room.shop.clock.advance_seconds(-HOUR);
+        let device = take(&room, MovementPolicy::KeepMovements).await;
+        counted_at(&room, device, "41", room.shop.now().later_by(200 * SECOND)).await;
+        room.post(device).await;
+        let known = on_hand(&room).await;
+        room.reopen(ahead).await;
+        assert_eq!(on_hand(&room).await, known, "{kind:?}");
+        room.assert_sound().await;
+    }
 }
