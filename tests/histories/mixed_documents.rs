@@ -1,6 +1,6 @@
 //! Random sequences that mix all five machines (takes, counts, adjustments, orders, imports) with movements, over
-//! one ledger. After each step (in a file and on a server, after each few) the ledger must agree with every level, value and cost
-//! layer, no level may be below zero, and the documents must agree with themselves.
+//! one ledger. After each step (in a file and on a server, after each few) the ledger must agree with every level,
+//! value and cost layer, no level may be below zero, and the documents must agree with themselves.
 //!
 //! `STOCKTAKE_TEST_DOCUMENT_STEPS` tells how many steps there are in all; a failing seed is printed.
 
