@@ -22,6 +22,7 @@ const METHODS: [CostingMethod; 3] = [
 
 /// How many random histories a plain test run plays on the store in memory, and how many on each other.
 const HISTORIES: u64 = 120;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 const ON_DISK: u64 = 2;
 
 #[tokio::test]

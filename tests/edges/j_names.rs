@@ -59,9 +59,10 @@ async fn fault_j_spellings_of_an_article_are_one_article() {
         let (shop, _store) = opened(&stores).await;
         let (by, page) = (manager(&shop), all());
         // What is one code here is one on all stores: a server need not try them all.
-        let spellings = match kind {
-            Kind::Memory => &SPELLINGS[..],
-            _ => &SPELLINGS[6..],
+        let spellings = if matches!(kind, Kind::Memory) {
+            &SPELLINGS[..]
+        } else {
+            &SPELLINGS[6..]
         };
         for spelling in spellings {
             let spelling = spelling.replace("\r\n", "\\r\\n");

@@ -7,10 +7,11 @@ use stocktake::domain::{
     AdjustmentType, CountType, InventoryCountDetails, InventoryOrderDetails, InventoryOrderId,
     MovementPolicy, Ordered, Quantity, SiteId, StockEvent, StockKey, StockTakeItemId,
 };
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use stocktake::service::Rebuild;
 use stocktake::service::{
     Caller, CountRequest, DIFFERENCES_TOLD, Difference, Mended, Movement, NewCountItem,
-    NewInventoryOrder, NewMovement, NewOrderItem, NewStockAdjustment, NewStockTake, Rebuild,
-    Stocktake,
+    NewInventoryOrder, NewMovement, NewOrderItem, NewStockAdjustment, NewStockTake, Stocktake,
 };
 #[cfg(feature = "sqlite")]
 use stocktake::sqlite::SqliteStore;

@@ -28,6 +28,7 @@ mod l_shown;
 mod m_rebuild;
 mod m_verify;
 mod n_limits;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod o_damaged;
 mod o_errors;
 mod p_opening;

@@ -12,7 +12,7 @@ use stocktake::postgres::Locks;
 use stocktake::postgres::tokio_postgres::{Client, NoTls};
 use tokio::task::JoinSet;
 
-const PARTS: u32 = 2;
+const PARTS: u32 = 4;
 /// So many cases at once: each waits for the server most of the time.
 const AT_ONCE: usize = 4;
 /// What only a table with pages of its own can have.
